@@ -1,0 +1,189 @@
+"""Everything that can happen to the engine, as frozen values.
+
+A packet, a change of the network underneath, an answer of the kernel, or one of the application's
+verbs (RFC 2205 section 3.11). `Engine.handle(input, now)` takes them and returns outputs; whatever
+the engine was given can be written down and replayed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from ..iana import DEFAULT_TTL
+from ..intserv import DEFAULT_ADSPEC, Adspec, Tspec
+from ..messages import Flow, Message, Sender
+from ..objects import Filter, Hop, IPAddress, PolicyData, Session, Style
+from .interfaces import Interface
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A message came in: through which interface, from and to which address, with which IP TTL.
+
+    `interface` is the interface's number and `ttl` the IP TTL that was left on arrival (None where
+    the transport cannot tell).
+    """
+
+    message: Message
+    interface: int
+    source: IPAddress
+    destination: IPAddress
+    ttl: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Undecodable:
+    """A message that the codec refused, where RFC 2205 wants an answer (section 3.10, appendix B).
+
+    The shell fills in what could be read; without `session` and a `hop` there is nobody to tell.
+    """
+
+    interface: int
+    message_type: int
+    reason: str
+    code: int
+    value: int
+    session: Session | None = None
+    hop: Hop | None = None
+    sender: Sender | None = None
+    style: Style | None = None
+    flow: Flow | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class InterfaceUp:
+    """An interface appeared or changed."""
+
+    interface: Interface
+
+
+@dataclass(frozen=True, slots=True)
+class InterfaceDown:
+    """An interface is gone: its state is, too."""
+
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class RouteResolved:
+    """The answer to `ResolveRoute`, and unasked for when routing changes (RFC 2205 3.11.4).
+
+    `source` is None for unicast. `outgoing` are interface numbers; empty and not `local` means
+    that there is no route. `incoming` is what multicast routing expects data on, else None.
+    """
+
+    destination: IPAddress
+    source: IPAddress | None
+    outgoing: tuple[int, ...]
+    incoming: int | None = None
+    local: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FlowRejected:
+    """Traffic control could not install what `InstallFlow` or `ModifyFlow` asked for.
+
+    `code` and `value` go into the ResvErr (RFC 2205 appendix B, codes 1, 21 and 22).
+    """
+
+    handle: int
+    code: int
+    value: int
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSession:
+    """An application takes part in a session (SESSION of RFC 2205 section 3.11.1).
+
+    `handle` is a number that the caller picks; the application's outputs carry it.
+    """
+
+    handle: int
+    session: Session
+
+
+@dataclass(frozen=True, slots=True)
+class CloseSession:
+    """The application leaves: what it made is torn down (RELEASE of RFC 2205 section 3.11.1)."""
+
+    handle: int
+
+
+@dataclass(frozen=True, slots=True)
+class AddSender:
+    """The application sends, or changes what it sends (SENDER of RFC 2205 section 3.11.1).
+
+    `ttl` is the application's multicast TTL; it becomes the IP TTL and the Send_TTL of its Paths.
+    """
+
+    handle: int
+    template: Filter
+    tspec: Tspec
+    ttl: int = DEFAULT_TTL
+    adspec: Adspec | None = DEFAULT_ADSPEC
+    policy: tuple[PolicyData, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveSender:
+    """The application stops sending from `template`; a PathTear follows."""
+
+    handle: int
+    template: Filter
+
+
+@dataclass(frozen=True, slots=True)
+class Reserve:
+    """The application asks for, or changes, its reservation (RESERVE of RFC 2205 3.11.1).
+
+    The flows replace those that the application reserved before in this session. `confirm` asks
+    for a ResvConf.
+    """
+
+    handle: int
+    style: Style
+    flows: tuple[Flow, ...]
+    confirm: bool = False
+    policy: tuple[PolicyData, ...] = ()
+    ttl: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """The application gives its reservation back, all of it or some senders only."""
+
+    handle: int
+    filters: tuple[Filter, ...] | None = None
+
+
+Input: TypeAlias = (
+    Received
+    | Undecodable
+    | InterfaceUp
+    | InterfaceDown
+    | RouteResolved
+    | FlowRejected
+    | OpenSession
+    | CloseSession
+    | AddSender
+    | RemoveSender
+    | Reserve
+    | Release
+)
+
+__all__ = [
+    "AddSender",
+    "CloseSession",
+    "FlowRejected",
+    "Input",
+    "InterfaceDown",
+    "InterfaceUp",
+    "OpenSession",
+    "Received",
+    "Release",
+    "RemoveSender",
+    "Reserve",
+    "RouteResolved",
+    "Undecodable",
+]

@@ -1,0 +1,97 @@
+"""Logical interfaces and their timing and bandwidth parameters (RFC 2205 sections 3.7, 3.11.4).
+
+An interface is known by its number, which is the kernel's interface index and at the same time
+the logical interface handle (LIH) that this node puts into its PHOPs (RFC 2205 section 3.3).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from ..iana import DEFAULT_TTL
+from ..intserv import HopCharacter
+from ..objects import IPAddress
+
+LOCAL = 0
+"""The interface number that stands for applications on this node."""
+
+REFRESH = 30.0
+"""R, seconds: the default refresh period (RFC 2205 section 3.7)."""
+
+KEEP = 3
+"""K: K-1 messages in a row may be lost before state is (RFC 2205 section 3.7)."""
+
+SLEW_MAX = 0.30
+"""Slew.Max: how fast R may grow from one refresh to the next (RFC 2205 section 3.7)."""
+
+ROUTE_DELAY = 2.0
+"""W, seconds: the wait before a local repair (RFC 2205 section 3.6)."""
+
+
+def lifetime(refresh: float, keep: int) -> float:
+    """L = (K + 0.5) * 1.5 * R, in seconds (RFC 2205 section 3.7)."""
+    return (keep + 0.5) * 1.5 * refresh
+
+
+@dataclass(frozen=True, slots=True)
+class Interface:
+    """One interface as RSVP sees it.
+
+    `bandwidth` is the link's rate in bytes/s (infinite where nobody knows it), `reservable` the
+    share of it that reservations may take together (0 to 1), `per_flow` the most one reservation
+    may take in bytes/s. `enabled` False: nothing is sent, what arrives is dropped and counted.
+    `controls_traffic` is whether this node polices and schedules on the interface.
+    """
+
+    index: int
+    name: str
+    addresses: tuple[IPAddress, ...]
+    mtu: int = 1500
+    bandwidth: float = math.inf
+    reservable: float = 0.75
+    per_flow: float = math.inf
+    enabled: bool = True
+    refresh: float = REFRESH
+    keep: int = KEEP
+    ttl: int = DEFAULT_TTL
+    latency: int = 0
+    controls_traffic: bool = True
+
+    def address(self, version: int) -> IPAddress | None:
+        """The address this node uses as its hop address here, for one IP version.
+
+        For IPv6 a link-local address is preferred, as hops are link-local neighbours.
+        """
+        best = None
+        for address in self.addresses:
+            if address.version == version and (best is None or address.is_link_local):
+                best = address
+                if version == 4 or address.is_link_local:
+                    break
+        return best
+
+    @property
+    def limit(self) -> float:
+        """Bytes/s that reservations may take together here."""
+        return self.bandwidth * self.reservable
+
+    @property
+    def character(self) -> HopCharacter:
+        """What this link adds to an ADSPEC.
+
+        C is one largest packet and D the time it takes on the wire, the error terms of a
+        rate-based scheduler behind one packet in transmission (RFC 2212 section 4).
+        """
+        finite = math.isfinite(self.bandwidth) and self.bandwidth > 0
+        d = math.ceil(self.mtu / self.bandwidth * 1e6) if finite else 0
+        return HopCharacter(self.limit if finite else self.bandwidth, self.mtu, self.latency, self.mtu, d)
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """What the engine needs to know of its node; limits keep a hostile peer from filling memory."""
+
+    max_sessions: int = 100_000
+    max_senders_per_session: int = 10_000
+    hop_ttl: int = DEFAULT_TTL

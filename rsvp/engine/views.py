@@ -1,0 +1,89 @@
+"""What an operator may look at, as frozen values: one class for each `rsvp show` word.
+
+Interfaces are numbers, `interfaces.LOCAL` for an application on this node; `expires_in` is seconds
+and None for state that applications hold and nothing times out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..intserv import Adspec, Flowspec, Tspec
+from ..objects import Filter, IPAddress, Session, Style
+
+
+@dataclass(frozen=True, slots=True)
+class InterfaceView:
+    """One interface; `bandwidth`, `reserved`, `limit` and `per_flow` in bytes/s, `reservable` a share."""
+
+    name: str
+    index: int
+    addresses: tuple[IPAddress, ...]
+    mtu: int
+    bandwidth: float
+    reservable: float
+    reserved: float
+    flows: int
+    limit: float
+    per_flow: float
+    enabled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SessionView:
+    """One session, with how many senders and reservations it has here."""
+
+    session: Session
+    senders: int
+    reservations: int
+    style: Style | None
+
+
+@dataclass(frozen=True, slots=True)
+class SenderView:
+    """Path state (a PSB)."""
+
+    session: Session
+    sender: Filter
+    phop: IPAddress | None
+    interface: int
+    outgoing: tuple[int, ...]
+    tspec: Tspec
+    adspec: Adspec | None
+    expires_in: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReservationView:
+    """Reservation state (an RSB)."""
+
+    session: Session
+    style: Style
+    nhop: IPAddress | None
+    interface: int
+    filters: tuple[Filter, ...]
+    flowspec: Flowspec
+    expires_in: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class RequestView:
+    """What this node asks a previous hop for, after merging."""
+
+    session: Session
+    style: Style
+    phop: IPAddress | None
+    interface: int
+    filters: tuple[Filter, ...]
+    flowspec: Flowspec
+
+
+@dataclass(frozen=True, slots=True)
+class InstalledView:
+    """What traffic control was told (a TCSB)."""
+
+    session: Session
+    interface: int
+    filters: tuple[Filter, ...]
+    flowspec: Flowspec
+    handle: int

@@ -1,0 +1,273 @@
+"""RSVP objects: one frozen class per meaning (RFC 2205 appendix A).
+
+A class stands for what an object says, not for its C-Type: the address family is in the address.
+Objects that applications build are checked in `__post_init__`; those that peers send are built by
+the codec, which checks them itself and does not run it.
+
+The contents of FLOWSPEC, SENDER_TSPEC and ADSPEC are integrated services' own and live in
+`rsvp.intserv`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address
+from typing import Any, TypeAlias, TypeVar
+
+from .iana import STYLE_NAMES, ClassNum, CType, SessionFlag, StyleBits
+
+IPAddress: TypeAlias = IPv4Address | IPv6Address
+SessionKey: TypeAlias = tuple[int, int, int, int]
+
+T = TypeVar("T")
+
+REGISTRY: dict[tuple[int, int], type[Any]] = {}
+"""(class number, C-Type) -> the class that holds such an object once decoded."""
+
+
+def register(class_num: ClassNum, *ctypes: int) -> Callable[[type[T]], type[T]]:
+    """Enter a class in `REGISTRY` for one class number and its C-Types."""
+
+    def enter(cls: type[T]) -> type[T]:
+        for ctype in ctypes:
+            REGISTRY[class_num, ctype] = cls
+        return cls
+
+    return enter
+
+
+def _check(value: int, bits: int, what: str) -> None:
+    if not 0 <= value < 1 << bits:
+        raise ValueError(f"{what} must be 0 to {(1 << bits) - 1}, not {value}")
+
+
+@register(ClassNum.SESSION, CType.IPV4, CType.IPV6)
+@dataclass(frozen=True, slots=True)
+class Session:
+    """The destination of the data flow: address, IP protocol, port (RFC 2205 A.1).
+
+    `port` is 0 for protocols without ports. `flags` travel in Path messages (`SessionFlag`) and
+    are no part of the session's identity: compare `key` for that.
+    """
+
+    destination: IPAddress
+    protocol: int
+    port: int
+    flags: int = 0
+
+    def __post_init__(self) -> None:
+        if not int(self.destination):
+            raise ValueError("a session needs a destination address other than all zeroes")
+        if not 0 < self.protocol < 256:
+            raise ValueError(f"an IP protocol is 1 to 255, not {self.protocol}")
+        _check(self.port, 16, "a port")
+        _check(self.flags, 8, "session flags")
+
+    @property
+    def key(self) -> SessionKey:
+        """(IP version, address, protocol, port): cheap to hash, the same for any flags."""
+        return (self.destination.version, int(self.destination), self.protocol, self.port)
+
+    @property
+    def e_police(self) -> bool:
+        """Whether no node so far has policed the flow (RFC 2205 section 3.8)."""
+        return bool(self.flags & SessionFlag.E_POLICE)
+
+    def __str__(self) -> str:
+        host = f"[{self.destination}]" if self.destination.version == 6 else self.destination
+        return f"{host}:{self.port}/{self.protocol}"
+
+
+@register(ClassNum.RSVP_HOP, CType.IPV4, CType.IPV6)
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """The neighbour that sent the message, and its logical interface handle (RFC 2205 A.2)."""
+
+    address: IPAddress
+    lih: int = 0
+
+    def __post_init__(self) -> None:
+        _check(self.lih, 32, "a logical interface handle")
+
+
+@register(ClassNum.INTEGRITY, CType.INTEGRITY)
+@dataclass(frozen=True, slots=True)
+class Integrity:
+    """Key identifier (48 bits), sequence number (64 bits) and keyed digest (RFC 2747 section 2)."""
+
+    key_id: int
+    sequence: int
+    digest: bytes
+    flags: int = 0
+
+    def __post_init__(self) -> None:
+        _check(self.key_id, 48, "a key identifier")
+        _check(self.sequence, 64, "a sequence number")
+        _check(self.flags, 8, "integrity flags")
+        if not self.digest or len(self.digest) % 4:
+            raise ValueError("a digest is a positive multiple of 4 bytes long")
+
+
+@register(ClassNum.TIME_VALUES, CType.TIME_VALUES)
+@dataclass(frozen=True, slots=True)
+class TimeValues:
+    """R, how often the sender of this message will refresh it, in milliseconds (RFC 2205 A.4)."""
+
+    refresh_ms: int
+
+    def __post_init__(self) -> None:
+        _check(self.refresh_ms, 32, "a refresh period in milliseconds")
+
+
+@register(ClassNum.ERROR_SPEC, CType.IPV4, CType.IPV6)
+@dataclass(frozen=True, slots=True)
+class ErrorSpec:
+    """What went wrong and at which node (RFC 2205 A.5); see `iana.error_text` for the words."""
+
+    node: IPAddress
+    code: int
+    value: int
+    flags: int = 0
+
+    def __post_init__(self) -> None:
+        _check(self.code, 8, "an error code")
+        _check(self.value, 16, "an error value")
+        _check(self.flags, 8, "error flags")
+
+
+@register(ClassNum.SCOPE, CType.IPV4, CType.IPV6)
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Senders that a wildcard reservation is meant for, ascending (RFC 2205 A.6, section 3.4)."""
+
+    addresses: tuple[IPAddress, ...]
+
+    def __post_init__(self) -> None:
+        if not self.addresses:
+            raise ValueError("a scope names at least one sender")
+        if len({a.version for a in self.addresses}) > 1:
+            raise ValueError("a scope holds addresses of one family")
+        if list(self.addresses) != sorted(self.addresses, key=int):
+            raise ValueError("the addresses of a scope are in ascending order")
+
+
+@register(ClassNum.STYLE, CType.STYLE)
+@dataclass(frozen=True, slots=True)
+class Style:
+    """A reservation style: who shares, and how senders are chosen (RFC 2205 A.7)."""
+
+    option_vector: int
+    flags: int = 0
+
+    def __post_init__(self) -> None:
+        _check(self.option_vector, 24, "a style's option vector")
+        _check(self.flags, 8, "style flags")
+
+    @property
+    def shared(self) -> bool:
+        """Whether all selected senders share one reservation."""
+        return self.option_vector & StyleBits.SHARING_MASK == StyleBits.SHARED
+
+    @property
+    def explicit(self) -> bool:
+        """Whether the reservation lists its senders."""
+        return self.option_vector & StyleBits.SELECTION_MASK == StyleBits.EXPLICIT
+
+    @property
+    def name(self) -> str:
+        """"FF", "WF", "SE", or the option vector in hexadecimal."""
+        known = self.option_vector & (StyleBits.SHARING_MASK | StyleBits.SELECTION_MASK)
+        return STYLE_NAMES.get(known, f"0x{self.option_vector:06x}")
+
+    @property
+    def known(self) -> bool:
+        """Whether this is one of the three styles that RFC 2205 defines."""
+        return self.name in STYLE_NAMES.values()
+
+
+FF = Style(StyleBits.FF)
+WF = Style(StyleBits.WF)
+SE = Style(StyleBits.SE)
+
+
+@register(ClassNum.FILTER_SPEC, CType.IPV4, CType.IPV6)
+@register(ClassNum.SENDER_TEMPLATE, CType.IPV4, CType.IPV6)
+@dataclass(frozen=True, slots=True)
+class FilterSpec:
+    """One sender: its address and source port, 0 for none (RFC 2205 A.9, A.10)."""
+
+    address: IPAddress
+    port: int = 0
+
+    def __post_init__(self) -> None:
+        if not int(self.address):
+            raise ValueError("a sender needs an address other than all zeroes")
+        _check(self.port, 16, "a port")
+
+    def __str__(self) -> str:
+        host = f"[{self.address}]" if self.address.version == 6 else self.address
+        return f"{host}:{self.port}"
+
+
+@register(ClassNum.FILTER_SPEC, CType.IPV6_FLOW_LABEL)
+@register(ClassNum.SENDER_TEMPLATE, CType.IPV6_FLOW_LABEL)
+@dataclass(frozen=True, slots=True)
+class FlowLabelFilterSpec:
+    """One IPv6 sender told apart by its flow label (RFC 2205 A.9)."""
+
+    address: IPv6Address
+    flow_label: int
+
+    def __post_init__(self) -> None:
+        if not int(self.address):
+            raise ValueError("a sender needs an address other than all zeroes")
+        _check(self.flow_label, 24, "a flow label")
+
+    def __str__(self) -> str:
+        return f"[{self.address}] flow label {self.flow_label:#x}"
+
+
+Filter: TypeAlias = FilterSpec | FlowLabelFilterSpec
+"""What FILTER_SPEC and SENDER_TEMPLATE hold."""
+
+SenderTemplate: TypeAlias = FilterSpec
+
+
+@register(ClassNum.POLICY_DATA, CType.POLICY_DATA)
+@dataclass(frozen=True, slots=True)
+class PolicyData:
+    """Policy elements, carried unread (RFC 2205 A.13, RFC 2750)."""
+
+    data: bytes
+
+    def __post_init__(self) -> None:
+        if len(self.data) % 4:
+            raise ValueError("policy data is a multiple of 4 bytes long")
+
+
+@register(ClassNum.RESV_CONFIRM, CType.IPV4, CType.IPV6)
+@dataclass(frozen=True, slots=True)
+class ResvConfirm:
+    """The receiver that asked for a confirmation (RFC 2205 A.14)."""
+
+    receiver: IPAddress
+
+
+@dataclass(frozen=True, slots=True)
+class Opaque:
+    """An object of a class that this package does not know, kept as it came.
+
+    The top two bits of `class_num` say what a node does with it (RFC 2205 section 3.10,
+    `iana.UnknownClass`).
+    """
+
+    class_num: int
+    ctype: int
+    data: bytes
+
+    def __post_init__(self) -> None:
+        _check(self.class_num, 8, "a class number")
+        _check(self.ctype, 8, "a C-Type")
+        if len(self.data) % 4:
+            raise ValueError("an object's contents are a multiple of 4 bytes long")

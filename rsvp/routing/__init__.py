@@ -1,0 +1,55 @@
+"""Routing as RSVP needs it: interfaces, routes, and word of their changes (RFC 2205 3.11.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from ..objects import IPAddress
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """One network interface of this host.
+
+    `rate` is what the driver says the link carries, in bytes/s, or None where it does not tell.
+    """
+
+    index: int
+    name: str
+    addresses: tuple[IPAddress, ...]
+    mtu: int
+    up: bool
+    loopback: bool
+    rate: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where packets for a destination go: out of these interfaces, or to this host itself.
+
+    `outgoing` empty and not `local`: there is no route. `incoming` is where multicast routing
+    expects the data, None for unicast. `source` is the address the kernel would send from.
+    """
+
+    outgoing: tuple[int, ...] = ()
+    local: bool = False
+    incoming: int | None = None
+    source: IPAddress | None = None
+
+
+class Routing(Protocol):
+    """What a node asks of the routing underneath it."""
+
+    async def start(self, changed: Callable[[], None]) -> None:
+        """Begin to watch; `changed` is called on the event loop when links, addresses or routes changed."""
+
+    async def links(self) -> tuple[Link, ...]:
+        """All interfaces with their addresses, loopback included."""
+
+    async def lookup(self, destination: IPAddress, source: IPAddress | None = None) -> Route:
+        """The way to `destination`; an empty `Route` where there is none."""
+
+    async def close(self) -> None:
+        """Stop watching."""

@@ -1,0 +1,41 @@
+"""Packet I/O: RSVP messages in and out of IP datagrams (RFC 2205 sections 3.3, 3.11.5).
+
+A transport knows bytes, addresses and interface numbers, nothing of what the bytes mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from ..objects import IPAddress
+
+
+@dataclass(frozen=True, slots=True)
+class Packet:
+    """One RSVP message on the wire, from the common header on.
+
+    Received: `interface` is where it came in and `ttl` the IP TTL on arrival. To send: `interface`
+    None leaves the choice to routing, `source` None to the kernel.
+    """
+
+    data: bytes
+    destination: IPAddress
+    source: IPAddress | None
+    interface: int | None
+    ttl: int | None
+    router_alert: bool = False
+
+
+class Transport(Protocol):
+    """How a node reaches its neighbours."""
+
+    def start(self, received: Callable[[Packet], None]) -> None:
+        """Begin to receive; `received` is called on the event loop for each packet."""
+
+    def send(self, packet: Packet) -> None:
+        """Send one packet. Raises OSError where the kernel refuses."""
+
+    def close(self) -> None:
+        """Stop receiving and give back the sockets."""

@@ -1,0 +1,38 @@
+"""Build the wire codec. Everything declarative is in the [project] table of pyproject.toml.
+
+Switches, by environment variable: RSVP_DEBUG=1 turns bounds checks and line tracing on for
+coverage, RSVP_SANITIZE=1 compiles with AddressSanitizer and UndefinedBehaviorSanitizer.
+"""
+
+import os
+
+from Cython.Build import cythonize
+from setuptools import Extension, setup
+
+directives: dict[str, object] = {"language_level": 3}
+macros: list[tuple[str, str | None]] = []
+flags = ["-O2"]
+links: list[str] = []
+
+if os.environ.get("RSVP_DEBUG"):
+    directives |= {"boundscheck": True, "wraparound": True, "linetrace": True}
+    macros.append(("CYTHON_TRACE_NOGIL", "1"))
+    flags = ["-O0", "-g"]
+if os.environ.get("RSVP_SANITIZE"):
+    flags += ["-g", "-fno-omit-frame-pointer", "-fsanitize=address,undefined"]
+    links += ["-fsanitize=address,undefined"]
+
+setup(
+    ext_modules=cythonize(
+        [
+            Extension(
+                "rsvp._wire",
+                ["rsvp/_wire.pyx"],
+                define_macros=macros,
+                extra_compile_args=flags,
+                extra_link_args=links,
+            )
+        ],
+        compiler_directives=directives,
+    )
+)
