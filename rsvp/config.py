@@ -1,0 +1,251 @@
+"""What an operator sets: rsvp.toml, and how a rate is written.
+
+The file's keys are the fields of `NodeConfig` and `InterfaceConfig`; R and K are those of RFC 2205
+section 3.7. Whatever is wrong with a file is one `ConfigError` that names the file, the line and
+the fix.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import re
+import tomllib
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+
+from .engine.interfaces import KEEP, REFRESH
+from .errors import ConfigError
+from .iana import DEFAULT_TTL
+
+CONTROL = "/run/rsvp/control.sock"
+"""Where the daemon listens unless told otherwise."""
+
+UNITS = {"": 1.0, "bit": 1 / 8, "kbit": 1e3 / 8, "mbit": 1e6 / 8, "gbit": 1e9 / 8}
+"""Unit of a written rate -> bytes/s."""
+
+_RATE = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)\s*([a-z]*)", re.ASCII)
+
+
+def parse_rate(text: str) -> float:
+    """Read a rate such as "10mbit" (bits, powers of ten) or "125000" (bytes/s) into bytes/s.
+
+    Raises ValueError with a sentence for people.
+    """
+    match = _RATE.fullmatch(text.strip().lower())
+    if match is None or match[2] not in UNITS:
+        raise ValueError(f"{text!r} is no rate: write 500kbit, 10mbit or 1gbit, or a number of bytes/s")
+    rate = float(match[1]) * UNITS[match[2]]
+    if not 0 < rate < math.inf:
+        raise ValueError(f"a rate has to be above 0 and finite, not {text!r}")
+    return rate
+
+
+def format_rate(rate: float) -> str:
+    """Write bytes/s for people, in bit/s: "10 Mbit/s"."""
+    if math.isinf(rate):
+        return "unlimited"
+    bits = rate * 8
+    for size, unit in ((1e9, "Gbit/s"), (1e6, "Mbit/s"), (1e3, "kbit/s")):
+        # 999.9996 kbit/s would print as 1000 kbit/s with four digits: go to the larger unit then.
+        if bits >= size * 0.99995:
+            return f"{bits / size:.4g} {unit}"
+    return f"{bits:.4g} bit/s"
+
+
+# The description is how a message to people goes on after "refresh has to be ...".
+Rate = Annotated[
+    float, msgspec.Meta(gt=0, description='a rate above 0, such as "10mbit" or a number of bytes/s')
+]
+Switch = Annotated[bool, msgspec.Meta(description="true or false")]
+Share = Annotated[float, msgspec.Meta(ge=0, le=1, description="a share from 0 to 1")]
+Seconds = Annotated[
+    float, msgspec.Meta(ge=0.01, le=86400, description="a number of seconds from 0.01 to 86400")
+]
+Count = Annotated[int, msgspec.Meta(ge=1, le=255, description="a whole number from 1 to 255")]
+Text = Annotated[str, msgspec.Meta(min_length=1, description="a path in quotes")]
+
+
+class _Checked(msgspec.Struct, frozen=True, kw_only=True):
+    """A table of the file: fields are checked however the table is made."""
+
+    def __post_init__(self) -> None:
+        """Raises ValueError where a field is out of its range."""
+        for field in msgspec.structs.fields(self):
+            _check(field, getattr(self, field.name))
+
+
+class InterfaceConfig(_Checked, frozen=True, kw_only=True):
+    """One [interfaces.NAME] table.
+
+    `bandwidth` is the link's rate in bytes/s, None for what the driver says; `reservable` the
+    share of it that reservations may take together; `per_flow` the most that one may take, bytes/s.
+    """
+
+    enabled: Switch = True
+    bandwidth: Rate | None = None
+    reservable: Share = 0.75
+    per_flow: Rate = math.inf
+
+
+class NodeConfig(_Checked, frozen=True, kw_only=True):
+    """What a node is told: the whole of rsvp.toml, and `only`, the interfaces the command line named.
+
+    `refresh` is R in seconds, `keep_multiplier` K, `ttl` the IP TTL of messages that no application
+    set one for. `lines` says where each interface was named, for messages to people.
+    """
+
+    control: Text = CONTROL
+    refresh: Seconds = REFRESH
+    keep_multiplier: Count = KEEP
+    ttl: Count = DEFAULT_TTL
+    interfaces: Mapping[str, InterfaceConfig] = {}
+    only: tuple[str, ...] = ()
+    lines: Mapping[str, str] = {}
+
+    def takes(self, name: str) -> bool:
+        """Whether RSVP runs on this interface, were it up and no loopback.
+
+        The command line's names go before the file's; a file that only switches interfaces off
+        leaves all others on.
+        """
+        told = self.interfaces.get(name)
+        if told is not None and not told.enabled:
+            return False
+        if self.only:
+            return name in self.only
+        return told is not None or not any(table.enabled for table in self.interfaces.values())
+
+    def interface(self, name: str) -> InterfaceConfig:
+        """What was said about an interface, or the defaults."""
+        return self.interfaces.get(name, InterfaceConfig())
+
+    def require(self, names: Collection[str]) -> None:
+        """Raise ConfigError if an interface was named that is not among this host's `names`."""
+        for name in (*self.only, *self.interfaces):
+            if name not in names:
+                where = self.lines.get(name, "--interface" if name in self.only else "configuration")
+                there = ", ".join(sorted(names)) or "none"
+                raise ConfigError(f"{where}: there is no interface {name!r} here, only {there}")
+
+
+# Only the command line and the loader set these; they are no keys of the file.
+_NO_KEYS = {"only", "lines"}
+
+
+def load(path: str | Path) -> NodeConfig:
+    """Read an rsvp.toml. Raises ConfigError with one sentence that names the line."""
+    try:
+        return read(Path(path).read_text(encoding="utf-8"), str(path))
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: not UTF-8 text at byte {error.start}") from None
+    except OSError as error:
+        raise ConfigError(f"{path}: {(error.strerror or str(error)).lower()}") from None
+
+
+def read(text: str, file: str = "rsvp.toml") -> NodeConfig:
+    """Read the text of an rsvp.toml; `file` is its name in messages. Raises ConfigError."""
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(_syntax_error(str(error), text, file)) from None
+    tables = document.pop("interfaces", {})
+    values = _read_table(NodeConfig, document, text, file, (), also=("interfaces",))
+    if not isinstance(tables, dict):
+        where = _where(text, file, ("interfaces",))
+        raise ConfigError(f"{where}: 'interfaces' is a table: write [interfaces.NAME]")
+    interfaces = {}
+    for name, table in tables.items():
+        if not isinstance(table, dict):
+            where = _where(text, file, ("interfaces", name))
+            raise ConfigError(f"{where}: an interface is a table: write [interfaces.NAME], here {name!r}")
+        settings = _read_table(InterfaceConfig, table, text, file, ("interfaces", name))
+        interfaces[name] = InterfaceConfig(**settings)
+    lines = {name: _where(text, file, ("interfaces", name)) for name in interfaces}
+    return NodeConfig(**values, interfaces=interfaces, lines=lines)
+
+
+def _read_table(
+    kind: type[_Checked],
+    table: dict[str, Any],
+    text: str,
+    file: str,
+    path: tuple[str, ...],
+    also: tuple[str, ...] = (),
+) -> dict[str, Any]:
+    known = {f.name: f for f in msgspec.structs.fields(kind) if f.name not in {*_NO_KEYS, *also}}
+    values = {}
+    for key, value in table.items():
+        if key not in known:
+            near = difflib.get_close_matches(key, [*known, *also], 1)
+            names = f"did you mean {near[0]!r}?" if near else f"known are {', '.join([*known, *also])}"
+            raise ConfigError(f"{_where(text, file, (*path, key))}: unknown key {key!r}, {names}")
+        try:
+            if isinstance(value, str) and _description(known[key]).startswith("a rate"):
+                value = _parse_rate_of(key, value)
+            values[key] = _check(known[key], value)
+        except ValueError as error:
+            raise ConfigError(f"{_where(text, file, (*path, key))}: {error}") from None
+    return values
+
+
+def _parse_rate_of(key: str, text: str) -> float:
+    try:
+        return parse_rate(text)
+    except ValueError as error:
+        raise ValueError(f"{key}: {error}") from None
+
+
+def _check(field: msgspec.structs.FieldInfo, value: Any) -> Any:
+    """The value as its field wants it (an integer becomes a float). Raises ValueError."""
+    if field.name in _NO_KEYS or field.name == "interfaces":
+        return value
+    try:
+        return msgspec.convert(value, field.type)
+    except msgspec.ValidationError:
+        shown = str(value).lower() if isinstance(value, bool) else repr(value)
+        raise ValueError(f"{field.name} has to be {_description(field)}, not {shown}") from None
+
+
+def _description(field: msgspec.structs.FieldInfo) -> str:
+    kinds = getattr(field.type, "__args__", ()) if not hasattr(field.type, "__metadata__") else (field.type,)
+    for kind in kinds:
+        for meta in getattr(kind, "__metadata__", ()):
+            return str(meta.description)
+    return "of another type"
+
+
+def _syntax_error(message: str, text: str, file: str) -> str:
+    """tomllib's own words, with the place at the front."""
+    match = re.fullmatch(r"(.*?) \(at (?:line (\d+), column (\d+)|end of document)\)", message, re.DOTALL)
+    if match is None:
+        return f"{file}: {message}"
+    line = match[2] or str(max(1, len(text.splitlines())))
+    words = match[1]
+    return f"{file}, line {line}: {words[0].lower()}{words[1:]}"
+
+
+def _where(text: str, file: str, path: tuple[str, ...]) -> str:
+    """ "rsvp.toml, line 4": where the key at `path` is.
+
+    tomllib keeps no positions, so the file is read again up to each line in turn until the key
+    is there; this happens only to tell people what is wrong, and in a file of their own size.
+    """
+    lines = text.splitlines(keepends=True)
+    begun = 1
+    for end in range(1, len(lines) + 1):
+        try:
+            value: Any = tomllib.loads("".join(lines[:end]))
+        except tomllib.TOMLDecodeError:
+            continue  # inside a value of several lines
+        for key in path:
+            value = value.get(key) if isinstance(value, dict) else None
+            if value is None:
+                break
+        else:
+            return f"{file}, line {begun}"
+        begun = end + 1
+    return file
