@@ -1,0 +1,3 @@
+"""Tests of rsvp, one folder for each room."""
+
+from __future__ import annotations

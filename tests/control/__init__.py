@@ -1,0 +1,3 @@
+"""Tests of the control socket, its client and the application interface."""
+
+from __future__ import annotations
