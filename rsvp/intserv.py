@@ -82,7 +82,7 @@ class Flowspec:
 
     @property
     def service_name(self) -> str:
-        """"controlled-load", "guaranteed", or the service's number."""
+        """ "controlled-load", "guaranteed", or the service's number."""
         return SERVICE_NAMES.get(self.service, str(self.service))
 
     @property
@@ -265,13 +265,7 @@ def _compose_overrides(overrides: Overrides | None, hop: HopCharacter) -> Overri
 
 def tspec_at_most(a: Tspec, b: Tspec) -> bool:
     """Whether a flow that keeps to `a` also keeps to `b` (RFC 2211 section 6, RFC 2212 section 8)."""
-    return (
-        a.rate <= b.rate
-        and a.bucket <= b.bucket
-        and a.peak <= b.peak
-        and a.m >= b.m
-        and a.M <= b.M
-    )
+    return a.rate <= b.rate and a.bucket <= b.bucket and a.peak <= b.peak and a.m >= b.m and a.M <= b.M
 
 
 def tspec_lub(a: Tspec, b: Tspec) -> Tspec:
@@ -298,9 +292,7 @@ def tspec_glb(a: Tspec, b: Tspec) -> Tspec:
 
 def tspec_sum(a: Tspec, b: Tspec) -> Tspec:
     """Two senders at once: r, b and p add, m is the smaller, M the larger (RFC 2212 section 8)."""
-    return Tspec(
-        a.rate + b.rate, a.bucket + b.bucket, a.peak + b.peak, min(a.m, b.m), max(a.M, b.M)
-    )
+    return Tspec(a.rate + b.rate, a.bucket + b.bucket, a.peak + b.peak, min(a.m, b.m), max(a.M, b.M))
 
 
 def same_service(a: Flowspec, b: Flowspec) -> bool:
@@ -376,7 +368,5 @@ def delay_bound(tspec: Tspec, rate: float, c_tot: int, d_tot: int) -> float:
         if math.isinf(tspec.peak):
             return tspec.bucket / rate + c_tot / rate + d
         burst = (tspec.bucket - tspec.M) / rate
-        return (
-            burst * (tspec.peak - rate) / (tspec.peak - tspec.rate) + (tspec.M + c_tot) / rate + d
-        )
+        return burst * (tspec.peak - rate) / (tspec.peak - tspec.rate) + (tspec.M + c_tot) / rate + d
     return (tspec.M + c_tot) / rate + d

@@ -176,7 +176,7 @@ class Style:
 
     @property
     def name(self) -> str:
-        """"FF", "WF", "SE", or the option vector in hexadecimal."""
+        """ "FF", "WF", "SE", or the option vector in hexadecimal."""
         known = self.option_vector & (StyleBits.SHARING_MASK | StyleBits.SELECTION_MASK)
         return STYLE_NAMES.get(known, f"0x{self.option_vector:06x}")
 

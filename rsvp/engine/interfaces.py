@@ -94,4 +94,3 @@ class Config:
 
     max_sessions: int = 100_000
     max_senders_per_session: int = 10_000
-    hop_ttl: int = DEFAULT_TTL

@@ -202,8 +202,6 @@ class Dropped:
     message_type: int
 
 
-Upcall: TypeAlias = (
-    PathEvent | PathGone | ResvEvent | ResvGone | PathError | ResvError | ResvConfirmed
-)
+Upcall: TypeAlias = PathEvent | PathGone | ResvEvent | ResvGone | PathError | ResvError | ResvConfirmed
 TrafficOrder: TypeAlias = InstallFlow | ModifyFlow | AddFilter | RemoveFilter | RemoveFlow
 Output: TypeAlias = Send | ResolveRoute | ForgetRoute | TrafficOrder | Upcall | Dropped

@@ -1,0 +1,93 @@
+"""The RSVP engine: RFC 2205 and RFC 2209 without sockets, clocks or randomness of its own.
+
+The rooms, each named after what RFC 2209 calls its part:
+
+- `engine` dispatch; `inputs`, `outputs`, `views` the values that cross the door
+- `path` PATH and PTEAR arrive, PATH REFRESH, route changes; `patherr` PERR
+- `resv` RESV and RTEAR arrive, RESV REFRESH; `resverr` RERR; `resvconf` RACK
+- `applications` the API's verbs; `network` interfaces and the kernel's answers
+- `traffic` UPDATE TRAFFIC CONTROL; `merge` what is installed and asked; `admission` link budgets
+- `style` what FF, WF and SE mean; `psb`, `rsb`, `tcsb`, `phop`, `session` state blocks
+- `interfaces` parameters; `timers` deadlines; `core` what a node knows; `look` the views
+"""
+
+from __future__ import annotations
+
+from .engine import Engine
+from .inputs import (
+    AddSender,
+    CloseSession,
+    FlowRejected,
+    Input,
+    InterfaceDown,
+    InterfaceUp,
+    OpenSession,
+    Received,
+    Release,
+    RemoveSender,
+    Reserve,
+    RouteResolved,
+    Undecodable,
+)
+from .interfaces import LOCAL, Config, Interface, lifetime
+from .outputs import (
+    AddFilter,
+    Dropped,
+    ForgetRoute,
+    InstallFlow,
+    ModifyFlow,
+    Output,
+    PathError,
+    PathEvent,
+    PathGone,
+    Police,
+    RemoveFilter,
+    RemoveFlow,
+    ResolveRoute,
+    ResvConfirmed,
+    ResvError,
+    ResvEvent,
+    ResvGone,
+    Send,
+    Upcall,
+)
+
+__all__ = [
+    "LOCAL",
+    "AddFilter",
+    "AddSender",
+    "CloseSession",
+    "Config",
+    "Dropped",
+    "Engine",
+    "FlowRejected",
+    "ForgetRoute",
+    "Input",
+    "InstallFlow",
+    "Interface",
+    "InterfaceDown",
+    "InterfaceUp",
+    "ModifyFlow",
+    "OpenSession",
+    "Output",
+    "PathError",
+    "PathEvent",
+    "PathGone",
+    "Police",
+    "Received",
+    "Release",
+    "RemoveFilter",
+    "RemoveFlow",
+    "RemoveSender",
+    "Reserve",
+    "ResolveRoute",
+    "ResvConfirmed",
+    "ResvError",
+    "ResvEvent",
+    "ResvGone",
+    "RouteResolved",
+    "Send",
+    "Undecodable",
+    "Upcall",
+    "lifetime",
+]

@@ -1,0 +1,220 @@
+"""The application's verbs: session, sender, reserve, release (RFC 2205 section 3.11.1).
+
+What an application does wrong raises LocalError to it; what the network refuses comes later, as an
+upcall. Reservations of applications are no soft state: they wait for senders to come, and come back.
+"""
+
+from __future__ import annotations
+
+from ..errors import LocalError, StyleConflict, UnknownSession
+from ..messages import Sender
+from ..objects import Filter
+from . import path, resv, traffic
+from .core import Application, Core
+from .inputs import AddSender, CloseSession, OpenSession, Release, RemoveSender, Reserve
+from .interfaces import LOCAL
+from .merge import covers
+from .outputs import PathEvent
+from .phop import PreviousHop
+from .reject import Drop, Reject
+from .rsb import ReservationStateBlock
+from .session import SessionState
+from .style import compatible, split
+from .timers import Timer
+
+
+def open_session(core: Core, verb: OpenSession, now: float) -> None:
+    """Take part in a session; senders that are known already are announced at once."""
+    if verb.handle in core.applications:
+        raise LocalError(f"session handle {verb.handle} is in use")
+    if core.port_conflict(verb.session):
+        raise LocalError(
+            f"a session to {verb.session.destination} exists with and without a port: "
+            "all sessions of one destination and protocol either have one or have none"
+        )
+    state = core.add_session(verb.session)
+    core.applications[verb.handle] = Application(verb.handle, state)
+    state.handles.append(verb.handle)
+    for psb in state.psbs.values():
+        core.out.append(PathEvent(verb.handle, state.session, psb.path.sender))
+
+
+def close_session(core: Core, verb: CloseSession, now: float) -> None:
+    """Leave a session: PathTear and ResvTear for everything the application made."""
+    application = _find(core, verb.handle)
+    release(core, Release(verb.handle), now)
+    for psb in list(application.senders.values()):
+        path.remove(core, psb, now)
+    del core.applications[verb.handle]
+    application.state.handles.remove(verb.handle)
+    core.forget_if_empty(application.state)
+
+
+def _find(core: Core, handle: int) -> Application:
+    application = core.applications.get(handle)
+    if application is None:
+        raise UnknownSession(f"no session is open under handle {handle}")
+    return application
+
+
+# --- senders --------------------------------------------------------------------------------------
+
+
+def add_sender(core: Core, verb: AddSender, now: float) -> None:
+    """Begin to send Paths for a sender, or change what they say."""
+    application = _find(core, verb.handle)
+    state = application.state
+    if verb.template.address.version != state.session.destination.version:
+        raise LocalError("a sender has an address of the session's family")
+    if verb.template.address not in core.own:
+        raise LocalError(f"{verb.template.address} is not an address of this node")
+    if not 0 < verb.ttl < 256:
+        raise LocalError(f"a TTL is 1 to 255, not {verb.ttl}")
+    sender = Sender(verb.template, verb.tspec, verb.adspec)
+    message = path.own_path(core, state.session, sender, verb.ttl, verb.policy)
+    psb = application.senders.get(verb.template)
+    if psb is None:
+        try:
+            path.check_ports(core, state.session, verb.template)
+        except (Reject, Drop):
+            raise LocalError(
+                "source ports do not agree: a session without a port has senders without ports, "
+                "and one host's senders all have ports or all have none"
+            ) from None
+        if (existing := state.psbs.get(state.psb_key(verb.template, LOCAL))) is not None:
+            whose = "another application" if existing.handle is not None else "another node"
+            raise LocalError(f"{whose} already sends from {verb.template} in this session")
+        psb = path.add(core, state, message, LOCAL, verb.ttl, None, verb.handle)
+        application.senders[verb.template] = psb
+    elif psb.path == message and psb.ttl == verb.ttl:
+        return
+    else:
+        psb.path, psb.ttl = message, verb.ttl
+    path.announce(core, psb, now)
+    path.follow(core, psb, now)
+
+
+def remove_sender(core: Core, verb: RemoveSender, now: float) -> None:
+    """Stop sending Paths for a sender and tear its path state down."""
+    application = _find(core, verb.handle)
+    psb = application.senders.pop(verb.template, None)
+    if psb is None:
+        raise LocalError(f"{verb.template} does not send in this session")
+    path.remove(core, psb, now)
+
+
+# --- reservations ---------------------------------------------------------------------------------
+
+
+def reserve(core: Core, verb: Reserve, now: float) -> None:
+    """Make or change an application's reservation; what it reserved before is replaced."""
+    application = _find(core, verb.handle)
+    state = application.state
+    _check(core, state, verb)
+    before = _phops(state, verb.handle)
+    touched: dict[ReservationStateBlock, None] = {}
+    old = _take(state, verb.handle)
+    new = _blocks(state, verb)
+    unchanged = _same(old, new)
+    for rsb in new:
+        state.rsbs.setdefault((LOCAL, rsb.group), {})[verb.handle] = rsb
+    for rsb in (*old, *new):
+        touched[rsb] = None
+    for rsb in touched:
+        resv.settle_traffic(core, state, rsb)
+    if unchanged and not verb.confirm:
+        return
+    resv.sync(core, state, {**before, **_phops(state, verb.handle)}, now)
+
+
+def _check(core: Core, state: SessionState, verb: Reserve) -> None:
+    if not verb.style.known:
+        raise LocalError("a reservation's style is FF, WF or SE")
+    if not verb.flows:
+        raise LocalError("a reservation has at least one flow; release gives it back")
+    if verb.style.shared and len(verb.flows) > 1:
+        raise LocalError("a shared reservation has exactly one flow")
+    version = state.session.destination.version
+    for flow in verb.flows:
+        if flow.flowspec is None:
+            raise LocalError("a reservation needs a flowspec")
+        if verb.style.explicit != bool(flow.filters):
+            raise LocalError(
+                "a reservation of style FF or SE lists its senders"
+                if verb.style.explicit
+                else "a reservation of style WF lists no senders"
+            )
+        if any(one.address.version != version for one in flow.filters):
+            raise LocalError("a filter has an address of the session's family")
+        if flow.flowspec.service not in traffic.SERVICES:
+            raise LocalError("a reservation's service is controlled-load or guaranteed")
+    if len({flow.flowspec.service for flow in verb.flows if flow.flowspec}) > 1:
+        raise LocalError("the flows of a reservation are all of one service")
+    for rsb in state.reservations():
+        if rsb.handle == verb.handle:
+            continue
+        if not compatible(rsb.style, verb.style):
+            raise StyleConflict(
+                f"this session is reserved in style {rsb.style.name}, "
+                f"which does not go together with {verb.style.name}"
+            )
+        if any(flow.flowspec and flow.flowspec.service != rsb.flowspec.service for flow in verb.flows):
+            raise LocalError(f"this session is reserved with {rsb.flowspec.service_name} service")
+
+
+def _blocks(state: SessionState, verb: Reserve) -> list[ReservationStateBlock]:
+    blocks = []
+    for flow in verb.flows:
+        assert flow.flowspec is not None
+        for group, filters in split(verb.style, flow.filters):
+            rsb = ReservationStateBlock(
+                LOCAL,
+                group,
+                None,
+                verb.handle,
+                verb.style,
+                flow.flowspec,
+                dict.fromkeys(filters, float("inf")),
+                confirm_wanted=verb.confirm,
+                policy=verb.policy,
+                ttl=verb.ttl,
+            )
+            rsb.expiry = Timer((state, rsb), resv.expired)
+            blocks.append(rsb)
+    return blocks
+
+
+def _same(old: list[ReservationStateBlock], new: list[ReservationStateBlock]) -> bool:
+    def what(rsb: ReservationStateBlock) -> tuple[object, ...]:
+        return (rsb.group, rsb.style, rsb.flowspec, tuple(rsb.filters), rsb.policy, rsb.ttl)
+
+    return [what(rsb) for rsb in old] == [what(rsb) for rsb in new]
+
+
+def _take(state: SessionState, handle: int) -> list[ReservationStateBlock]:
+    mine = [rsb for rsb in state.reservations() if rsb.handle == handle]
+    for rsb in mine:
+        resv.remove(state, rsb)
+    return mine
+
+
+def _phops(state: SessionState, handle: int) -> dict[PreviousHop, None]:
+    mine = [rsb for rsb in state.reservations() if rsb.handle == handle]
+    return resv.phops_of(psb for psb in state.psbs.values() if any(covers(rsb, psb) for rsb in mine))
+
+
+def release(core: Core, verb: Release, now: float) -> None:
+    """Give a reservation back, all of it or that of some senders (RFC 2205 section 3.1.6)."""
+    state = _find(core, verb.handle).state
+    wanted: set[Filter] | None = None if verb.filters is None else set(verb.filters)
+    before = _phops(state, verb.handle)
+    for rsb in [rsb for rsb in state.reservations() if rsb.handle == verb.handle]:
+        gone = [one for one in rsb.filters if wanted is None or one in wanted]
+        if wanted is not None and not gone:
+            continue
+        for one in gone:
+            del rsb.filters[one]
+        if not rsb.filters:
+            resv.remove(state, rsb)
+        resv.settle_traffic(core, state, rsb)
+    resv.sync(core, state, before, now)

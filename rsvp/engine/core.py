@@ -1,0 +1,140 @@
+"""What one node knows, and the few things every room does with it. No rules live here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv6Address
+from random import Random
+
+from ..iana import DEFAULT_TTL, UnknownClass
+from ..messages import Message
+from ..objects import Filter, Hop, IPAddress, Opaque, Session, SessionKey, TimeValues
+from .admission import Budget
+from .inputs import RouteResolved
+from .interfaces import LOCAL, Config, Interface
+from .outputs import Dropped, Output, Send
+from .psb import PathStateBlock
+from .session import SessionState
+from .timers import Timers
+
+
+@dataclass(slots=True, eq=False)
+class Route:
+    """What routing said about a destination, and the path state that follows it."""
+
+    answer: RouteResolved | None = None
+    psbs: dict[PathStateBlock, None] = field(default_factory=dict)
+
+
+@dataclass(slots=True, eq=False)
+class Application:
+    """One application's part in one session."""
+
+    handle: int
+    state: SessionState
+    senders: dict[Filter, PathStateBlock] = field(default_factory=dict)
+
+
+class Core:
+    """The whole state of one engine, and the outputs of the input at hand."""
+
+    def __init__(self, config: Config, rng: Random) -> None:
+        self.config = config
+        self.rng = rng
+        self.timers = Timers()
+        self.interfaces: dict[int, Interface] = {}
+        self.budgets: dict[int, Budget] = {}
+        self.sessions: dict[SessionKey, SessionState] = {}
+        self.ports: dict[tuple[int, int, int], set[int]] = {}
+        """(IP version, destination, protocol) -> the ports of its sessions (RFC 2205 section 3.2)."""
+        self.routes: dict[tuple[IPAddress, IPAddress | None], Route] = {}
+        self.applications: dict[int, Application] = {}
+        self.own: frozenset[IPAddress] = frozenset()
+        self.out: list[Output] = []
+        self._handles = 0
+
+    def next_handle(self) -> int:
+        """A traffic control handle that was never used before."""
+        self._handles += 1
+        return self._handles
+
+    def interface(self, index: int) -> Interface | None:
+        """An interface that RSVP may use."""
+        interface = self.interfaces.get(index)
+        return interface if interface is not None and interface.enabled else None
+
+    def own_address(self, index: int, version: int) -> IPAddress:
+        """This node's address on an interface; where it has none of that family, any other one."""
+        interface = self.interfaces.get(index)
+        address = interface.address(version) if interface is not None else None
+        if address is None:
+            for other in self.interfaces.values():
+                address = other.address(version)
+                if address is not None:
+                    return address
+        return address or (IPv4Address(0) if version == 4 else IPv6Address(0))
+
+    def hop(self, index: int, version: int, lih: int | None = None) -> Hop:
+        """RSVP_HOP for messages that leave through an interface."""
+        return Hop(self.own_address(index, version), index if lih is None else lih)
+
+    def time_values(self, index: int) -> TimeValues:
+        """TIME_VALUES for messages that leave through an interface."""
+        return TimeValues(max(1, round(self.interfaces[index].refresh * 1000)))
+
+    def jittered(self, refresh: float) -> float:
+        """A wait of 0.5 R to 1.5 R, so that nodes do not fall into step (RFC 2205 section 3.7)."""
+        return refresh * self.rng.uniform(0.5, 1.5)
+
+    def hop_ttl(self, index: int) -> int:
+        """The TTL of messages to a neighbour on an interface."""
+        interface = self.interfaces.get(index)
+        return DEFAULT_TTL if interface is None else interface.ttl
+
+    def to_neighbor(self, message: Message, index: int, address: IPAddress) -> None:
+        """Send to the neighbour at `address`, behind an interface."""
+        self.out.append(Send(message, address, message.send_ttl, index, self._source(index, address)))
+
+    def _source(self, index: int, address: IPAddress) -> IPAddress | None:
+        interface = self.interfaces.get(index)
+        return None if interface is None else interface.address(address.version)
+
+    def drop(self, reason: str, interface: int = LOCAL, message_type: int = 0) -> None:
+        """Count a message that is not acted on."""
+        self.out.append(Dropped(reason, interface, message_type))
+
+    def find_session(self, session: Session) -> SessionState | None:
+        """The state of a session, if there is any."""
+        return self.sessions.get(session.key)
+
+    def add_session(self, session: Session) -> SessionState:
+        """The state of a session, made where there is none; flags are not kept."""
+        state = self.sessions.get(session.key)
+        if state is None:
+            bare = (
+                session if not session.flags else Session(session.destination, session.protocol, session.port)
+            )
+            state = self.sessions[session.key] = SessionState(bare)
+            self.ports.setdefault(session.key[:3], set()).add(session.port)
+        return state
+
+    def port_conflict(self, session: Session) -> bool:
+        """Whether sessions with and without a port would stand side by side (RFC 2205 section 3.2)."""
+        ports = self.ports.get(session.key[:3], set())
+        return any(bool(port) != bool(session.port) for port in ports)
+
+    def forget_if_empty(self, state: SessionState) -> None:
+        """Drop a session that nothing refers to any more."""
+        key = state.session.key
+        if state.empty and self.sessions.pop(key, None) is not None:
+            ports = self.ports[key[:3]]
+            ports.discard(state.session.port)
+            if not ports:
+                del self.ports[key[:3]]
+
+
+def forwarded(extra: tuple[Opaque, ...]) -> tuple[Opaque, ...]:
+    """The unknown objects that travel on; the others stop here (RFC 2205 section 3.10)."""
+    if not extra:
+        return ()
+    return tuple(o for o in extra if UnknownClass.of(o.class_num) is UnknownClass.FORWARD)

@@ -1,0 +1,149 @@
+"""The engine: one door in, values out. Dispatch, the error edge and the clock's edge; no rules.
+
+`handle(input, now)` and `handle_timeout(now)` return what is to be done about it; `next_timeout()`
+says when the latter is due. `now` is any monotonic clock in seconds. Whatever a peer sends, nothing
+is raised; what an application does wrong raises LocalError from its own verb only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+from typing import Any
+
+from ..iana import ClassNum, ErrorCode, MessageType, UnknownClass
+from ..messages import Message, Path, Resv
+from . import applications, look, network, path, patherr, resv, resvconf, resverr
+from .core import Core
+from .inputs import (
+    AddSender,
+    CloseSession,
+    FlowRejected,
+    Input,
+    InterfaceDown,
+    InterfaceUp,
+    OpenSession,
+    Received,
+    Release,
+    RemoveSender,
+    Reserve,
+    RouteResolved,
+    Undecodable,
+)
+from .interfaces import Config
+from .outputs import Output
+from .reject import Drop, Reject
+from .views import (
+    InstalledView,
+    InterfaceView,
+    RequestView,
+    ReservationView,
+    SenderView,
+    SessionView,
+)
+
+_MESSAGES: dict[MessageType, Callable[[Core, Received, Any, float], None]] = {
+    MessageType.PATH: path.arrived,
+    MessageType.RESV: resv.arrived,
+    MessageType.PATH_ERR: patherr.arrived,
+    MessageType.RESV_ERR: resverr.arrived,
+    MessageType.PATH_TEAR: path.tear_arrived,
+    MessageType.RESV_TEAR: resv.tear_arrived,
+    MessageType.RESV_CONF: resvconf.arrived,
+}
+
+
+class Engine:
+    """RSVP on one node, without I/O (RFC 2205, RFC 2209)."""
+
+    def __init__(self, config: Config | None = None, *, rng: Random) -> None:
+        """`rng` spreads the refreshes; a seeded one makes a run repeatable."""
+        self._core = Core(config or Config(), rng)
+        self._inputs: dict[type[Any], Callable[[Core, Any, float], None]] = {
+            Received: _received,
+            Undecodable: network.undecodable,
+            InterfaceUp: network.interface_up,
+            InterfaceDown: network.interface_down,
+            RouteResolved: path.routed,
+            FlowRejected: network.flow_rejected,
+            OpenSession: applications.open_session,
+            CloseSession: applications.close_session,
+            AddSender: applications.add_sender,
+            RemoveSender: applications.remove_sender,
+            Reserve: applications.reserve,
+            Release: applications.release,
+        }
+
+    def handle(self, event: Input, now: float) -> list[Output]:
+        """Take one input; returns what to do about it, in order.
+
+        Raises LocalError, and then nothing has changed, for an application's verb that cannot be.
+        """
+        self._core.out = []
+        self._inputs[type(event)](self._core, event, now)
+        return self._core.out
+
+    def next_timeout(self) -> float | None:
+        """When `handle_timeout` is to be called next, on the caller's clock; None for never."""
+        return self._core.timers.next()
+
+    def handle_timeout(self, now: float) -> list[Output]:
+        """Send the refreshes and remove the state whose time has come."""
+        self._core.out = []
+        for timer in self._core.timers.due(now):
+            timer.fire(self._core, timer.owner, now)
+        return self._core.out
+
+    def interfaces(self) -> list[InterfaceView]:
+        """Every interface, with what is reserved on it."""
+        return look.interfaces(self._core)
+
+    def sessions(self) -> list[SessionView]:
+        """Every session."""
+        return look.sessions(self._core)
+
+    def senders(self, now: float) -> list[SenderView]:
+        """Path state: every PSB."""
+        return look.senders(self._core, now)
+
+    def reservations(self, now: float) -> list[ReservationView]:
+        """Reservation state: every RSB."""
+        return look.reservations(self._core, now)
+
+    def requests(self) -> list[RequestView]:
+        """What is asked of each previous hop."""
+        return look.requests(self._core)
+
+    def installed(self) -> list[InstalledView]:
+        """What traffic control holds: every TCSB but those of applications here."""
+        return look.installed(self._core)
+
+
+def _received(core: Core, received: Received, now: float) -> None:
+    message = received.message
+    try:
+        _screen(core, received, message)
+        _MESSAGES[message.type](core, received, message, now)
+    except Drop as drop:
+        core.drop(drop.reason, received.interface, message.type)
+
+
+def _screen(core: Core, received: Received, message: Message) -> None:
+    """What holds for every message: no disabled interface, nothing of our own, no unknown class."""
+    if core.interface(received.interface) is None:
+        raise Drop("interface disabled")
+    hop = getattr(message, "hop", None)
+    if hop is not None and hop.address in core.own:
+        raise Drop("own message")
+    for unknown in message.extra:
+        if unknown.class_num == ClassNum.NULL:
+            continue
+        if UnknownClass.of(unknown.class_num) is not UnknownClass.REJECT:
+            continue
+        refusal = Reject(ErrorCode.UNKNOWN_OBJECT_CLASS, unknown.class_num << 8 | unknown.ctype)
+        if isinstance(message, Path):
+            patherr.answer(core, message, received.interface, refusal)
+        elif isinstance(message, Resv):
+            for flow in message.flows or (None,):
+                resverr.answer(core, message, received.interface, flow, refusal)
+        raise Drop("unknown object class")

@@ -1,0 +1,106 @@
+"""The state of a node as views (RFC 2206 names most of these tables)."""
+
+from __future__ import annotations
+
+import math
+
+from .core import Core
+from .interfaces import LOCAL
+from .style import flows
+from .views import (
+    InstalledView,
+    InterfaceView,
+    RequestView,
+    ReservationView,
+    SenderView,
+    SessionView,
+)
+
+
+def _left(deadline: float, now: float) -> float | None:
+    return None if math.isinf(deadline) else max(0.0, deadline - now)
+
+
+def interfaces(core: Core) -> list[InterfaceView]:
+    """Every interface, by number."""
+    return [
+        InterfaceView(
+            one.name,
+            one.index,
+            one.addresses,
+            one.mtu,
+            one.bandwidth,
+            one.reservable,
+            core.budgets[one.index].reserved,
+            len(core.budgets[one.index]),
+            one.limit,
+            one.per_flow,
+            one.enabled,
+        )
+        for _, one in sorted(core.interfaces.items())
+    ]
+
+
+def sessions(core: Core) -> list[SessionView]:
+    """Every session with the number of its PSBs and RSBs."""
+    return [
+        SessionView(state.session, len(state.psbs), sum(1 for _ in state.reservations()), state.style)
+        for state in core.sessions.values()
+    ]
+
+
+def senders(core: Core, now: float) -> list[SenderView]:
+    """Every PSB."""
+    return [
+        SenderView(
+            state.session,
+            psb.template,
+            psb.phop.address,
+            psb.iif,
+            tuple(oi for oi in psb.outgoing if oi != LOCAL),
+            psb.tspec,
+            psb.path.sender.adspec,
+            _left(psb.expiry.deadline, now),
+        )
+        for state in core.sessions.values()
+        for psb in state.psbs.values()
+    ]
+
+
+def reservations(core: Core, now: float) -> list[ReservationView]:
+    """Every RSB."""
+    return [
+        ReservationView(
+            state.session,
+            rsb.style,
+            rsb.nhop,
+            rsb.oi,
+            tuple(rsb.filters),
+            rsb.flowspec,
+            _left(rsb.deadline, now),
+        )
+        for state in core.sessions.values()
+        for rsb in state.reservations()
+    ]
+
+
+def requests(core: Core) -> list[RequestView]:
+    """Every flow that a previous hop is asked for."""
+    return [
+        RequestView(state.session, phop.request.style, phop.address, phop.iif, flow.filters, flow.flowspec)
+        for state in core.sessions.values()
+        for phop in state.phops.values()
+        if phop.request is not None
+        for flow in flows(phop.request.style, phop.request.want)
+        if flow.flowspec is not None
+    ]
+
+
+def installed(core: Core) -> list[InstalledView]:
+    """Every TCSB that traffic control was told of."""
+    return [
+        InstalledView(state.session, tcsb.oi, tcsb.filters, tcsb.flowspec, tcsb.handle)
+        for state in core.sessions.values()
+        for tcsb in state.tcsbs.values()
+        if tcsb.oi != LOCAL
+    ]

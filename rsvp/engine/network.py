@@ -1,0 +1,92 @@
+"""What happens underneath: interfaces come and go, traffic control fails, bytes make no sense."""
+
+from __future__ import annotations
+
+from ..iana import MessageType
+from . import path, patherr, resv, resverr
+from .admission import Budget
+from .core import Core
+from .inputs import FlowRejected, InterfaceDown, InterfaceUp, Undecodable
+from .interfaces import LOCAL
+from .outputs import ResolveRoute
+from .reject import Reject
+
+
+def interface_up(core: Core, event: InterfaceUp, now: float) -> None:
+    """An interface appeared, or its addresses, MTU or bandwidth changed."""
+    new = event.interface
+    old = core.interfaces.get(new.index)
+    if old == new:
+        return
+    core.interfaces[new.index] = new
+    core.budgets.setdefault(new.index, Budget())
+    _note_addresses(core)
+    for state in core.sessions.values():
+        for psb in state.psbs.values():
+            psb.sent.clear()  # the hop address or the ADSPEC may be another now
+        for phop in state.phops.values():
+            phop.sent = None
+    if old is None or old.enabled != new.enabled:
+        _ask_again(core)
+
+
+def interface_down(core: Core, event: InterfaceDown, now: float) -> None:
+    """An interface is gone, and with it what was reserved there; what came from it times out."""
+    if core.interfaces.pop(event.index, None) is None:
+        return
+    _note_addresses(core)
+    for state in list(core.sessions.values()):
+        for psb in list(state.psbs.values()):
+            if event.index in psb.outgoing:
+                psb.outgoing = tuple(oi for oi in psb.outgoing if oi != event.index)
+                psb.sent.pop(event.index, None)
+            if psb.iif == event.index:
+                path.remove(core, psb, now)
+        for rsb in list(state.reservations()):
+            if rsb.oi == event.index:
+                resv.shrink(core, state, rsb, list(rsb.filters), now)
+    core.budgets.pop(event.index, None)
+    _ask_again(core)
+
+
+def _note_addresses(core: Core) -> None:
+    core.own = frozenset(a for interface in core.interfaces.values() for a in interface.addresses)
+
+
+def _ask_again(core: Core) -> None:
+    """Other ways may be open now."""
+    core.out.extend(ResolveRoute(*key) for key in core.routes)
+
+
+def flow_rejected(core: Core, event: FlowRejected, now: float) -> None:
+    """The kernel refused what admission had granted: the reservation goes the way of a refusal."""
+    for state in list(core.sessions.values()):
+        for tcsb in list(state.tcsbs.values()):
+            if tcsb.handle != event.handle or tcsb.oi == LOCAL:
+                continue
+            refusal = Reject(event.code, event.value)
+            for rsb in list(state.rsbs.get((tcsb.oi, tcsb.group), {}).values()):
+                resverr.report(core, state, rsb, refusal)
+                resv.shrink(core, state, rsb, list(rsb.filters), now)
+            return
+
+
+def undecodable(core: Core, event: Undecodable, now: float) -> None:
+    """Answer a message that cannot be read, where RFC 2205 section 3.10 asks for it; count it."""
+    refusal = Reject(event.code, event.value)
+    if core.interface(event.interface) is not None and event.session and event.hop:
+        version = event.session.destination.version
+        if event.hop.address.version == version and event.hop.address not in core.own:
+            if event.message_type == MessageType.PATH:
+                patherr.send(core, event.interface, event.session, event.hop, event.sender, refusal)
+            elif event.message_type == MessageType.RESV and event.style is not None:
+                resverr.send(
+                    core,
+                    event.session,
+                    event.interface,
+                    event.hop.address,
+                    event.style,
+                    event.flow,
+                    refusal,
+                )
+    core.drop(event.reason, event.interface, event.message_type)

@@ -1,0 +1,51 @@
+"""One previous hop of a session: whom this node asks for reservations (RFC 2209, RESV REFRESH).
+
+An application that sends from this node is a previous hop, too: what would be a Resv to a
+neighbour is an upcall to it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from ..intserv import Flowspec
+from ..objects import IPAddress, Opaque, PolicyData, Scope, Style
+from .style import Group
+from .timers import Timer
+
+if TYPE_CHECKING:
+    from .outputs import Send
+    from .psb import PathStateBlock
+    from .session import SessionState
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What one previous hop is asked for, after merging."""
+
+    style: Style
+    want: dict[Group, Flowspec]
+    scope: Scope | None = None
+    policy: tuple[PolicyData, ...] = ()
+    extra: tuple[Opaque, ...] = ()
+
+
+@dataclass(slots=True, eq=False)
+class PreviousHop:
+    """A neighbour upstream, or an application (`address` None, `handle` set), and its senders."""
+
+    state: SessionState
+    iif: int
+    address: IPAddress | None
+    handle: int | None
+    refresh: Timer = field(init=False)
+    psbs: list[PathStateBlock] = field(default_factory=list)
+    request: Request | None = None
+    sent: Send | None = None
+    """The Resv last built, reused for refreshes while nothing changes."""
+
+    @property
+    def lih(self) -> int:
+        """The handle this previous hop gave us, returned as it came (RFC 2205 section 3.3)."""
+        return self.psbs[0].path.hop.lih

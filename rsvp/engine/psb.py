@@ -1,0 +1,68 @@
+"""PSB, path state: one sender as seen through one interface (RFC 2209 section 1)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from ..messages import Path
+from ..objects import Filter
+from .interfaces import LOCAL
+from .timers import Timer
+
+if TYPE_CHECKING:
+    from ..intserv import Tspec
+    from .outputs import Send
+    from .phop import PreviousHop
+    from .session import SessionState
+
+
+@dataclass(slots=True, eq=False)
+class PathStateBlock:
+    """The Path that made this state, where it came from and where it goes.
+
+    `iif` is LOCAL and `handle` the application's where the sender is on this node. `ttl` is the IP
+    TTL that was left on arrival, or what the application set. `outgoing` is OutInterface_list; LOCAL
+    in it means that the session's destination is this node. `local_only` state is never forwarded
+    (RFC 2205 section 3.9).
+    """
+
+    state: SessionState
+    path: Path
+    iif: int
+    ttl: int
+    phop: PreviousHop
+    expiry: Timer = field(init=False)
+    refresh: Timer = field(init=False)
+    handle: int | None = None
+    non_rsvp: bool = False
+    local_only: bool = False
+    outgoing: tuple[int, ...] = ()
+    sent: dict[int, Send] = field(default_factory=dict)
+    """The Path last built for each outgoing interface, reused while nothing changes."""
+
+    @property
+    def template(self) -> Filter:
+        """The sender, as the filter spec that selects it."""
+        return self.path.sender.template
+
+    @property
+    def tspec(self) -> Tspec:
+        """SENDER_TSPEC; a Path without one never becomes state."""
+        tspec = self.path.sender.tspec
+        assert tspec is not None
+        return tspec
+
+    @property
+    def e_police(self) -> bool:
+        """Whether nobody upstream has policed this flow (RFC 2205 section 3.8)."""
+        return self.iif == LOCAL or self.path.session.e_police
+
+    def routes_to(self, oi: int) -> bool:
+        """Whether data of this sender leaves through `oi`.
+
+        Applications on this node may receive whatever comes in from the network.
+        """
+        if oi == LOCAL:
+            return self.iif != LOCAL or LOCAL in self.outgoing or self.state.session.destination.is_multicast
+        return oi in self.outgoing and not self.local_only

@@ -1,0 +1,72 @@
+"""ResvConf: confirmations made here, passed on, or delivered (RFC 2205 sections 2.6, 3.1.9)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ..iana import DEFAULT_TTL, ErrorCode
+from ..intserv import Flowspec
+from ..messages import Flow, ResvConf
+from ..objects import ErrorSpec, Filter, ResvConfirm, Style
+from .core import Core, forwarded
+from .inputs import Received
+from .outputs import ResvConfirmed, Send
+from .reject import Drop
+from .session import SessionState
+from .style import selects
+
+
+def send(
+    core: Core,
+    state: SessionState,
+    confirm: ResvConfirm,
+    style: Style,
+    flowspec: Flowspec,
+    filters: tuple[Filter, ...],
+    oi: int,
+) -> None:
+    """Confirm a reservation to the receiver that asked, which may be on this node."""
+    node = core.own_address(oi, confirm.receiver.version)
+    flows = (Flow(flowspec, filters),) if style.shared else tuple(Flow(flowspec, (one,)) for one in filters)
+    if confirm.receiver in core.own:
+        for flow in flows:
+            deliver(core, state, ErrorSpec(node, ErrorCode.CONFIRMATION, 0), style, flow)
+        return
+    message = ResvConf(
+        session=state.session,
+        error=ErrorSpec(node, ErrorCode.CONFIRMATION, 0),
+        confirm=confirm,
+        style=style,
+        flows=flows,
+        send_ttl=DEFAULT_TTL,
+    )
+    core.out.append(Send(message, confirm.receiver, DEFAULT_TTL, router_alert=True))
+
+
+def arrived(core: Core, received: Received, message: ResvConf, now: float) -> None:
+    """Deliver a confirmation, or pass it on towards the receiver it is for."""
+    receiver = message.confirm.receiver
+    if receiver not in core.own:
+        ttl = (message.send_ttl if received.ttl is None else received.ttl) - 1
+        if ttl <= 0:
+            raise Drop("TTL used up")
+        onward = replace(message, send_ttl=ttl, integrity=None, extra=forwarded(message.extra))
+        core.out.append(Send(onward, receiver, ttl, router_alert=True))
+        return
+    state = core.find_session(message.session)
+    if state is None:
+        raise Drop("confirmation without a session")
+    for flow in message.flows:
+        deliver(core, state, message.error, message.style, flow)
+
+
+def deliver(core: Core, state: SessionState, error: ErrorSpec, style: Style, flow: Flow) -> None:
+    """Tell every application that waits for this confirmation, once."""
+    for rsb in list(state.reservations()):
+        if rsb.handle is None or not rsb.confirm_wanted:
+            continue
+        common = tuple(one for one in flow.filters if selects(rsb.style, rsb.filters, one))
+        if flow.filters and not common:
+            continue
+        rsb.confirm_wanted = False
+        core.out.append(ResvConfirmed(rsb.handle, state.session, error.node, style, flow.flowspec, common))

@@ -1,0 +1,173 @@
+"""ResvErr: refusals made here, passed on, or delivered (RFC 2205 section 3.1.8, RFC 2209 RERR)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ..iana import ErrorCode, ErrorFlag
+from ..intserv import Flowspec, at_most
+from ..messages import Flow, Resv, ResvErr
+from ..objects import ErrorSpec, Filter, IPAddress, Opaque, PolicyData, Scope, Session, Style
+from .core import Core, forwarded
+from .inputs import Received
+from .outputs import ResvError
+from .reject import Drop, Reject
+from .rsb import ReservationStateBlock
+from .session import SessionState
+
+
+def answer(core: Core, message: Resv, interface: int, flow: Flow | None, refusal: Reject) -> None:
+    """Tell the next hop that sent a Resv why one of its flows was refused."""
+    send(
+        core,
+        message.session,
+        interface,
+        message.hop.address,
+        message.style,
+        flow,
+        refusal,
+        message.scope,
+        message.policy,
+        message.extra,
+    )
+
+
+def report(core: Core, state: SessionState, rsb: ReservationStateBlock, refusal: Reject) -> None:
+    """Tell whoever made a reservation that it cannot be changed, or does not stand any more."""
+    flow = Flow(rsb.flowspec, tuple(rsb.filters))
+    if rsb.handle is None and rsb.nhop is not None:
+        send(
+            core, state.session, rsb.oi, rsb.nhop, rsb.style, flow, refusal, rsb.scope, rsb.policy, rsb.extra
+        )
+        return
+    error = ErrorSpec(
+        core.own_address(rsb.oi, state.session.destination.version),
+        refusal.code,
+        refusal.value,
+        refusal.flags,
+    )
+    _deliver(core, state, rsb, error, rsb.flowspec, flow.filters)
+
+
+def send(
+    core: Core,
+    session: Session,
+    interface: int,
+    address: IPAddress,
+    style: Style,
+    flow: Flow | None,
+    refusal: Reject,
+    scope: Scope | None = None,
+    policy: tuple[PolicyData, ...] = (),
+    extra: tuple[Opaque, ...] = (),
+) -> None:
+    """Send a ResvErr to the neighbour at `address`, behind an interface."""
+    version = session.destination.version
+    hop = core.hop(interface, version)
+    message = ResvErr(
+        session=session,
+        hop=hop,
+        error=ErrorSpec(hop.address, refusal.code, refusal.value, refusal.flags),
+        style=style,
+        flow=flow,
+        scope=scope,
+        policy=policy,
+        extra=forwarded(extra),
+        send_ttl=core.hop_ttl(interface),
+    )
+    core.to_neighbor(message, interface, address)
+
+
+def arrived(core: Core, received: Received, message: ResvErr, now: float) -> None:
+    """Pass an error on to the next hops whose reservations it concerns (RFC 2209, RERR)."""
+    state = core.find_session(message.session)
+    if state is None or not state.psbs:
+        raise Drop("ResvErr without path state")
+    filters = message.flow.filters if message.flow is not None else ()
+    for rsb in list(state.reservations()):
+        if rsb.oi == received.interface:
+            continue
+        common = tuple(one for one in rsb.filters if one in filters)
+        if rsb.style.explicit and not common:
+            continue
+        if _spared(message, rsb):
+            continue
+        if rsb.handle is not None:
+            flowspec = message.flow.flowspec if message.flow is not None else None
+            _deliver(core, state, rsb, message.error, flowspec, common)
+        else:
+            _pass_on(core, state, message, rsb, common)
+
+
+def _spared(message: ResvErr, rsb: ReservationStateBlock) -> bool:
+    """Whether a failed increase is none of this reservation's doing (RFC 2205 section 3.5, 5)."""
+    failed = message.flow.flowspec if message.flow is not None else None
+    return (
+        message.error.code == ErrorCode.ADMISSION_CONTROL_FAILURE
+        and bool(message.error.flags & ErrorFlag.IN_PLACE)
+        and failed is not None
+        and _strictly_less(rsb.flowspec, failed)
+    )
+
+
+def _strictly_less(a: Flowspec, b: Flowspec) -> bool:
+    return a != b and at_most(a, b)
+
+
+def _pass_on(
+    core: Core,
+    state: SessionState,
+    message: ResvErr,
+    rsb: ReservationStateBlock,
+    common: tuple[Filter, ...],
+) -> None:
+    scope = message.scope
+    if scope is not None and not rsb.style.explicit:
+        routed = {psb.template.address for psb in state.senders(rsb.oi)}
+        remaining = tuple(a for a in scope.addresses if a in routed)
+        if not remaining:
+            return  # nothing in scope leaves there: this is how ResvErr loops end (section 3.4)
+        scope = Scope(remaining)
+    assert rsb.nhop is not None
+    onward = replace(
+        message,
+        hop=core.hop(rsb.oi, message.session.destination.version),
+        flow=None if message.flow is None else Flow(message.flow.flowspec, common),
+        scope=scope,
+        extra=forwarded(message.extra),
+        integrity=None,
+        send_ttl=core.hop_ttl(rsb.oi),
+    )
+    core.to_neighbor(onward, rsb.oi, rsb.nhop)
+
+
+def _deliver(
+    core: Core,
+    state: SessionState,
+    rsb: ReservationStateBlock,
+    error: ErrorSpec,
+    flowspec: Flowspec | None,
+    filters: tuple[Filter, ...],
+) -> None:
+    """Tell the application; NotGuilty if it had asked for less than what failed (A.5)."""
+    flags = error.flags
+    if (
+        error.code == ErrorCode.ADMISSION_CONTROL_FAILURE
+        and flowspec is not None
+        and _strictly_less(rsb.flowspec, flowspec)
+    ):
+        flags |= ErrorFlag.NOT_GUILTY
+    assert rsb.handle is not None
+    core.out.append(
+        ResvError(
+            rsb.handle,
+            state.session,
+            error.node,
+            error.code,
+            error.value,
+            int(flags),
+            rsb.style,
+            flowspec,
+            filters,
+        )
+    )

@@ -1,0 +1,41 @@
+"""RSB, reservation state: what one next hop asked for (RFC 2209 section 1)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ..intserv import Flowspec
+from ..objects import Filter, IPAddress, Opaque, PolicyData, ResvConfirm, Scope, Style
+from .style import Group
+from .timers import NEVER, Timer
+
+
+@dataclass(slots=True, eq=False)
+class ReservationStateBlock:
+    """A reservation of one next hop, or of an application (`nhop` None, `handle` set).
+
+    `filters` holds each sender's own deadline, as every filter spec of a shared-explicit
+    reservation is refreshed by itself; a wildcard reservation has none and lives until `until`.
+    """
+
+    oi: int
+    group: Group
+    nhop: IPAddress | None
+    handle: int | None
+    style: Style
+    flowspec: Flowspec
+    filters: dict[Filter, float]
+    expiry: Timer = field(init=False)
+    until: float = NEVER
+    scope: Scope | None = None
+    confirm: ResvConfirm | None = None
+    confirm_wanted: bool = False
+    """An application waits for a ResvConf; each refresh asks again until it comes."""
+    policy: tuple[PolicyData, ...] = ()
+    extra: tuple[Opaque, ...] = ()
+    ttl: int | None = None
+
+    @property
+    def deadline(self) -> float:
+        """When the first part of this state runs out."""
+        return min(self.filters.values()) if self.style.explicit else self.until

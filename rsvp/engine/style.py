@@ -1,0 +1,74 @@
+"""What FF, WF and SE mean: two bits and three consequences (RFC 2205 section 1.3).
+
+A style says whether senders share a reservation and whether they are listed. Everything else in
+the engine works with the groups, keys and flows that come from here and never asks for a style.
+
+A group is one piece of bandwidth on one interface: of one sender where reservations are distinct,
+else None, of all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import TypeAlias
+
+from ..intserv import Flowspec, lub
+from ..messages import Flow
+from ..objects import Filter, FlowLabelFilterSpec, Style
+
+Group: TypeAlias = Filter | None
+Wanted: TypeAlias = Mapping[Group, Flowspec]
+"""What is asked for each sender, None standing for all of a wildcard reservation."""
+
+
+def compatible(a: Style, b: Style) -> bool:
+    """Whether reservations of both styles may stand in one session (RFC 2205 section 1.3)."""
+    return a.shared == b.shared and a.explicit == b.explicit
+
+
+def selects(style: Style, filters: Collection[Filter], sender: Filter) -> bool:
+    """Whether a reservation of these filters covers that sender."""
+    return not style.explicit or sender in filters
+
+
+def split(style: Style, filters: tuple[Filter, ...]) -> Iterator[tuple[Group, tuple[Filter, ...]]]:
+    """The groups that one flow descriptor reserves for, with the filters of each."""
+    if style.shared:
+        yield None, filters
+    else:
+        for one in filters:
+            yield one, (one,)
+
+
+def wanted(style: Style, asked: Iterable[tuple[Filter, Flowspec]]) -> dict[Group, Flowspec]:
+    """Merge what is asked of one previous hop for each of its senders (RFC 2205 section 1.3).
+
+    A shared reservation is as large as the largest that any of its senders needs.
+    """
+    pairs = sorted(asked, key=lambda pair: filter_order(pair[0]))
+    if not pairs:
+        return {}
+    if not style.shared:
+        return dict(pairs)
+    largest = pairs[0][1]
+    for _, flowspec in pairs[1:]:
+        largest = lub(largest, flowspec)
+    if not style.explicit:
+        return {None: largest}
+    return {sender: largest for sender, _ in pairs}
+
+
+def flows(style: Style, want: Wanted) -> tuple[Flow, ...]:
+    """Put what is wanted into flow descriptors (RFC 2205 section 3.1.4)."""
+    if not want:
+        return ()
+    if not style.shared:
+        return tuple(Flow(flowspec, (sender,)) for sender, flowspec in want.items() if sender)
+    flowspec = next(iter(want.values()))
+    return (Flow(flowspec, tuple(sender for sender in want if sender is not None)),)
+
+
+def filter_order(one: Filter) -> tuple[int, int, int]:
+    """A total order of filters, so that equal state makes equal messages."""
+    minor = one.flow_label if isinstance(one, FlowLabelFilterSpec) else one.port
+    return (one.address.version, int(one.address), minor)

@@ -1,0 +1,30 @@
+"""TCSB, what traffic control holds for one group of senders on one interface (RFC 2209 section 1)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..intserv import Flowspec, Tspec
+from ..objects import Filter, ResvConfirm
+from .outputs import Police
+from .style import Group
+
+
+@dataclass(slots=True, eq=False)
+class TrafficControlStateBlock:
+    """An installed reservation.
+
+    `flowspec` is TC_Flowspec, the merge of the RSBs; `path_te` the sum of the senders' Tspecs;
+    `filters` empty for wildcard reservations. `confirm` waits to be forwarded or answered.
+    Reservations of applications on this node stand here as well, on interface LOCAL, but traffic
+    control is not told of them: the data has arrived.
+    """
+
+    handle: int
+    oi: int
+    group: Group
+    filters: tuple[Filter, ...]
+    flowspec: Flowspec
+    path_te: Tspec
+    police: Police
+    confirm: ResvConfirm | None = None
