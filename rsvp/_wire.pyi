@@ -1,32 +1,11 @@
-from dataclasses import dataclass
-from typing import Any
-
-from .errors import WireError
+from .dissection import Dissection as Dissection
+from .dissection import WireObject as WireObject
+from .errors import WireError as WireError
 from .messages import Message
 
-__all__ = ["WireError", "WireObject", "Dissection", "decode", "encode", "checksum", "dissect"]
+__all__ = ["Dissection", "WireError", "WireObject", "checksum", "decode", "dissect", "encode"]
 
-@dataclass(frozen=True, slots=True)
-class WireObject:
-    class_num: int
-    ctype: int
-    length: int
-    offset: int
-    value: Any
-    data: bytes
-
-@dataclass(frozen=True, slots=True)
-class Dissection:
-    version: int
-    flags: int
-    type: int
-    checksum: str
-    send_ttl: int
-    length: int
-    objects: tuple[WireObject, ...]
-    error: WireError | None
-
-def decode(data: bytes) -> Message: ...
+def decode(data: bytes | bytearray | memoryview) -> Message: ...
 def encode(message: Message) -> bytes: ...
-def checksum(data: bytes) -> int: ...
-def dissect(data: bytes) -> Dissection: ...
+def checksum(data: bytes | bytearray | memoryview) -> int: ...
+def dissect(data: bytes | bytearray | memoryview) -> Dissection: ...

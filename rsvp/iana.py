@@ -63,6 +63,10 @@ MESSAGE_NAMES: Final[dict[int, str]] = {
 """Names of all registered message types, also of those that are not decoded yet."""
 
 
+BUNDLE: Final = 12
+"""Message type whose body is whole messages instead of objects (RFC 2961 section 3)."""
+
+
 class ClassNum(IntEnum):
     """Object classes that RFC 2205 appendix A defines."""
 
@@ -350,6 +354,9 @@ class Parameter(IntEnum):
     C_SUM = 135
     D_SUM = 136
 
+
+BREAK_BIT: Final = 0x80
+"""Flag in a service's header inside ADSPEC: some hop does not implement it (RFC 2210 section 3.3)."""
 
 LATENCY_UNKNOWN: Final = 0xFFFFFFFF
 """Minimum path latency of a hop that does not know it (RFC 2215 section 3.4)."""
