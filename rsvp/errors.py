@@ -15,8 +15,8 @@ class WireError(RsvpError):
     """Bytes that are no well-formed RSVP message (RFC 2205 appendix B, formatting errors).
 
     `reason` is a short lower-case phrase, stable enough to count by; `class_num` and `ctype` name
-    the object at fault (None in the common header) and `offset` is the byte, counted from the
-    start of the message, where decoding stopped.
+    the object at fault (None in the common header; no C-Type for an object that is missing) and
+    `offset` is the byte, counted from the start of the message, where decoding stopped.
     """
 
     def __init__(
@@ -35,7 +35,8 @@ class WireError(RsvpError):
     def __str__(self) -> str:
         where = f" at byte {self.offset}"
         if self.class_num is not None:
-            where += f" (class {self.class_num}, C-Type {self.ctype})"
+            ctype = "" if self.ctype is None else f", C-Type {self.ctype}"
+            where += f" (class {self.class_num}{ctype})"
         return self.reason + where
 
 

@@ -1,0 +1,331 @@
+"""Contents of FLOWSPEC, SENDER_TSPEC and ADSPEC (RFC 2210 section 3)."""
+
+cdef int open_format(Cursor *c) except -1:
+    """Step over the header word that names version 0 and the words that follow it."""
+    if c.p[0] >> 4:
+        refuse(c, "unsupported format")
+    if be16(c.p + 2) * 4 != c.end - c.p - 4:
+        refuse(c, "wrong service length")
+    c.p += 4
+    return 0
+
+
+cdef int open_service(Cursor *c, Cursor *service) except -1:
+    """Step over one service and point `service` at its parameters."""
+    cdef Py_ssize_t length = be16(c.p + 2) * 4
+    if length > c.end - c.p - 4:
+        refuse(c, "wrong service length")
+    service[0] = c[0]
+    service.p = c.p + 4
+    service.end = c.p = c.p + 4 + length
+    return 0
+
+
+cdef int open_parameter(Cursor *c, Cursor *parameter) except -1:
+    """Step over one parameter and point `parameter` at its value."""
+    cdef Py_ssize_t length = be16(c.p + 2) * 4
+    if length > c.end - c.p - 4:
+        refuse(c, "wrong parameter")
+    parameter[0] = c[0]
+    parameter.p = c.p + 4
+    parameter.end = c.p = c.p + 4 + length
+    return 0
+
+
+cdef inline int number_of(Cursor *part) noexcept:
+    """The number of a service or parameter that has just been opened: its header lies before."""
+    return (part.p - 4)[0]
+
+
+cdef inline int flags_of(Cursor *part) noexcept:
+    return (part.p - 3)[0]
+
+
+cdef inline int expect_parameter(Cursor *c, const uint8_t *p, int number, uint32_t words) except -1:
+    if p[0] != number or be16(p + 2) != words:
+        refuse(c, "wrong parameter")
+    return 0
+
+
+cdef inline void put_header(uint8_t *p, uint32_t number_, uint32_t flags, uint32_t words) noexcept nogil:
+    """The header word of a service or of a parameter."""
+    p[0] = <uint8_t> number_
+    p[1] = <uint8_t> flags
+    put16(p + 2, words)
+
+
+cdef object read_token_bucket(Cursor *c, const uint8_t *p):
+    """Parameter 127, header and five words: r, b, p, m, M."""
+    expect_parameter(c, p, TOKEN_BUCKET, 5)
+    return build5(&tspec_, real(c, p + 4), real(c, p + 8), real(c, p + 12), be32(p + 16), be32(p + 20))
+
+
+cdef int put_token_bucket(uint8_t *p, object o) except -1:
+    expect(o, &tspec_)
+    put_header(p, TOKEN_BUCKET, 0, 5)
+    put_real(p + 4, o, tspec_.at[0])
+    put_real(p + 8, o, tspec_.at[1])
+    put_real(p + 12, o, tspec_.at[2])
+    put32(p + 16, number(o, tspec_.at[3], 0xFFFFFFFF))
+    put32(p + 20, number(o, tspec_.at[4], 0xFFFFFFFF))
+    return 0
+
+
+cdef object read_tspec(Cursor *c):
+    open_format(c)
+    if c.p[0] != DEFAULT_SERVICE:
+        refuse(c, "unsupported service")
+    if be16(c.p + 2) != 6:
+        refuse(c, "wrong service length")
+    return read_token_bucket(c, c.p + 4)
+
+
+cdef int write_tspec(Writer *w, int class_num, object o) except -1:
+    cdef uint8_t *p = begin(w, class_num, INTSERV, 32)
+    put_header(p, 0, 0, 7)
+    put_header(p + 4, DEFAULT_SERVICE, 0, 6)
+    return put_token_bucket(p + 8, o)
+
+
+cdef object read_flowspec(Cursor *c):
+    cdef int service = c.p[4]
+    cdef const uint8_t *p = c.p + 8
+    open_format(c)
+    if service != CONTROLLED_LOAD and service != GUARANTEED:
+        refuse(c, "unsupported service")
+    if be16(c.p + 2) != (6 if service == CONTROLLED_LOAD else 9) or be16(c.p + 2) * 4 != c.end - p:
+        refuse(c, "wrong service length")
+    tspec = read_token_bucket(c, p)
+    rspec = None
+    if service == GUARANTEED:
+        expect_parameter(c, p + 24, RSPEC, 2)
+        rspec = build2(&rspec_, real(c, p + 28), be32(p + 32))
+    return build3(&flowspec_, service, tspec, rspec)
+
+
+cdef int write_flowspec(Writer *w, int class_num, object o) except -1:
+    expect(o, &flowspec_)
+    cdef int service = number(o, flowspec_.at[0], 0xFF)
+    cdef int words = 9 if service == GUARANTEED else 6
+    cdef uint8_t *p
+    if service != GUARANTEED and service != CONTROLLED_LOAD:
+        raise ValueError(f"a FLOWSPEC of service {service} cannot be written")
+    p = begin(w, class_num, INTSERV, 4 * words + 8)
+    put_header(p, 0, 0, words + 1)
+    put_header(p + 4, service, 0, words)
+    put_token_bucket(p + 8, get(o, flowspec_.at[1]))
+    if service == GUARANTEED:
+        rspec = get(o, flowspec_.at[2])
+        expect(rspec, &rspec_)
+        put_header(p + 32, RSPEC, 0, 2)
+        put_real(p + 36, rspec, rspec_.at[0])
+        put32(p + 40, number(rspec, rspec_.at[1], 0xFFFFFFFF))
+    return 0
+
+
+cdef struct Parameters:
+    # The values of one service's parameters of one word, in the order of the tables below.
+    uint32_t seen           # bit n: the n-th was there
+    const uint8_t *at[8]
+
+
+cdef int8_t GENERAL_INDEX[256]      # parameter number -> place in Parameters, or -1
+cdef int8_t GUARANTEED_INDEX[256]
+cdef enum:
+    IS_HOPS, BANDWIDTH, LATENCY, MTU, C_TOT, D_TOT, C_SUM, D_SUM
+    GENERAL_SET = 0x0F
+    GUARANTEED_SET = 0xF0
+
+
+cdef object read_parameters(Cursor *c, const int8_t *index, Parameters *found):
+    """Find the known parameters of a service; give back the others as Overrides.unknown has them."""
+    cdef Cursor parameter
+    cdef int n
+    cdef list unknown = None
+    found.seen = 0
+    while c.p < c.end:
+        open_parameter(c, &parameter)
+        n = index[number_of(&parameter)]
+        if n < 0:
+            if unknown is None:
+                unknown = []
+            unknown.append(
+                (number_of(&parameter), flags_of(&parameter), read_bytes(parameter.p, parameter.end))
+            )
+        elif parameter.end - parameter.p != 4:
+            refuse(c, "wrong parameter")
+        elif found.seen & (1 << n):
+            refuse(c, "repeated parameter")
+        else:
+            found.seen |= 1 << n
+            found.at[n] = parameter.p
+    return () if unknown is None else tuple(unknown)
+
+
+cdef int write_word(Writer *w, int parameter, object o, Py_ssize_t at) except -1:
+    cdef uint8_t *p = claim(w, 8)
+    put_header(p, parameter, 0, 1)
+    put32(p + 4, number(o, at, 0xFFFFFFFF))
+    return 0
+
+
+cdef int write_bandwidth(Writer *w, object o, Py_ssize_t at) except -1:
+    cdef uint8_t *p = claim(w, 8)
+    put_header(p, PATH_BANDWIDTH, 0, 1)
+    return put_real(p + 4, o, at)
+
+
+cdef int close_service(Writer *w, uint8_t *p, int service, object broken) except -1:
+    """Fill in a service's header, now that its length is known."""
+    put_header(p, service, BREAK if broken else 0, <uint32_t> ((w.p - p - 4) >> 2))
+    return 0
+
+
+cdef object read_general(Cursor *c):
+    cdef Parameters found
+    cdef bint broken = flags_of(c) & BREAK
+    if read_parameters(c, GENERAL_INDEX, &found):
+        refuse(c, "wrong parameter")
+    if found.seen != GENERAL_SET:
+        refuse(c, "missing parameter")
+    return build5(
+        &general_,
+        be32(found.at[IS_HOPS]),
+        real(c, found.at[BANDWIDTH]),
+        be32(found.at[LATENCY]),
+        be32(found.at[MTU]),
+        broken,
+    )
+
+
+cdef object read_overrides(Cursor *c, Parameters *found, tuple unknown):
+    if not found.seen & GENERAL_SET and not unknown:
+        return None
+    return build5(
+        &overrides_,
+        be32(found.at[IS_HOPS]) if found.seen & (1 << IS_HOPS) else None,
+        real(c, found.at[BANDWIDTH]) if found.seen & (1 << BANDWIDTH) else None,
+        be32(found.at[LATENCY]) if found.seen & (1 << LATENCY) else None,
+        be32(found.at[MTU]) if found.seen & (1 << MTU) else None,
+        unknown,
+    )
+
+
+cdef int write_overrides(Writer *w, object o) except -1:
+    cdef bytes data
+    cdef uint8_t *p
+    if o is None:
+        return 0
+    expect(o, &overrides_)
+    if get(o, overrides_.at[0]) is not None:
+        write_word(w, PATH_HOPS, o, overrides_.at[0])
+    if get(o, overrides_.at[1]) is not None:
+        write_bandwidth(w, o, overrides_.at[1])
+    if get(o, overrides_.at[2]) is not None:
+        write_word(w, PATH_LATENCY, o, overrides_.at[2])
+    if get(o, overrides_.at[3]) is not None:
+        write_word(w, PATH_MTU, o, overrides_.at[3])
+    for parameter, flags, contents in get(o, overrides_.at[4]):
+        data = contents
+        if len(data) & 3:
+            raise ValueError("an ADSPEC's parameter is a multiple of 4 bytes long")
+        p = claim(w, 4 + len(data))
+        put_header(p, parameter, flags, <uint32_t> (len(data) >> 2))
+        put_bytes(p + 4, data)
+    return 0
+
+
+cdef object read_guaranteed(Cursor *c):
+    cdef Parameters found
+    cdef bint broken = flags_of(c) & BREAK
+    cdef bint empty = c.p == c.end
+    cdef uint32_t terms[4]
+    cdef int n
+    memset(terms, 0, sizeof(terms))
+    unknown = read_parameters(c, GUARANTEED_INDEX, &found)
+    if not empty:
+        if found.seen & GUARANTEED_SET != GUARANTEED_SET:
+            refuse(c, "missing parameter")
+        for n in range(4):
+            terms[n] = be32(found.at[C_TOT + n])
+    advert = build5(&guaranteed_, terms[0], terms[1], terms[2], terms[3], broken)
+    put(advert, guaranteed_.at[5], empty)
+    put(advert, guaranteed_.at[6], read_overrides(c, &found, unknown))
+    return advert
+
+
+cdef object read_controlled_load(Cursor *c):
+    cdef Parameters found
+    cdef bint broken = flags_of(c) & BREAK
+    unknown = read_parameters(c, GENERAL_INDEX, &found)
+    return build2(&load_, broken, read_overrides(c, &found, unknown))
+
+
+cdef object read_adspec(Cursor *c):
+    cdef Cursor service
+    cdef int number
+    cdef bint broken
+    cdef list others = None
+    guaranteed = load = None
+    open_format(c)
+    if c.p == c.end or c.p[0] != DEFAULT_SERVICE:
+        refuse(c, "unsupported service")
+    open_service(c, &service)
+    general = read_general(&service)
+    while c.p < c.end:
+        open_service(c, &service)
+        number = number_of(&service)
+        if number == GUARANTEED and guaranteed is None:
+            guaranteed = read_guaranteed(&service)
+        elif number == CONTROLLED_LOAD and load is None:
+            load = read_controlled_load(&service)
+        elif number == GUARANTEED or number == CONTROLLED_LOAD or number == DEFAULT_SERVICE:
+            refuse(c, "repeated service")
+        else:
+            if others is None:
+                others = []
+            broken = flags_of(&service) & BREAK
+            others.append(build3(&other_, number, broken, read_bytes(service.p, service.end)))
+    return build4(&adspec_, general, guaranteed, load, () if others is None else tuple(others))
+
+
+cdef int write_adspec(Writer *w, int class_num, object o) except -1:
+    cdef uint8_t *start = begin(w, class_num, INTSERV, 4)
+    cdef uint8_t *p = claim(w, 4)
+    cdef bytes data
+    cdef int n
+    expect(o, &adspec_)
+    general = get(o, adspec_.at[0])
+    expect(general, &general_)
+    write_word(w, PATH_HOPS, general, general_.at[0])
+    write_bandwidth(w, general, general_.at[1])
+    write_word(w, PATH_LATENCY, general, general_.at[2])
+    write_word(w, PATH_MTU, general, general_.at[3])
+    close_service(w, p, DEFAULT_SERVICE, get(general, general_.at[4]))
+    advert = get(o, adspec_.at[1])
+    if advert is not None:
+        expect(advert, &guaranteed_)
+        p = claim(w, 4)
+        if not get(advert, guaranteed_.at[5]):
+            for n in range(4):
+                write_word(w, GUARANTEED_TERMS[n], advert, guaranteed_.at[n])
+            write_overrides(w, get(advert, guaranteed_.at[6]))
+        close_service(w, p, GUARANTEED, get(advert, guaranteed_.at[4]))
+    advert = get(o, adspec_.at[2])
+    if advert is not None:
+        expect(advert, &load_)
+        p = claim(w, 4)
+        write_overrides(w, get(advert, load_.at[1]))
+        close_service(w, p, CONTROLLED_LOAD, get(advert, load_.at[0]))
+    for advert in get(o, adspec_.at[3]):
+        expect(advert, &other_)
+        n = number(advert, other_.at[0], 0xFF)
+        data = get(advert, other_.at[2])
+        if n == DEFAULT_SERVICE or n == GUARANTEED or n == CONTROLLED_LOAD or len(data) & 3:
+            raise ValueError(f"service {n} with {len(data)} bytes cannot be written as OtherAdvert")
+        p = claim(w, 4)
+        put_bytes(claim(w, len(data)), data)
+        close_service(w, p, n, get(advert, other_.at[1]))
+    put_header(start, 0, 0, <uint32_t> ((w.p - start - 4) >> 2))
+    put16(start - 4, <uint32_t> (w.p - start + 4))
+    return 0

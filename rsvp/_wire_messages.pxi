@@ -1,0 +1,471 @@
+"""Whole messages: their grammar, flow descriptor lists and layout (RFC 2205 section 3.1)."""
+
+cdef enum Kind:
+    ALONE                   # a field that holds one object
+    REPEATED                # a tuple of objects of one class
+    SENDER_PART             # template, Tspec or Adspec of the field `sender`
+    EXTRA                   # objects of unknown classes
+    FLOW_PART               # FLOWSPECs and FILTER_SPECs of the field `flow` or `flows`
+
+
+cdef struct Field:
+    Kind kind
+    int class_num
+    bint required
+    Py_ssize_t at           # slot of the message, or of the Sender for a SENDER_PART
+
+
+cdef struct MessageShape:
+    PyTypeObject *type
+    int number              # of the message type
+    Field fields[MAX_FIELDS]    # in the order in which encode writes them
+    int count
+    int8_t index[256]       # class number -> its field, or -1
+    Py_ssize_t send_ttl
+    Py_ssize_t flags
+    Py_ssize_t layout
+    Py_ssize_t sender       # 0 where there is none
+    bint sender_required
+    bint is_tear            # FLOWSPECs may be left out (RFC 2205 section 3.1.6)
+    bint is_error           # one flow descriptor or none (RFC 2205 section 3.1.8)
+
+
+cdef MessageShape SHAPES[MESSAGES]
+cdef MessageShape *BY_TYPE[256]
+cdef bint KNOWN[256]        # classes that have rows
+
+
+FIELDS = (
+    # The order of RFC 2205's grammars: (class number, field of the message, field of the Sender).
+    (ClassNum.INTEGRITY, "integrity", None),
+    (ClassNum.SESSION, "session", None),
+    (ClassNum.RSVP_HOP, "hop", None),
+    (ClassNum.TIME_VALUES, "time_values", None),
+    (ClassNum.ERROR_SPEC, "error", None),
+    (ClassNum.RESV_CONFIRM, "confirm", None),
+    (ClassNum.SCOPE, "scope", None),
+    (ClassNum.POLICY_DATA, "policy", None),
+    (ClassNum.SENDER_TEMPLATE, "sender", "template"),
+    (ClassNum.SENDER_TSPEC, "sender", "tspec"),
+    (ClassNum.ADSPEC, "sender", "adspec"),
+    (None, "extra", None),
+    (ClassNum.STYLE, "style", None),
+    (ClassNum.FLOWSPEC, "flows", None),
+    (ClassNum.FLOWSPEC, "flow", None),
+)
+
+
+cdef int describe(MessageShape *shape, cls) except -1:
+    """Derive a message's grammar from its dataclass: a field without a default is required."""
+    cdef Field *field
+    declared = {f.name: f for f in fields(cls)}
+    SHAPED.append(cls)
+    shape.type = <PyTypeObject *> cls
+    shape.number = cls.type
+    memset(shape.index, -1, sizeof(shape.index))
+    shape.send_ttl = slot_of(cls, "send_ttl")
+    shape.flags = slot_of(cls, "flags")
+    shape.layout = slot_of(cls, "layout")
+    shape.is_tear = cls is messages.ResvTear
+    shape.is_error = "flow" in declared
+    for class_num, name, part in FIELDS:
+        if name not in declared:
+            continue
+        field = &shape.fields[shape.count]
+        field.at = slot_of(cls, name)
+        field.required = declared[name].default is MISSING
+        field.kind = ALONE
+        field.class_num = -1 if class_num is None else class_num
+        if part is not None:
+            field.kind = SENDER_PART
+            shape.sender = field.at
+            shape.sender_required = field.required
+            field.at = slot_of(messages.Sender, part)
+            # PathTear and PathErr do with the template (RFC 2205 sections 3.1.5 and 3.1.7).
+            field.required = part == "template" or (part == "tspec" and cls is messages.Path)
+        elif class_num is None:
+            field.kind = EXTRA
+            shape.index[NULL_OBJECT] = shape.count
+        elif name == "policy":
+            field.kind = REPEATED
+        elif name in ("flow", "flows"):
+            field.kind = FLOW_PART
+            shape.index[FILTER_SPEC] = shape.count
+        if class_num is not None:
+            shape.index[field.class_num] = shape.count
+        shape.count += 1
+    return 0
+
+
+cdef enum Packing:
+    # How a style packs its flow descriptor list (RFC 2205 section 3.1.4).
+    PAIRS                   # FLOWSPEC and FILTER_SPEC, again and again: distinct, explicit
+    ONE_LIST                # one FLOWSPEC and its FILTER_SPECs: shared, explicit
+    BARE                    # one FLOWSPEC: shared, wildcard
+    OTHER                   # no style of RFC 2205: objects are only grouped, for the engine to answer
+
+
+cdef Packing packing_of(uint32_t vector) noexcept:
+    cdef uint32_t sharing = vector & SHARING_MASK, selection = vector & SELECTION_MASK
+    if selection == EXPLICIT and sharing == DISTINCT:
+        return PAIRS
+    if selection == EXPLICIT and sharing == SHARED:
+        return ONE_LIST
+    if selection == WILDCARD and sharing == SHARED:
+        return BARE
+    return OTHER
+
+
+cdef class FlowList:
+    """Unpacks a flow descriptor list, object by object (RFC 2205 section 3.1.4)."""
+
+    cdef list flows, filters
+    cdef object flowspec
+    cdef Packing packing
+    cdef bint is_tear, is_error
+    cdef bint fresh         # the flowspec has no flow yet
+    cdef bint packed        # a flowspec was left out because it repeats the one before
+
+    def __cinit__(self, uint32_t vector, bint is_tear, bint is_error):
+        self.packing = packing_of(vector)
+        self.is_tear = is_tear
+        self.is_error = is_error
+        self.flows = []
+        self.filters = []
+
+    cdef int close_group(self) except -1:
+        if self.fresh or self.filters:
+            self.flows.append(build2(&flow_, self.flowspec, tuple(self.filters)))
+            self.filters = []
+            self.fresh = False
+            self.flowspec = None
+        return 0
+
+    cdef int add_flowspec(self, Cursor *c, object flowspec) except -1:
+        if self.packing == PAIRS and self.fresh:
+            refuse(c, "flowspec without filter")
+        if self.packing == OTHER:
+            self.close_group()
+        if (self.fresh or self.filters) or (self.is_error and self.flows):
+            refuse(c, "too many flow descriptors")
+        self.flowspec = flowspec
+        self.fresh = True
+        return 0
+
+    cdef int add_filter(self, Cursor *c, object filter_spec) except -1:
+        if self.packing == BARE:
+            refuse(c, "filter in wildcard style")
+        if self.packing != OTHER and self.flowspec is None and not self.is_tear:
+            refuse(c, "filter before flowspec")
+        if self.packing != PAIRS:
+            self.filters.append(filter_spec)
+            return 0
+        if self.is_error and self.flows:
+            refuse(c, "too many flow descriptors")
+        self.flows.append(build2(&flow_, self.flowspec, (filter_spec,)))
+        if self.is_tear:
+            self.flowspec = None    # left out means absent there, not repeated
+        elif not self.fresh:
+            self.packed = True
+        self.fresh = False
+        return 0
+
+    cdef int missing(self) noexcept:
+        """The class that the list still needs, or 0."""
+        if self.packing == OTHER:
+            return 0
+        if self.packing == BARE:
+            return 0 if self.fresh or self.is_tear or self.is_error else FLOWSPEC
+        if self.filters or (self.flows and not self.fresh) or (self.is_error and not self.fresh):
+            return 0
+        return FILTER_SPEC
+
+    cdef tuple close(self):
+        if self.packing != PAIRS:
+            self.close_group()
+        if self.packing == BARE and self.is_tear and not self.flows:
+            self.flows.append(build2(&flow_, None, ()))
+        return tuple(self.flows)
+
+
+cdef int missing(int class_num, Py_ssize_t size) except -1:
+    raise WireError("missing object", class_num, None, size)
+
+
+cdef object read_message(const uint8_t *data, Py_ssize_t size):
+    cdef Cursor c, body
+    cdef MessageShape *shape
+    cdef Field *field
+    cdef Row *row
+    cdef int n, index, last = -1
+    cdef bint plain = True          # what encode would write as well
+    cdef FlowList flows = None
+    cdef list extra = None, policy = None
+    sender = None
+
+    check_header(data, size)
+    shape = BY_TYPE[data[1]]
+    if shape is NULL:
+        raise WireError("unknown message type", None, None, 1)
+    message = rsvp_fresh(shape.type)
+    put(message, shape.send_ttl, data[4])
+    put(message, shape.flags, data[0] & 0x0F)
+    c.message = data
+    c.p = data + HEADER
+    c.end = data + size
+
+    while c.p < c.end:
+        open_object(&c, &body)
+        n = body.object[2]
+        if not KNOWN[n]:
+            if n == NULL_OBJECT:
+                plain = False
+                continue
+            if extra is None:
+                extra = []
+            extra.append(read_opaque(&body))
+            index = shape.index[NULL_OBJECT]
+            plain = plain and last <= index
+            last = index
+            continue
+        row = row_of(&body)
+        if row is NULL:
+            refuse(&body, "unknown C-Type")
+        index = shape.index[n]
+        if index < 0:
+            refuse(&body, "object not allowed")
+        field = &shape.fields[index]
+        plain = plain and last <= index
+        last = index
+        if field.kind == FLOW_PART:
+            if flows is None:
+                refuse(&body, "flow descriptor before style")
+            if n == FLOWSPEC:
+                flows.add_flowspec(&body, read_object(row, &body))
+            else:
+                flows.add_filter(&body, read_object(row, &body))
+            continue
+        if flows is not None:
+            refuse(&body, "repeated object" if n == STYLE else "style not last")
+        if field.kind == ALONE:
+            if slot(message, field.at)[0] is not NULL:
+                refuse(&body, "repeated object")
+            if n == INTEGRITY and body.object != data + HEADER:
+                refuse(&body, "integrity not first")
+            put(message, field.at, read_object(row, &body))
+            if n == STYLE:
+                flows = FlowList(be32(body.object + 4), shape.is_tear, shape.is_error)
+        elif field.kind == SENDER_PART:
+            if sender is None:
+                sender = rsvp_fresh(sender_.type)
+            if slot(sender, field.at)[0] is not NULL:
+                refuse(&body, "repeated object")
+            put(sender, field.at, read_object(row, &body))
+        else:
+            if policy is None:
+                policy = []
+            policy.append(read_object(row, &body))
+
+    for index in range(shape.count):
+        field = &shape.fields[index]
+        if field.kind == SENDER_PART:
+            if sender is None:
+                if shape.sender_required:
+                    missing(SENDER_TEMPLATE, size)
+            elif slot(sender, field.at)[0] is NULL:
+                if field.required:
+                    missing(field.class_num, size)
+                put(sender, field.at, None)
+        elif field.kind == FLOW_PART:
+            n = flows.missing()
+            if n:
+                missing(n, size)
+            unpacked = flows.close()
+            plain = plain and not flows.packed
+            if shape.is_error:
+                unpacked = unpacked[0] if unpacked else None
+            put(message, field.at, unpacked)
+        elif field.kind == EXTRA:
+            put(message, field.at, () if extra is None else tuple(extra))
+        elif field.kind == REPEATED:
+            put(message, field.at, () if policy is None else tuple(policy))
+        elif slot(message, field.at)[0] is NULL:
+            if field.required:
+                missing(field.class_num, size)
+            put(message, field.at, None)
+    if shape.sender:
+        put(message, shape.sender, sender)
+    put(message, shape.layout, None if plain else read_layout(data, size))
+    return message
+
+
+cdef tuple read_layout(const uint8_t *data, Py_ssize_t size):
+    """The class numbers of a message that has been read, in wire order."""
+    cdef const uint8_t *p = data + HEADER
+    cdef list layout = []
+    while p < data + size:
+        layout.append(p[2])
+        p += be16(p)
+    return tuple(layout)
+
+
+cdef int write_flows(Writer *w, MessageShape *shape, Packing packing, tuple flows) except -1:
+    """A flow descriptor list; every FLOWSPEC is written, also where it could be left out."""
+    cdef Py_ssize_t count
+    for flow in flows:
+        expect(flow, &flow_)
+        flowspec = get(flow, flow_.at[0])
+        filters = get(flow, flow_.at[1])
+        count = len(filters)
+        if packing == BARE and count:
+            raise ValueError("a wildcard reservation's flow has no filters")
+        if packing == PAIRS and count != 1:
+            raise ValueError(f"with a style of distinct reservations a flow has one filter, not {count}")
+        if packing == ONE_LIST and not count:
+            raise ValueError("with a style of explicit senders a flow has at least one filter")
+        if flowspec is not None:
+            WRITERS[FLOWSPEC](w, FLOWSPEC, flowspec)
+        elif packing != OTHER and not shape.is_tear:
+            raise ValueError("only a ResvTear may leave out a flow's flowspec")
+        for filter_spec in filters:
+            WRITERS[FILTER_SPEC](w, FILTER_SPEC, filter_spec)
+    count = len(flows)
+    if count > 1 and (packing == BARE or packing == ONE_LIST):
+        raise ValueError(f"with a style of shared reservations there is one flow, not {count}")
+    if not count and packing != OTHER and not shape.is_error and not (shape.is_tear and packing == BARE):
+        raise ValueError("a message about reservations has at least one flow")
+    return 0
+
+
+cdef Packing packing_in(object message, MessageShape *shape) except *:
+    style = get(message, shape.fields[shape.index[STYLE]].at)
+    expect(style, &style_)
+    return packing_of(number(style, style_.at[0], 0xFFFFFF))
+
+
+cdef int write_objects(Writer *w, MessageShape *shape, object message) except -1:
+    cdef Field *field
+    cdef int index
+    for index in range(shape.count):
+        field = &shape.fields[index]
+        if field.kind == SENDER_PART:
+            value = get(message, shape.sender)
+            if value is not None:
+                expect(value, &sender_)
+                value = get(value, field.at)
+            elif not shape.sender_required:
+                continue
+        else:
+            value = get(message, field.at)
+        if field.kind == EXTRA:
+            for value in value:
+                write_opaque(w, value)
+        elif field.kind == REPEATED:
+            for value in value:
+                WRITERS[field.class_num](w, field.class_num, value)
+        elif field.kind == FLOW_PART:
+            if shape.is_error:
+                value = () if value is None else (value,)
+            write_flows(w, shape, packing_in(message, shape), value)
+        elif value is not None:
+            WRITERS[field.class_num](w, field.class_num, value)
+        elif field.required:
+            raise ValueError(f"a {message.name} needs a {iana.CLASS_NAMES[field.class_num]}")
+    return 0
+
+
+cdef bytes rearrange(const uint8_t *data, Py_ssize_t size, object layout, bint pairs):
+    """Put the objects of an encoded message into the order of `layout`, or None if it does not fit.
+
+    A class number of NULL stands for an empty NULL object. With `pairs` a FLOWSPEC that repeats the
+    one before may be missing from the layout.
+    """
+    cdef Py_ssize_t next_of[256]    # where to look for the next object of a class
+    cdef Py_ssize_t taken = HEADER, at, tail = 0, flowspec = 0
+    cdef int class_num, index
+    cdef bytearray out = bytearray(data[:HEADER])
+    cdef bint styled = False
+    for index in range(256):
+        next_of[index] = HEADER
+    for index, item in enumerate(layout):
+        if not isinstance(item, int) or not 0 <= item < 256 or len(out) > MAX_MESSAGE - 4:
+            return None
+        class_num = item
+        if class_num == NULL_OBJECT:
+            out += b"\0\4\0\0"
+            continue
+        if styled and KNOWN[class_num] and class_num != FLOWSPEC and class_num != FILTER_SPEC:
+            return None
+        if class_num == FLOWSPEC or class_num == FILTER_SPEC:
+            if not styled:
+                return None
+            at = tail
+            if at < size and data[at + 2] == FLOWSPEC and class_num == FILTER_SPEC:
+                # Left out on the wire: allowed if it says what the last one said.
+                if not (pairs and flowspec) or be16(data + at) != be16(data + flowspec):
+                    return None
+                if memcmp(data + at, data + flowspec, be16(data + at)):
+                    return None
+                taken += be16(data + at)
+                at += be16(data + at)
+            if at >= size or data[at + 2] != class_num:
+                return None
+            if class_num == FLOWSPEC:
+                flowspec = at
+            tail = at + be16(data + at)
+        else:
+            at = next_of[class_num]
+            while at < size and data[at + 2] != class_num:
+                at += be16(data + at)
+            if at >= size or (class_num == INTEGRITY and index):
+                return None
+            next_of[class_num] = at + be16(data + at)
+            if class_num == STYLE:
+                styled = True
+                tail = next_of[class_num]
+        out += data[at:at + be16(data + at)]
+        taken += be16(data + at)
+    if taken != size or len(out) > MAX_MESSAGE:
+        return None
+    return bytes(out)
+
+
+cdef bytes write_message(object message):
+    cdef uint8_t buffer[MAX_MESSAGE]
+    cdef uint8_t *data = buffer
+    cdef Py_ssize_t size
+    cdef MessageShape *shape = NULL
+    cdef Writer w
+    cdef int n
+    cdef bytes result
+    for n in range(MESSAGES):
+        if rsvp_is(message, SHAPES[n].type):
+            shape = &SHAPES[n]
+            break
+    if shape is NULL:
+        raise TypeError(f"encode takes one of the messages of rsvp.messages, not {message!r}")
+    w.p = data
+    w.end = data + MAX_MESSAGE
+    claim(&w, HEADER)
+    write_objects(&w, shape, message)
+    size = w.p - data
+    memset(data, 0, HEADER)
+    data[0] = <uint8_t> (VERSION << 4 | number(message, shape.flags, 0x0F))
+    data[1] = <uint8_t> shape.number
+    data[4] = <uint8_t> number(message, shape.send_ttl, 0xFF)
+
+    layout = get(message, shape.layout)
+    result = None
+    if layout is not None:
+        result = rearrange(
+            data, size, layout, shape.index[STYLE] >= 0 and packing_in(message, shape) == PAIRS
+        )
+    if result is None:
+        result = PyBytes_FromStringAndSize(<const char *> data, size)
+    data = <uint8_t *> PyBytes_AS_STRING(result)
+    size = PyBytes_GET_SIZE(result)
+    put16(data + 6, <uint32_t> size)
+    if get(message, shape.fields[shape.index[INTEGRITY]].at) is None:
+        # A signed message has a zero checksum (RFC 2747 section 4.1).
+        put16(data + 2, checksum_of(data, size))
+    return result
