@@ -41,7 +41,7 @@ def open_session(core: Core, verb: OpenSession, now: float) -> None:
 
 def close_session(core: Core, verb: CloseSession, now: float) -> None:
     """Leave a session: PathTear and ResvTear for everything the application made."""
-    application = _find(core, verb.handle)
+    application = find(core, verb.handle)
     release(core, Release(verb.handle), now)
     for psb in list(application.senders.values()):
         path.remove(core, psb, now)
@@ -50,7 +50,8 @@ def close_session(core: Core, verb: CloseSession, now: float) -> None:
     core.forget_if_empty(application.state)
 
 
-def _find(core: Core, handle: int) -> Application:
+def find(core: Core, handle: int) -> Application:
+    """An application by its handle. Raises UnknownSession."""
     application = core.applications.get(handle)
     if application is None:
         raise UnknownSession(f"no session is open under handle {handle}")
@@ -62,7 +63,7 @@ def _find(core: Core, handle: int) -> Application:
 
 def add_sender(core: Core, verb: AddSender, now: float) -> None:
     """Begin to send Paths for a sender, or change what they say."""
-    application = _find(core, verb.handle)
+    application = find(core, verb.handle)
     state = application.state
     if verb.template.address.version != state.session.destination.version:
         raise LocalError("a sender has an address of the session's family")
@@ -96,7 +97,7 @@ def add_sender(core: Core, verb: AddSender, now: float) -> None:
 
 def remove_sender(core: Core, verb: RemoveSender, now: float) -> None:
     """Stop sending Paths for a sender and tear its path state down."""
-    application = _find(core, verb.handle)
+    application = find(core, verb.handle)
     psb = application.senders.pop(verb.template, None)
     if psb is None:
         raise LocalError(f"{verb.template} does not send in this session")
@@ -108,7 +109,7 @@ def remove_sender(core: Core, verb: RemoveSender, now: float) -> None:
 
 def reserve(core: Core, verb: Reserve, now: float) -> None:
     """Make or change an application's reservation; what it reserved before is replaced."""
-    application = _find(core, verb.handle)
+    application = find(core, verb.handle)
     state = application.state
     _check(core, state, verb)
     before = _phops(state, verb.handle)
@@ -205,7 +206,7 @@ def _phops(state: SessionState, handle: int) -> dict[PreviousHop, None]:
 
 def release(core: Core, verb: Release, now: float) -> None:
     """Give a reservation back, all of it or that of some senders (RFC 2205 section 3.1.6)."""
-    state = _find(core, verb.handle).state
+    state = find(core, verb.handle).state
     wanted: set[Filter] | None = None if verb.filters is None else set(verb.filters)
     before = _phops(state, verb.handle)
     for rsb in [rsb for rsb in state.reservations() if rsb.handle == verb.handle]:

@@ -13,6 +13,7 @@ from typing import Any
 
 from ..iana import ClassNum, ErrorCode, MessageType, UnknownClass
 from ..messages import Message, Path, Resv
+from ..objects import Session
 from . import applications, look, network, path, patherr, resv, resvconf, resverr
 from .core import Core
 from .inputs import (
@@ -93,6 +94,10 @@ class Engine:
         for timer in self._core.timers.due(now):
             timer.fire(self._core, timer.owner, now)
         return self._core.out
+
+    def session_of(self, handle: int) -> Session:
+        """The session that an application opened under a handle. Raises UnknownSession."""
+        return applications.find(self._core, handle).state.session
 
     def interfaces(self) -> list[InterfaceView]:
         """Every interface, with what is reserved on it."""

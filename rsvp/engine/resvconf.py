@@ -10,6 +10,7 @@ from ..messages import Flow, ResvConf
 from ..objects import ErrorSpec, Filter, ResvConfirm, Style
 from .core import Core, forwarded
 from .inputs import Received
+from .interfaces import LOCAL
 from .outputs import ResvConfirmed, Send
 from .reject import Drop
 from .session import SessionState
@@ -40,24 +41,32 @@ def send(
         flows=flows,
         send_ttl=DEFAULT_TTL,
     )
-    core.out.append(Send(message, confirm.receiver, DEFAULT_TTL, router_alert=True))
+    interface = None if oi == LOCAL else oi
+    core.out.append(Send(message, confirm.receiver, DEFAULT_TTL, interface, router_alert=True))
 
 
 def arrived(core: Core, received: Received, message: ResvConf, now: float) -> None:
     """Deliver a confirmation, or pass it on towards the receiver it is for."""
     receiver = message.confirm.receiver
+    state = core.find_session(message.session)
     if receiver not in core.own:
         ttl = (message.send_ttl if received.ttl is None else received.ttl) - 1
         if ttl <= 0:
             raise Drop("TTL used up")
         onward = replace(message, send_ttl=ttl, integrity=None, extra=forwarded(message.extra))
-        core.out.append(Send(onward, receiver, ttl, router_alert=True))
+        core.out.append(Send(onward, receiver, ttl, _way(state, received.interface), router_alert=True))
         return
-    state = core.find_session(message.session)
     if state is None:
         raise Drop("confirmation without a session")
     for flow in message.flows:
         deliver(core, state, message.error, message.style, flow)
+
+
+def _way(state: SessionState | None, arrived_on: int) -> int | None:
+    """Back to where the reservation came from; routing decides where that is not plain."""
+    ois = {rsb.oi for rsb in state.reservations()} if state is not None else set()
+    ois -= {LOCAL, arrived_on}
+    return ois.pop() if len(ois) == 1 else None
 
 
 def deliver(core: Core, state: SessionState, error: ErrorSpec, style: Style, flow: Flow) -> None:

@@ -1,0 +1,258 @@
+"""What applications type: sessions, senders and reservations to await (RFC 2205 section 3.11.1).
+
+    async with rsvp.Node() as node:                      # or: await rsvp.connect()
+        async with await node.session("10.1.0.2", 5000) as session:
+            await session.send(rsvp.Tspec(rate=125_000, bucket=20_000), port=4000)
+            async for event in session:
+                ...
+
+The same classes work over a node in this process and over the daemon's control socket.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from ipaddress import ip_address
+from types import TracebackType
+from typing import Self
+
+from . import objects as o
+from .api import Api
+from .engine.outputs import PathEvent, PathGone, ResvConfirmed, ResvError, Upcall
+from .errors import LocalError, Rejected
+from .iana import DEFAULT_TTL, ErrorFlag, Protocol, error_text
+from .intserv import DEFAULT_ADSPEC, Adspec, Flowspec, Tspec
+from .messages import Flow
+from .messages import Sender as SenderDescriptor
+
+Address = str | o.IPAddress
+SenderLike = o.Filter | tuple[Address, int]
+
+PROTOCOLS = {"tcp": int(Protocol.TCP), "udp": int(Protocol.UDP)}
+
+
+def read_protocol(protocol: str | int) -> int:
+    """An IP protocol by number or name. Raises LocalError."""
+    if isinstance(protocol, int):
+        number = protocol
+    elif protocol.isdecimal():
+        number = int(protocol)
+    else:
+        number = PROTOCOLS.get(protocol.lower(), 0)
+    if not 0 < number < 256:
+        raise LocalError(f"no such protocol: {protocol}; write tcp, udp or a number from 1 to 255")
+    return number
+
+
+def read_address(address: Address) -> o.IPAddress:
+    """An address from text. Raises LocalError."""
+    try:
+        return ip_address(address)
+    except ValueError:
+        raise LocalError(f"{address!r} is no IPv4 or IPv6 address") from None
+
+
+def read_sender(sender: SenderLike) -> o.Filter:
+    """A filter from (address, port). Raises LocalError."""
+    if not isinstance(sender, tuple):
+        return sender
+    try:
+        return o.FilterSpec(read_address(sender[0]), sender[1])
+    except ValueError as error:
+        raise LocalError(str(error)) from None
+
+
+class Endpoint:
+    """The friendly half of a `Node` or `Client`: opens sessions, closes itself."""
+
+    async def session(self: Api, destination: Address, port: int = 0, protocol: str | int = "udp") -> Session:
+        """Take part in a session to `destination`; close it, or use it in `async with`.
+
+        Raises LocalError for an address, port or protocol that cannot be.
+        """
+        try:
+            what = o.Session(read_address(destination), read_protocol(protocol), port)
+        except ValueError as error:
+            raise LocalError(str(error)) from None
+        return Session(self, what, await self.open_session(what))
+
+
+class Session:
+    """One application's part in one session.
+
+    Iterate it (`async for event in session`) for events as `rsvp.PathEvent`, `rsvp.ResvEvent` and
+    so on; none is lost, also from before the iteration began. It ends when the session is closed.
+    """
+
+    def __init__(self, api: Api, session: o.Session, handle: int) -> None:
+        self.api = api
+        self.session = session
+        self.handle = handle
+        self.senders: dict[o.Filter, SenderDescriptor] = {}
+        """The senders that are known at present, from their Path messages."""
+        self._events: asyncio.Queue[Upcall | None] = asyncio.Queue()
+        self._waiters: list[Reservation] = []
+        self._arrival = asyncio.Event()
+        self._pump = asyncio.create_task(self._receive(), name=f"rsvp events of {session}")
+
+    async def _receive(self) -> None:
+        try:
+            async for event in self.api.events(self.handle):
+                self._note(event)
+                self._events.put_nowait(event)
+        finally:
+            self._events.put_nowait(None)
+            for waiter in self._waiters:
+                waiter._fail(LocalError("the session was closed"))
+
+    def _note(self, event: Upcall) -> None:
+        if isinstance(event, PathEvent):
+            self.senders[event.sender.template] = event.sender
+            self._arrival.set()
+        elif isinstance(event, PathGone):
+            self.senders.pop(event.template, None)
+        elif isinstance(event, ResvConfirmed | ResvError):
+            for waiter in self._waiters:
+                waiter._note(event)
+
+    async def send(
+        self,
+        tspec: Tspec,
+        *,
+        source: Address | None = None,
+        port: int = 0,
+        ttl: int = DEFAULT_TTL,
+        adspec: Adspec | None = DEFAULT_ADSPEC,
+    ) -> Sender:
+        """Announce a flow from `source` (this node's address towards the destination) and `port`.
+
+        `ttl` is the multicast TTL of the data: it becomes the TTL of the Path messages. Raises
+        NoRoute, LocalError.
+        """
+        template = None if source is None else read_sender((source, port))
+        sender = await self.api.add_sender(self.handle, template, tspec, port=port, ttl=ttl, adspec=adspec)
+        return Sender(self, sender)
+
+    async def reserve(
+        self,
+        style: o.Style,
+        flowspec: Flowspec,
+        senders: Iterable[SenderLike] = (),
+        *,
+        confirm: bool = False,
+        ttl: int | None = None,
+    ) -> Reservation:
+        """Reserve for `senders`, none for style WF; replaces what this session reserved before.
+
+        With `confirm`, await `Reservation.confirmed()` for the network's answer. Several flowspecs
+        in one FF reservation: `reserve_flows`. Raises LocalError, StyleConflict.
+        """
+        filters = tuple(read_sender(sender) for sender in senders)
+        if style.explicit and not style.shared:
+            flows = tuple(Flow(flowspec, (one,)) for one in filters)
+        else:
+            flows = (Flow(flowspec, filters),)
+        return await self.reserve_flows(style, flows, confirm=confirm, ttl=ttl)
+
+    async def reserve_flows(
+        self, style: o.Style, flows: tuple[Flow, ...], *, confirm: bool = False, ttl: int | None = None
+    ) -> Reservation:
+        """Reserve flow descriptors as they stand (RFC 2205 section 3.1.4)."""
+        reservation = Reservation(self, style, flows)
+        self._waiters = [reservation]
+        await self.api.reserve(self.handle, style, flows, confirm=confirm, ttl=ttl)
+        return reservation
+
+    async def sender(self, timeout: float | None = None) -> SenderDescriptor:
+        """Wait until at least one sender's Path has arrived; returns the first known one.
+
+        Raises TimeoutError after `timeout` seconds.
+        """
+        async with asyncio.timeout(timeout):
+            while not self.senders:
+                self._arrival.clear()
+                await self._arrival.wait()
+        return next(iter(self.senders.values()))
+
+    def __aiter__(self) -> AsyncIterator[Upcall]:
+        return self
+
+    async def __anext__(self) -> Upcall:
+        event = await self._events.get()
+        if event is None:
+            self._events.put_nowait(None)
+            raise StopAsyncIteration
+        return event
+
+    async def close(self) -> None:
+        """Tear down what was made in this session."""
+        await self.api.close_session(self.handle)
+        await asyncio.wait({self._pump})
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+
+class Sender:
+    """A flow that this node announces."""
+
+    def __init__(self, session: Session, template: o.Filter) -> None:
+        self.session = session
+        self.template = template
+
+    async def change(self, tspec: Tspec, *, ttl: int = DEFAULT_TTL) -> None:
+        """Announce another Tspec for the same flow."""
+        await self.session.api.add_sender(self.session.handle, self.template, tspec, ttl=ttl)
+
+    async def stop(self) -> None:
+        """Send a PathTear."""
+        await self.session.api.remove_sender(self.session.handle, self.template)
+
+
+class Reservation:
+    """A reservation that this node asks for."""
+
+    def __init__(self, session: Session, style: o.Style, flows: tuple[Flow, ...]) -> None:
+        self.session = session
+        self.style = style
+        self.flows = flows
+        self._open = {one for flow in flows for one in flow.filters}
+        self._answer: asyncio.Future[ResvConfirmed] = asyncio.get_running_loop().create_future()
+        # Nobody has to ask for the answer: an unread refusal is no unhandled exception.
+        self._answer.add_done_callback(lambda done: done.cancelled() or done.exception())
+
+    def _note(self, event: ResvConfirmed | ResvError) -> None:
+        if isinstance(event, ResvError):
+            if not event.flags & ErrorFlag.NOT_GUILTY:
+                text = error_text(event.code, event.value)
+                self._fail(Rejected(f"{event.node} refused: {text}", event.code, event.value))
+            return
+        self._open -= set(event.filters)
+        if not self._open and not self._answer.done():
+            self._answer.set_result(event)
+
+    def _fail(self, error: Exception) -> None:
+        if not self._answer.done():
+            self._answer.set_exception(error)
+
+    async def confirmed(self, timeout: float | None = None) -> ResvConfirmed:
+        """Wait for the confirmation that was asked for with `confirm=True`.
+
+        Raises Rejected with the error's code and value if a node refuses, TimeoutError after
+        `timeout` seconds. A confirmation is no guarantee: see RFC 2205 section 2.6.
+        """
+        async with asyncio.timeout(timeout):
+            return await asyncio.shield(self._answer)
+
+    async def release(self) -> None:
+        """Give it back: a ResvTear."""
+        await self.session.api.release(self.session.handle)

@@ -1,0 +1,84 @@
+"""What applications may ask of a node, in this process or behind the daemon's socket (RFC 2205 3.11.1).
+
+`node.Node` and `control.client.Client` offer the same methods; everything friendlier (`aio`, the
+command line) is built on these.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Protocol
+
+from .engine.outputs import Upcall
+from .iana import DEFAULT_TTL
+from .intserv import DEFAULT_ADSPEC, Adspec, Tspec
+from .jsonform import Json
+from .messages import Flow
+from .objects import Filter, Session, Style
+
+WHAT = (
+    "interfaces",
+    "sessions",
+    "senders",
+    "reservations",
+    "requests",
+    "installed",
+    "neighbors",
+    "counters",
+)
+"""The words that `Api.show` knows."""
+
+
+class Api(Protocol):
+    """A node, as applications and operators see it."""
+
+    async def open_session(self, session: Session) -> int:
+        """Take part in a session; returns the handle that the other calls want."""
+
+    async def close_session(self, handle: int) -> None:
+        """Leave it: senders and reservations made under this handle are torn down."""
+
+    async def add_sender(
+        self,
+        handle: int,
+        template: Filter | None,
+        tspec: Tspec,
+        *,
+        port: int = 0,
+        ttl: int = DEFAULT_TTL,
+        adspec: Adspec | None = DEFAULT_ADSPEC,
+    ) -> Filter:
+        """Announce a sender; returns it.
+
+        `template` None: the node's own address towards the destination, with `port`. `ttl` is the
+        application's multicast TTL. Raises NoRoute, or LocalError for an address that is not ours.
+        """
+
+    async def remove_sender(self, handle: int, template: Filter) -> None:
+        """Tear a sender down."""
+
+    async def reserve(
+        self,
+        handle: int,
+        style: Style,
+        flows: tuple[Flow, ...],
+        *,
+        confirm: bool = False,
+        ttl: int | None = None,
+    ) -> None:
+        """Reserve, in place of what this handle reserved before.
+
+        Senders that are not there yet are waited for. Raises LocalError, StyleConflict.
+        """
+
+    async def release(self, handle: int, filters: tuple[Filter, ...] | None = None) -> None:
+        """Give the reservation back, or that of some senders."""
+
+    def events(self, handle: int) -> AsyncIterator[Upcall]:
+        """What happens in the session, in order, none lost; ends when it is closed."""
+
+    async def show(self, what: str) -> list[dict[str, Json]]:
+        """The entries of one `rsvp show` word. Raises LocalError for an unknown word."""
+
+    async def close(self) -> None:
+        """Leave every session and let go of everything."""

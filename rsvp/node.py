@@ -1,0 +1,557 @@
+"""A node: the engine between a transport, a routing table and traffic control, on asyncio.
+
+The node owns the clock. It turns packets, netlink news and calls into the engine's inputs, carries
+its outputs out, and keeps exactly one timer, armed for the engine's next deadline.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+from collections import Counter, deque
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, replace
+from random import Random
+from types import TracebackType
+from typing import Any, Self
+
+from . import engine as e
+from . import tc, unreadable
+from ._wire import decode, encode
+from .aio import Endpoint
+from .api import WHAT, Api
+from .config import NodeConfig
+from .engine.inputs import Input
+from .engine.outputs import Output, TrafficOrder, Upcall
+from .errors import LocalError, NoRoute, TrafficControlError, Unavailable, WireError
+from .iana import (
+    DEFAULT_TTL,
+    MESSAGE_NAMES,
+    ErrorCode,
+)
+from .intserv import DEFAULT_ADSPEC, Adspec, Tspec
+from .jsonform import Json
+from .messages import Flow
+from .objects import Filter, FilterSpec, IPAddress, Session, Style
+from .routing import Link, Route, Routing
+from .show import Names, Neighbor, entries
+from .tc import TrafficControl
+from .transport import Packet, Transport
+
+__all__ = ["Api", "Node"]
+
+log = logging.getLogger("rsvp.node")
+
+
+@dataclass(slots=True)
+class _Counts:
+    """One interface's counters: messages by name, errors by reason."""
+
+    sent: Counter[str]
+    received: Counter[str]
+    errors: Counter[str]
+
+
+class Node(Endpoint):
+    """An RSVP host or router in this process. Use it in `async with`, or `start` and `close` it.
+
+    Without arguments it takes over this host: raw sockets, netlink, HTB. That needs CAP_NET_RAW and
+    CAP_NET_ADMIN; `Unavailable` says so. Other transports, routings and traffic controls make
+    networks in memory, or nodes that only account.
+    """
+
+    def __init__(
+        self,
+        config: NodeConfig | None = None,
+        *,
+        transport: Transport | None = None,
+        routing: Routing | None = None,
+        traffic: TrafficControl | None = None,
+        rng: Random | None = None,
+    ) -> None:
+        self.config = config or NodeConfig()
+        self._transport = transport or _raw_transport()
+        self._routing = routing or _netlink_routing()
+        self._traffic = traffic or _htb_traffic_control()
+        self._engine = e.Engine(rng=rng or Random())
+        self._links: dict[int, Link] = {}
+        self._managed: set[int] = set()
+        self._flows: dict[int, tuple[int, tc.Flow]] = {}
+        self._routes: dict[tuple[IPAddress, IPAddress | None], Route | None] = {}
+        self._queues: dict[int, asyncio.Queue[Upcall | None]] = {}
+        self._counts: dict[int, _Counts] = {}
+        self._neighbors: dict[tuple[IPAddress, int], Neighbor] = {}
+        self._pending: deque[Input] = deque()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._timer: asyncio.TimerHandle | None = None
+        self._next_handle = 0
+        self._running = False
+        self._busy = False
+        self._actions: dict[type[Any], Callable[[Any], None]] = {
+            e.Send: self._send,
+            e.ResolveRoute: self._resolve,
+            e.ForgetRoute: self._forget,
+            e.Dropped: self._count_drop,
+            **dict.fromkeys((e.InstallFlow, e.ModifyFlow, e.RemoveFlow), self._order),
+            **dict.fromkeys((e.AddFilter, e.RemoveFilter), self._order),
+            **dict.fromkeys((e.PathEvent, e.PathGone, e.PathError), self._upcall),
+            **dict.fromkeys((e.ResvEvent, e.ResvGone), self._upcall),
+            **dict.fromkeys((e.ResvError, e.ResvConfirmed), self._upcall),
+        }
+
+    # --- life -------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Find the interfaces and begin. Raises Unavailable, ConfigError, OSError."""
+        self._loop = asyncio.get_running_loop()
+        self.failure: asyncio.Future[None] = self._loop.create_future()
+        """Never done, unless the node had to stop because of a fault of its own."""
+        try:
+            await self._routing.start(self._network_changed)
+            links = await self._routing.links()
+            self.config.require([link.name for link in links])
+            self._running = True
+            self._update_links(links)
+            self._transport.start(self._received)
+        except BaseException:
+            await self.close()
+            raise
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Tear down what applications made, give traffic control back, close the sockets."""
+        if self._running and not self.failure.done():
+            for handle in list(self._queues):
+                await self.close_session(handle)
+        self._running = False
+        if self._timer is not None:
+            self._timer.cancel()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._transport.close()
+        self._traffic.close()
+        await self._routing.close()
+
+    async def reconfigure(self, config: NodeConfig) -> None:
+        """Take another configuration without losing state. Raises ConfigError, changing nothing."""
+        links = await self._routing.links()
+        config.require([link.name for link in links])
+        self.config = config
+        self._update_links(links)
+
+    @property
+    def interface_names(self) -> list[str]:
+        """The interfaces that RSVP runs on."""
+        return [view.name for view in self._engine.interfaces() if view.enabled]
+
+    # --- the engine's door ------------------------------------------------------------------------
+
+    def _feed(self, event: Input) -> None:
+        """Hand one input to the engine and carry out what it wants, in order."""
+        self._pending.append(event)
+        if self._busy:
+            return  # somebody further up the stack is at it
+        self._busy = True
+        try:
+            while self._pending:
+                self._run(self._pending.popleft())
+        finally:
+            self._busy = False
+        self._arm()
+
+    def _run(self, event: Input) -> None:
+        try:
+            outputs = self._engine.handle(event, self._loop.time())
+        except LocalError:
+            raise
+        except Exception as fault:
+            self._fail(fault, event)
+            return
+        self._carry_out(outputs)
+
+    def _carry_out(self, outputs: list[Output]) -> None:
+        for output in outputs:
+            self._actions[type(output)](output)
+
+    def _timeout(self) -> None:
+        self._timer = None
+        try:
+            outputs = self._engine.handle_timeout(self._loop.time())
+        except Exception as fault:
+            self._fail(fault, None)
+            return
+        self._busy = True
+        try:
+            self._carry_out(outputs)
+            while self._pending:
+                self._run(self._pending.popleft())
+        finally:
+            self._busy = False
+        self._arm()
+
+    def _arm(self) -> None:
+        due = self._engine.next_timeout()
+        if self._timer is not None:
+            if due is not None and self._timer.when() == due:
+                return
+            self._timer.cancel()
+            self._timer = None
+        if due is not None and self._running:
+            self._timer = self._loop.call_at(due, self._timeout)
+
+    def _fail(self, fault: Exception, event: Input | None) -> None:
+        """A fault in the engine is ours: keep what led to it, and let the owner end the node."""
+        log.critical("internal error while handling %r", event, exc_info=fault)
+        if not self.failure.done():
+            self.failure.set_exception(fault)
+            self.failure.exception()  # whoever awaits it still gets it
+
+    def _spawn(self, name: str, work: Any) -> None:
+        task = self._loop.create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("%s: %s", task.get_name(), error)
+
+    # --- packets ----------------------------------------------------------------------------------
+
+    def _counts_of(self, interface: int | None) -> _Counts:
+        index = interface or e.LOCAL
+        counts = self._counts.get(index)
+        if counts is None:
+            counts = self._counts[index] = _Counts(Counter(), Counter(), Counter())
+        return counts
+
+    def _received(self, packet: Packet) -> None:
+        if not self._running or packet.interface is None or packet.source is None:
+            return
+        counts = self._counts_of(packet.interface)
+        try:
+            message = decode(packet.data)
+        except WireError as error:
+            counts.errors[error.reason] += 1
+            log.debug("from %s: %s", packet.source, error)
+            answer = unreadable.answer(packet.data, packet.interface, error)
+            if answer is not None:
+                self._feed(answer)
+            return
+        counts.received[message.name] += 1
+        hop = getattr(message, "hop", None)
+        address = packet.source if hop is None else hop.address
+        self._neighbors[address, packet.interface] = Neighbor(
+            address, packet.interface, "ip", self._loop.time()
+        )
+        self._feed(e.Received(message, packet.interface, packet.source, packet.destination, packet.ttl))
+
+    def _send(self, send: e.Send) -> None:
+        counts = self._counts_of(send.interface)
+        packet = Packet(
+            encode(send.message),
+            send.destination,
+            send.source,
+            send.interface,
+            send.ttl,
+            send.router_alert,
+        )
+        try:
+            self._transport.send(packet)
+        except OSError as error:
+            counts.errors["transmit failure"] += 1
+            log.warning("cannot send %s to %s: %s", send.message.name, send.destination, error)
+            return
+        counts.sent[send.message.name] += 1
+
+    def _count_drop(self, drop: e.Dropped) -> None:
+        self._counts_of(drop.interface).errors[drop.reason] += 1
+        log.debug("dropped %s: %s", MESSAGE_NAMES.get(drop.message_type), drop.reason)
+
+    # --- routing ----------------------------------------------------------------------------------
+
+    def _resolve(self, ask: e.ResolveRoute) -> None:
+        self._routes.setdefault((ask.destination, ask.source), None)
+        self._spawn(f"route to {ask.destination}", self._look_up(ask.destination, ask.source, True))
+
+    async def _look_up(self, destination: IPAddress, source: IPAddress | None, asked: bool) -> None:
+        route = await self._routing.lookup(destination, source)
+        key = (destination, source)
+        if key not in self._routes or (not asked and self._routes[key] == route):
+            return
+        self._routes[key] = route
+        self._feed(e.RouteResolved(destination, source, route.outgoing, route.incoming, route.local))
+
+    def _forget(self, forget: e.ForgetRoute) -> None:
+        self._routes.pop((forget.destination, forget.source), None)
+
+    def _network_changed(self) -> None:
+        if self._running:
+            self._spawn("network change", self._follow_network())
+
+    async def _follow_network(self) -> None:
+        self._update_links(await self._routing.links())
+        for destination, source in list(self._routes):
+            await self._look_up(destination, source, False)
+
+    def _update_links(self, links: tuple[Link, ...]) -> None:
+        now = {link.index: link for link in links if link.up and not link.loopback}
+        for index in [index for index in self._links if index not in now]:
+            log.info("interface %s is gone", self._links[index].name)
+            self._unmanage(index)
+            self._feed(e.InterfaceDown(index))
+        self._links = now
+        for link in now.values():
+            self._feed(e.InterfaceUp(self._interface(link)))
+
+    def _interface(self, link: Link) -> e.Interface:
+        told = self.config.interface(link.name)
+        bandwidth = told.bandwidth or link.rate or math.inf
+        enabled = self.config.takes(link.name)
+        if not enabled:
+            self._unmanage(link.index)
+        return e.Interface(
+            link.index,
+            link.name,
+            link.addresses,
+            link.mtu,
+            bandwidth,
+            told.reservable,
+            told.per_flow,
+            enabled,
+            self.config.refresh,
+            self.config.keep_multiplier,
+            self.config.ttl,
+            controls_traffic=enabled and self._manage(link, bandwidth),
+        )
+
+    # --- traffic control --------------------------------------------------------------------------
+
+    def _manage(self, link: Link, bandwidth: float) -> bool:
+        """Take charge of an interface's queues, if its rate is known and nobody else has."""
+        if math.isinf(bandwidth):
+            self._unmanage(link.index)
+            if link.index not in self._counts:
+                log.info(
+                    "%s: the link's rate is not known, so reservations are not enforced there; "
+                    "set bandwidth in [interfaces.%s]",
+                    link.name,
+                    link.name,
+                )
+            return False
+        try:
+            self._traffic.open_interface(link.index, link.name, bandwidth, link.mtu)
+        except (TrafficControlError, Unavailable) as error:
+            log.warning("%s: reservations are not enforced there: %s", link.name, error)
+            self._managed.discard(link.index)
+            return False
+        if link.index not in self._managed:
+            self._managed.add(link.index)
+            for interface, flow in list(self._flows.values()):
+                if interface == link.index:
+                    self._traffic.add_flow(interface, flow)
+        return True
+
+    def _unmanage(self, index: int) -> None:
+        if index in self._managed:
+            self._managed.discard(index)
+            try:
+                self._traffic.close_interface(index)
+            except TrafficControlError as error:
+                log.warning("interface %s: %s", index, error)
+
+    def _order(self, order: TrafficOrder) -> None:
+        self._note_flow(order)
+        if order.interface not in self._managed:
+            return
+        try:
+            self._tell_traffic_control(order)
+        except TrafficControlError as error:
+            log.warning("traffic control: %s", error)
+            if not isinstance(order, e.RemoveFlow | e.RemoveFilter):
+                self._pending.append(e.FlowRejected(order.handle, ErrorCode.TRAFFIC_CONTROL_SYSTEM_ERROR, 0))
+
+    def _note_flow(self, order: TrafficOrder) -> None:
+        if isinstance(order, e.InstallFlow):
+            flow = tc.Flow(order.handle, order.session, order.filters, order.flowspec, order.tspec)
+            self._flows[order.handle] = (order.interface, flow)
+            return
+        if isinstance(order, e.RemoveFlow):
+            self._flows.pop(order.handle, None)
+            return
+        interface, flow = self._flows[order.handle]
+        if isinstance(order, e.ModifyFlow):
+            flow = replace(flow, flowspec=order.flowspec, tspec=order.tspec)
+        elif isinstance(order, e.AddFilter):
+            flow = replace(flow, filters=(*flow.filters, order.filter))
+        else:
+            flow = replace(flow, filters=tuple(one for one in flow.filters if one != order.filter))
+        self._flows[order.handle] = (interface, flow)
+
+    def _tell_traffic_control(self, order: TrafficOrder) -> None:
+        traffic, oi = self._traffic, order.interface
+        if isinstance(order, e.InstallFlow):
+            traffic.add_flow(oi, self._flows[order.handle][1])
+        elif isinstance(order, e.ModifyFlow):
+            traffic.modify_flow(oi, order.handle, order.flowspec, order.tspec)
+        elif isinstance(order, e.AddFilter):
+            traffic.add_filter(oi, order.handle, order.session, order.filter)
+        elif isinstance(order, e.RemoveFilter):
+            traffic.delete_filter(oi, order.handle, order.session, order.filter)
+        else:
+            traffic.delete_flow(oi, order.handle)
+
+    # --- applications -----------------------------------------------------------------------------
+
+    def _upcall(self, upcall: Upcall) -> None:
+        queue = self._queues.get(upcall.handle)
+        if queue is not None:
+            queue.put_nowait(upcall)
+
+    async def open_session(self, session: Session) -> int:
+        """See `Api.open_session`."""
+        self._next_handle += 1
+        handle = self._next_handle
+        self._queues[handle] = asyncio.Queue()
+        try:
+            self._feed(e.OpenSession(handle, session))
+        except LocalError:
+            del self._queues[handle]
+            raise
+        return handle
+
+    async def close_session(self, handle: int) -> None:
+        """See `Api.close_session`."""
+        self._feed(e.CloseSession(handle))
+        queue = self._queues.pop(handle, None)
+        if queue is not None:
+            queue.put_nowait(None)
+
+    async def add_sender(
+        self,
+        handle: int,
+        template: Filter | None,
+        tspec: Tspec,
+        *,
+        port: int = 0,
+        ttl: int = DEFAULT_TTL,
+        adspec: Adspec | None = DEFAULT_ADSPEC,
+    ) -> Filter:
+        """See `Api.add_sender`."""
+        destination = self._engine.session_of(handle).destination
+        source = template.address if template is not None else None
+        route = await self._routing.lookup(destination, source if destination.is_multicast else None)
+        if not (route.outgoing or route.local):
+            raise NoRoute(f"there is no route to {destination}: check the address, or add a route")
+        if template is None:
+            if route.source is None:
+                raise NoRoute(f"this node has no address to reach {destination} from: name one")
+            template = FilterSpec(route.source, port)
+        self._feed(e.AddSender(handle, template, tspec, ttl, adspec))
+        return template
+
+    async def remove_sender(self, handle: int, template: Filter) -> None:
+        """See `Api.remove_sender`."""
+        self._feed(e.RemoveSender(handle, template))
+
+    async def reserve(
+        self,
+        handle: int,
+        style: Style,
+        flows: tuple[Flow, ...],
+        *,
+        confirm: bool = False,
+        ttl: int | None = None,
+    ) -> None:
+        """See `Api.reserve`."""
+        self._feed(e.Reserve(handle, style, flows, confirm, ttl=ttl))
+
+    async def release(self, handle: int, filters: tuple[Filter, ...] | None = None) -> None:
+        """See `Api.release`."""
+        self._feed(e.Release(handle, filters))
+
+    async def events(self, handle: int) -> AsyncIterator[Upcall]:
+        """See `Api.events`."""
+        queue = self._queues.get(handle)
+        while queue is not None:
+            upcall = await queue.get()
+            if upcall is None:
+                return
+            yield upcall
+
+    async def show(self, what: str) -> list[dict[str, Json]]:
+        """See `Api.show`."""
+        if what not in WHAT:
+            raise LocalError(f"there is nothing called {what!r} to show: one of {', '.join(WHAT)}")
+        names = Names({view.index: view.name for view in self._engine.interfaces()})
+        if what == "neighbors":
+            return entries(list(self._neighbors.values()), names, self._loop.time())
+        if what == "counters":
+            return [
+                {
+                    "interface": names(index),
+                    "sent": dict(counts.sent),
+                    "received": dict(counts.received),
+                    "errors": dict(counts.errors),
+                }
+                for index, counts in sorted(self._counts.items())
+            ]
+        return self._show_state(what, names)
+
+    def _show_state(self, what: str, names: Names) -> list[dict[str, Json]]:
+        now = self._loop.time()
+        if what == "installed":
+            return [self._with_counters(entry, names) for entry in self._engine.installed()]
+        views: dict[str, Callable[[], list[Any]]] = {
+            "interfaces": self._engine.interfaces,
+            "sessions": self._engine.sessions,
+            "senders": lambda: self._engine.senders(now),
+            "reservations": lambda: self._engine.reservations(now),
+            "requests": self._engine.requests,
+        }
+        return entries(views[what](), names, now)
+
+    def _with_counters(self, view: Any, names: Names) -> dict[str, Json]:
+        (entry,) = entries([view], names, self._loop.time())
+        counters, handle = tc.Counters(), None
+        if view.interface in self._managed:
+            counters = self._traffic.counters(view.interface).get(view.handle, counters)
+            handle = self._traffic.kernel_handle(view.interface, view.handle)
+        entry["handle"] = handle or str(view.handle)
+        entry |= {
+            "bytes": counters.bytes,
+            "packets": counters.packets,
+            "dropped": counters.dropped,
+        }
+        return entry
+
+
+def _raw_transport() -> Transport:
+    from .transport.raw import RawTransport
+
+    return RawTransport()
+
+
+def _netlink_routing() -> Routing:
+    from .routing.netlink import NetlinkRouting
+
+    return NetlinkRouting()
+
+
+def _htb_traffic_control() -> TrafficControl:
+    from .tc.htb import HtbTrafficControl
+
+    return HtbTrafficControl()

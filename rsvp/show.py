@@ -1,0 +1,56 @@
+"""The entries of `rsvp show`: the engine's views with names for numbers and JSON inside."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+from .engine.interfaces import LOCAL
+from .jsonform import Json, session, to_json
+from .objects import IPAddress, Session, Style
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbor:
+    """A node that sent us something; `last_heard` is when, on the node's clock."""
+
+    address: IPAddress
+    interface: int
+    encapsulation: str
+    last_heard: float
+
+
+class Names:
+    """Interface numbers -> names; null for an application on this node."""
+
+    def __init__(self, names: dict[int, str]) -> None:
+        self._names = names
+
+    def __call__(self, index: int) -> str | None:
+        return None if index == LOCAL else self._names.get(index, str(index))
+
+
+def entries(views: list[Any], names: Names, now: float) -> list[dict[str, Json]]:
+    """Each view as a JSON object; seconds are rounded to milliseconds."""
+    return [_entry(view, names, now) for view in views]
+
+
+def _entry(view: Any, names: Names, now: float) -> dict[str, Json]:
+    entry: dict[str, Json] = {}
+    for field in fields(view):
+        value = getattr(view, field.name)
+        if field.name == "interface":
+            entry["interface"] = names(value)
+        elif field.name == "outgoing":
+            entry["outgoing"] = [names(index) for index in value]
+        elif field.name == "last_heard":
+            entry["last_heard"] = round(now - value, 3)
+        elif isinstance(value, Session):
+            entry[field.name] = session(value)
+        elif isinstance(value, Style):
+            entry[field.name] = value.name
+        elif field.name == "expires_in" and value is not None:
+            entry["expires_in"] = round(value, 3)
+        else:
+            entry[field.name] = to_json(value)
+    return entry
