@@ -1,0 +1,231 @@
+"""The application's end of the control socket: a `Client` has the verbs of a `Node`."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from .. import jsonform
+from ..aio import Endpoint
+from ..config import CONTROL
+from ..engine.outputs import Upcall
+from ..errors import ControlError, LocalError, RsvpError
+from ..iana import DEFAULT_TTL
+from ..intserv import DEFAULT_ADSPEC, Adspec, Tspec
+from ..messages import Flow
+from ..objects import Filter, Session, Style
+from . import schema
+
+LONGEST_ANSWER = 1 << 28
+"""The longest line that a client takes from a daemon, bytes."""
+
+PATIENCE = 30.0
+"""Seconds to wait for an answer."""
+
+LOST = "the connection to the daemon was lost"
+
+_End = RsvpError | None
+
+
+class NoDaemon(ControlError):
+    """Nobody listens on the control socket."""
+
+
+async def connect(path: str | Path = CONTROL) -> Client:
+    """Open a client of the daemon at `path`.
+
+    Raises NoDaemon, or ControlError where the socket cannot be opened; close the client when done.
+    """
+    try:
+        reader, writer = await asyncio.open_unix_connection(path, limit=LONGEST_ANSWER)
+    except (FileNotFoundError, ConnectionRefusedError):
+        raise NoDaemon(
+            f"no daemon listens on {path}: start one with 'rsvp daemon', or name its socket with --control"
+        ) from None
+    except PermissionError:
+        raise ControlError(f"no permission to open {path}: it is for the daemon's user and group") from None
+    except OSError as error:
+        raise ControlError(f"{path} cannot be opened: {(error.strerror or str(error)).lower()}") from None
+    return Client(reader, writer)
+
+
+class Client(Endpoint):
+    """`rsvp.api.Api` by a daemon: each verb raises what the node there raised, or ControlError.
+
+    What was made is torn down when the client is closed or its process ends.
+    """
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._ids = itertools.count(1)
+        self._waiting: dict[int, tuple[asyncio.Future[Any], bool]] = {}
+        self._queues: dict[int, asyncio.Queue[Upcall | _End]] = {}
+        self._gone: ControlError | None = None
+        self._task = asyncio.get_running_loop().create_task(self._read())
+
+    async def __aenter__(self) -> Client:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def open_session(self, session: Session) -> int:
+        """Take part in a session; the result is its handle."""
+        handle: int = await self._ask("open_session", session=jsonform.session(session))
+        return handle
+
+    async def close_session(self, handle: int) -> None:
+        """Leave a session: what was made in it is torn down and its events end."""
+        await self._ask("close_session", handle=handle)
+
+    async def add_sender(
+        self,
+        handle: int,
+        template: Filter | None,
+        tspec: Tspec,
+        *,
+        port: int = 0,
+        ttl: int = DEFAULT_TTL,
+        adspec: Adspec | None = DEFAULT_ADSPEC,
+    ) -> Filter:
+        """Announce a sender, or change it; without `template` the daemon picks its own address."""
+        answer = await self._ask(
+            "add_sender",
+            handle=handle,
+            sender=None if template is None else jsonform.filter_spec(template),
+            tspec=jsonform.tspec(tspec),
+            port=port,
+            ttl=ttl,
+            adspec=None if adspec is None else jsonform.adspec(adspec),
+        )
+        return jsonform.read_filter(answer)
+
+    async def remove_sender(self, handle: int, template: Filter) -> None:
+        """Take a sender back; a PathTear follows."""
+        await self._ask("remove_sender", handle=handle, sender=jsonform.filter_spec(template))
+
+    async def reserve(
+        self,
+        handle: int,
+        style: Style,
+        flows: tuple[Flow, ...],
+        *,
+        confirm: bool = False,
+        ttl: int | None = None,
+    ) -> None:
+        """Reserve, in place of what was reserved before in this session."""
+        await self._ask(
+            "reserve",
+            handle=handle,
+            style=style.name,
+            flows=[schema.flow_to_json(flow) for flow in flows],
+            confirm=confirm,
+            ttl=ttl,
+        )
+
+    async def release(self, handle: int, filters: tuple[Filter, ...] | None = None) -> None:
+        """Give the reservation back, all of it or that for some senders."""
+        wanted = None if filters is None else schema.filters_to_json(filters)
+        await self._ask("release", handle=handle, filters=wanted)
+
+    def events(self, handle: int) -> AsyncIterator[Upcall]:
+        """The session's events in order, to its end; for one reader.
+
+        Raises ControlError when the daemon goes away.
+        """
+        return self._events(self._queues.get(handle))
+
+    async def show(self, what: str) -> list[dict[str, jsonform.Json]]:
+        """Entries as `rsvp show` prints them."""
+        entries: list[dict[str, jsonform.Json]] = await self._ask("show", what=what)
+        return entries
+
+    async def close(self) -> None:
+        """Close the connection, and with it every session."""
+        self._end(ControlError("the connection to the daemon is closed"), for_events=None)
+        self._task.cancel()
+        self._writer.close()
+        await asyncio.gather(self._task, self._writer.wait_closed(), return_exceptions=True)
+
+    async def _ask(self, verb: str, **fields: jsonform.Json) -> Any:
+        if self._gone is not None:
+            raise self._gone
+        number = next(self._ids)
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        line = schema.write_line({"verb": verb, "id": number, **fields})
+        if len(line) > schema.MAX_LINE:
+            raise LocalError(
+                f"too much for one request to the daemon: {len(line)} of {schema.MAX_LINE} bytes"
+            )
+        self._waiting[number] = (future, verb == "open_session")
+        try:
+            async with asyncio.timeout(PATIENCE):
+                self._writer.write(line)
+                await self._writer.drain()
+                return await future
+        except TimeoutError:
+            raise ControlError(f"the daemon does not answer within {PATIENCE:g} s") from None
+        except OSError:
+            raise self._gone or ControlError(LOST) from None
+        finally:
+            self._waiting.pop(number, None)
+
+    async def _read(self) -> None:
+        lost = ControlError(LOST)
+        try:
+            while (line := await self._reader.readline()).endswith(b"\n"):
+                self._take(schema.read_line(line))
+        except OSError:
+            pass
+        except (ValueError, KeyError, TypeError):
+            lost = ControlError("what listens on the control socket is no daemon of this version")
+        self._end(lost, for_events=lost)
+        self._writer.close()
+
+    def _take(self, line: jsonform.Json) -> None:
+        if "event" in line:
+            self._take_event(line)
+            return
+        future, opens = self._waiting.get(line["id"], (None, False))
+        if opens and "result" in line:
+            # Made here and not by the caller: the first events may follow in the same breath.
+            self._queues[line["result"]] = asyncio.Queue()
+        if future is None or future.done():
+            return
+        if "error" in line:
+            future.set_exception(schema.read_error(line["error"]))
+        else:
+            future.set_result(line["result"])
+
+    def _take_event(self, line: jsonform.Json) -> None:
+        handle = line["handle"]
+        if line["event"] == schema.CLOSED:
+            self._queues.pop(handle).put_nowait(None)
+        else:
+            self._queues[handle].put_nowait(schema.read_upcall(line, handle))
+
+    @staticmethod
+    async def _events(queue: asyncio.Queue[Upcall | _End] | None) -> AsyncIterator[Upcall]:
+        while queue is not None and (item := await queue.get()) is not None:
+            if isinstance(item, RsvpError):
+                raise item
+            yield item
+
+    def _end(self, error: ControlError, for_events: _End) -> None:
+        """Nothing more will come: wake up whoever waits."""
+        if self._gone is not None:
+            return
+        self._gone = error
+        for future, _ in self._waiting.values():
+            if not future.done():
+                future.set_exception(error)
+        for queue in self._queues.values():
+            queue.put_nowait(for_events)
+        self._queues.clear()

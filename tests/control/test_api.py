@@ -1,0 +1,212 @@
+"""What a node offers to applications, a client of the daemon offers too: one suite for both."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from ipaddress import ip_address
+from pathlib import Path
+
+import pytest
+
+from rsvp.api import WHAT, Api
+from rsvp.control.client import connect
+from rsvp.control.server import ControlServer, ControlSocket
+from rsvp.engine.outputs import (
+    PathEvent,
+    PathGone,
+    ResvConfirmed,
+    ResvError,
+    ResvEvent,
+    ResvGone,
+)
+from rsvp.errors import LocalError, NoRoute, StyleConflict, UnknownSession
+from rsvp.iana import ErrorCode
+from rsvp.intserv import Tspec, controlled_load, guaranteed
+from rsvp.messages import Flow
+from rsvp.objects import FF, SE, WF, FilterSpec, Session
+from tests.nodes import Listener, chain, running
+from tests.virtual_loop import run
+
+SESSION = Session(ip_address("10.0.3.2"), 17, 5000)
+SENDER = FilterSpec(ip_address("10.0.1.1"), 4000)
+TSPEC = Tspec(125_000.0, 20_000.0, M=1400)
+
+Hosts = tuple[Api, Api]
+Opener = Callable[[], AbstractAsyncContextManager[Hosts]]
+
+
+@pytest.fixture(params=["node", "client"])
+def hosts(request: pytest.FixtureRequest, tmp_path: Path) -> Opener:
+    """Opens the two ends of a network, as nodes or as clients of nodes."""
+
+    @asynccontextmanager
+    async def as_nodes() -> AsyncIterator[Hosts]:
+        async with running(chain()) as nodes:
+            yield nodes["h1"], nodes["h2"]
+
+    @asynccontextmanager
+    async def as_clients() -> AsyncIterator[Hosts]:
+        async with running(chain()) as nodes:
+            servers, clients = [], []
+            for name in ("h1", "h2"):
+                path = tmp_path / f"{name}.sock"
+                server = ControlServer(nodes[name], ControlSocket(path))
+                await server.start()
+                servers.append(server)
+                clients.append(await connect(path))
+            try:
+                yield clients[0], clients[1]
+            finally:
+                for end in (*clients, *servers):
+                    await end.close()
+
+    return as_nodes if request.param == "node" else as_clients
+
+
+def test_a_reservation_is_made_confirmed_and_torn_down(hosts: Opener):
+    async def story() -> None:
+        async with hosts() as (h1, h2):
+            sending, receiving = await h1.open_session(SESSION), await h2.open_session(SESSION)
+            sender, receiver = Listener(h1, sending), Listener(h2, receiving)
+            assert await h1.add_sender(sending, None, TSPEC, port=4000) == SENDER
+
+            path = await receiver.until(PathEvent)
+            assert (path.handle, path.session.key) == (receiving, SESSION.key)
+            assert (path.sender.template, path.sender.tspec) == (SENDER, TSPEC)
+            assert path.sender.adspec.general.is_hops == 3
+
+            flow = Flow(controlled_load(TSPEC), (SENDER,))
+            await h2.reserve(receiving, FF, (flow,), confirm=True)
+            resv = await sender.until(ResvEvent)
+            assert (resv.handle, resv.style, resv.filters) == (sending, FF, (SENDER,))
+            assert resv.flowspec == controlled_load(TSPEC)
+            confirmed = await receiver.until(ResvConfirmed)
+            assert (confirmed.style, confirmed.filters) == (FF, (SENDER,))
+
+            await h2.release(receiving)
+            assert (await sender.until(ResvGone)).filters == (SENDER,)
+            await h1.remove_sender(sending, SENDER)
+            assert (await receiver.until(PathGone)).template == SENDER
+
+            await h1.close_session(sending)
+            await asyncio.wait_for(sender.task, 1)
+
+    run(story())
+
+
+def test_closing_a_session_tears_down_what_was_made_in_it(hosts: Opener):
+    async def story() -> None:
+        async with hosts() as (h1, h2):
+            sending, receiving = await h1.open_session(SESSION), await h2.open_session(SESSION)
+            receiver = Listener(h2, receiving)
+            await h1.add_sender(sending, SENDER, TSPEC, ttl=9, adspec=None)
+            path = await receiver.until(PathEvent)
+            assert path.sender.adspec is None
+            await h1.close_session(sending)
+            await receiver.until(PathGone)
+            with pytest.raises(UnknownSession):
+                await h1.add_sender(sending, SENDER, TSPEC)
+
+    run(story())
+
+
+def test_a_refusal_in_the_network_is_an_event(hosts: Opener):
+    async def story() -> None:
+        async with hosts() as (h1, h2):
+            sending, receiving = await h1.open_session(SESSION), await h2.open_session(SESSION)
+            receiver = Listener(h2, receiving)
+            big = Tspec(50e6, 1e6, M=1400)
+            await h1.add_sender(sending, SENDER, big)
+            await receiver.until(PathEvent)
+            await h2.reserve(receiving, SE, (Flow(guaranteed(big), (SENDER,)),), confirm=True)
+            error = await receiver.until(ResvError)
+            assert (error.code, error.value) == (ErrorCode.ADMISSION_CONTROL_FAILURE, 2)
+            assert error.style == SE
+
+    run(story())
+
+
+def test_mistakes_raise_the_same_errors(hosts: Opener):
+    async def story() -> None:
+        async with hosts() as (h1, h2):
+            far = await h1.open_session(Session(ip_address("192.0.2.1"), 17, 5000))
+            with pytest.raises(NoRoute, match=r"192\.0\.2\.1"):
+                await h1.add_sender(far, None, TSPEC)
+            here = await h1.open_session(SESSION)
+            with pytest.raises(LocalError, match=r"10\.9\.9\.9 is not an address of this node"):
+                await h1.add_sender(here, FilterSpec(ip_address("10.9.9.9"), 1), TSPEC)
+            with pytest.raises(LocalError):
+                await h1.remove_sender(here, SENDER)
+            with pytest.raises(UnknownSession):
+                await h1.close_session(4711)
+            with pytest.raises(LocalError, match="nothing called 'sendres'"):
+                await h1.show("sendres")
+
+            one, two = await h2.open_session(SESSION), await h2.open_session(SESSION)
+            await h2.reserve(one, WF, (Flow(controlled_load(1e5)),))
+            with pytest.raises(StyleConflict, match="WF"):
+                await h2.reserve(two, FF, (Flow(controlled_load(1e5), (SENDER,)),))
+
+    run(story())
+
+
+def test_events_are_all_there_however_late_one_listens(hosts: Opener):
+    async def story() -> None:
+        async with hosts() as (h1, h2):
+            sending, receiving = await h1.open_session(SESSION), await h2.open_session(SESSION)
+            for port in range(1, 51):
+                await h1.add_sender(sending, FilterSpec(SENDER.address, port), TSPEC)
+            await asyncio.sleep(1)
+            listener = Listener(h2, receiving)
+            await asyncio.sleep(0.1)
+            assert [e.sender.template.port for e in listener.events] == list(range(1, 51))
+
+    run(story())
+
+
+def test_an_unknown_session_has_no_events(hosts: Opener):
+    async def story() -> None:
+        async with hosts() as (h1, _):
+            assert [event async for event in h1.events(99)] == []
+
+    run(story())
+
+
+def test_show_has_the_promised_keys(hosts: Opener):
+    promised = {
+        "interfaces": "name index addresses mtu bandwidth reservable reserved flows",
+        "sessions": "session senders reservations style",
+        "senders": "session sender phop interface outgoing tspec adspec expires_in",
+        "reservations": "session style nhop interface filters flowspec expires_in",
+        "requests": "session style phop interface filters flowspec",
+        "installed": "session interface filters flowspec handle bytes packets dropped",
+        "neighbors": "address interface encapsulation last_heard",
+        "counters": "interface sent received errors",
+    }
+    assert set(promised) == set(WHAT)
+
+    async def story() -> None:
+        async with hosts() as (h1, h2):
+            sending, receiving = await h1.open_session(SESSION), await h2.open_session(SESSION)
+            receiver = Listener(h2, receiving)
+            await h1.add_sender(sending, SENDER, TSPEC)
+            await receiver.until(PathEvent)
+            await h2.reserve(receiving, FF, (Flow(controlled_load(TSPEC), (SENDER,)),), confirm=True)
+            await receiver.until(ResvConfirmed)
+            seen = {}
+            for what, keys in promised.items():
+                # Each word has an entry on one of the two hosts at least.
+                entries = [*await h1.show(what), *await h2.show(what)]
+                assert entries, what
+                assert all(set(keys.split()) <= set(entry) for entry in entries), what
+                seen[what] = entries
+            [sender, _] = seen["senders"]
+            assert sender["sender"] == {"address": "10.0.1.1", "port": 4000}
+            assert sender["session"] == {"destination": "10.0.3.2", "protocol": 17, "port": 5000}
+            assert sender["tspec"] == {"r": 125000, "b": 20000, "p": "inf", "m": 64, "M": 1400}
+            assert seen["installed"][0]["flowspec"]["service"] == "controlled-load"
+            assert seen["installed"][0]["packets"] == 2
+
+    run(story())
