@@ -307,6 +307,7 @@ def test_what_is_no_daemon_is_one_sentence(path: Path):
 
         async def babble(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             writer.write(b"220 mail.example.net ESMTP\n")
+            writer.close()
 
         other = await asyncio.start_unix_server(babble, path)
         client = await connect(path)
@@ -376,7 +377,7 @@ def test_a_client_does_not_send_what_a_daemon_would_not_take(path: Path):
     async def story() -> None:
         async with serving(path):
             client = await connect(path)
-            with pytest.raises(LocalError, match=r"too much for one request to the daemon: .* of 1048576 bytes"):
+            with pytest.raises(LocalError, match="too much for one request to the daemon"):
                 await client.show("x" * schema.MAX_LINE)
             assert await client.show("x")
             await client.close()
