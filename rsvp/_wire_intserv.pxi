@@ -73,9 +73,9 @@ cdef int put_token_bucket(uint8_t *p, object o) except -1:
 
 cdef object read_tspec(Cursor *c):
     open_format(c)
-    if c.p[0] != DEFAULT_SERVICE:
+    if c.p[0] != DEFAULT_SERVICE or c.end - c.p > 28:
         refuse(c, "unsupported service")
-    if be16(c.p + 2) != 6:
+    if be16(c.p + 2) != 6 or c.end - c.p < 28:
         refuse(c, "wrong service length")
     return read_token_bucket(c, c.p + 4)
 

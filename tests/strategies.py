@@ -1,0 +1,281 @@
+"""Hypothesis strategies: one for each registered object and each message (RFC 2205 sections 3.1, A).
+
+Everything drawn is in the form that `decode` gives back, so `decode(encode(x)) == x` must hold.
+"""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address, IPv6Address
+from typing import Any
+
+from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
+
+from rsvp import intserv as i
+from rsvp import messages as m
+from rsvp import objects as o
+from rsvp.iana import ClassNum, CType, Service
+
+V4, V6 = 4, 6
+
+u8 = st.integers(0, 0xFF)
+u16 = st.integers(0, 0xFFFF)
+u32 = st.integers(0, 0xFFFFFFFF)
+u64 = st.integers(0, 0xFFFFFFFFFFFFFFFF)
+singles = st.floats(min_value=0.0, width=32, allow_nan=False)
+words = st.binary(max_size=32).map(lambda data: data[: len(data) & ~3])
+
+ADDRESSES: dict[int, SearchStrategy[Any]] = {
+    V4: st.integers(1, 2**32 - 1).map(IPv4Address),
+    V6: st.integers(1, 2**128 - 1).map(IPv6Address),
+}
+ANY_ADDRESSES: dict[int, SearchStrategy[Any]] = {
+    V4: st.integers(0, 2**32 - 1).map(IPv4Address),
+    V6: st.integers(0, 2**128 - 1).map(IPv6Address),
+}
+
+
+def sessions(version: int) -> SearchStrategy[o.Session]:
+    return st.builds(o.Session, ADDRESSES[version], st.integers(1, 255), u16, u8)
+
+
+def hops(version: int) -> SearchStrategy[o.Hop]:
+    return st.builds(o.Hop, ANY_ADDRESSES[version], u32)
+
+
+def error_specs(version: int) -> SearchStrategy[o.ErrorSpec]:
+    return st.builds(o.ErrorSpec, ANY_ADDRESSES[version], u8, u16, u8)
+
+
+def scopes(version: int) -> SearchStrategy[o.Scope]:
+    addresses = st.lists(ANY_ADDRESSES[version], min_size=1, max_size=5)
+    return addresses.map(lambda found: o.Scope(tuple(sorted(found, key=int))))
+
+
+def confirms(version: int) -> SearchStrategy[o.ResvConfirm]:
+    return st.builds(o.ResvConfirm, ANY_ADDRESSES[version])
+
+
+def plain_filters(version: int) -> SearchStrategy[o.FilterSpec]:
+    return st.builds(o.FilterSpec, ADDRESSES[version], u16)
+
+
+labelled_filters = st.builds(o.FlowLabelFilterSpec, ADDRESSES[V6], st.integers(0, 0xFFFFFF))
+
+
+def filters(version: int) -> SearchStrategy[o.Filter]:
+    return plain_filters(V4) if version == V4 else plain_filters(V6) | labelled_filters
+
+
+integrities = st.builds(
+    o.Integrity,
+    st.integers(0, 2**48 - 1),
+    u64,
+    st.sampled_from((4, 16, 20, 32)).flatmap(lambda size: st.binary(min_size=size, max_size=size)),
+    u8,
+)
+time_values = st.builds(o.TimeValues, u32)
+policies = st.builds(o.PolicyData, words)
+any_styles = st.builds(o.Style, st.integers(0, 0xFFFFFF), u8)
+
+tspecs = st.builds(i.Tspec, singles, singles, singles, u32, u32)
+rspecs = st.builds(i.Rspec, singles, u32)
+flowspecs = st.builds(i.Flowspec, st.just(Service.CONTROLLED_LOAD), tspecs) | st.builds(
+    i.Flowspec, st.just(Service.GUARANTEED), tspecs, rspecs
+)
+
+KNOWN_PARAMETERS = {4, 6, 8, 10}
+TERMS = {133, 134, 135, 136}
+
+
+def overrides(known: set[int]) -> SearchStrategy[i.Overrides | None]:
+    unknown = st.tuples(u8.filter(lambda number: number not in known), u8, words)
+    drawn = st.builds(
+        i.Overrides,
+        st.none() | u32,
+        st.none() | singles,
+        st.none() | u32,
+        st.none() | u32,
+        st.lists(unknown, max_size=2).map(tuple),
+    )
+    return st.none() | drawn.filter(lambda value: value != i.Overrides())
+
+
+generals = st.builds(i.General, u32, singles, u32, u32, st.booleans())
+guaranteed_adverts = st.builds(
+    i.GuaranteedAdvert,
+    u32,
+    u32,
+    u32,
+    u32,
+    st.booleans(),
+    st.just(False),
+    overrides(KNOWN_PARAMETERS | TERMS),
+) | st.builds(i.GuaranteedAdvert, broken=st.booleans(), empty=st.just(True))
+controlled_load_adverts = st.builds(i.ControlledLoadAdvert, st.booleans(), overrides(KNOWN_PARAMETERS))
+other_adverts = st.builds(
+    i.OtherAdvert, u8.filter(lambda service: service not in (1, 2, 5)), st.booleans(), words
+)
+adspecs = st.builds(
+    i.Adspec,
+    generals,
+    st.none() | guaranteed_adverts,
+    st.none() | controlled_load_adverts,
+    st.lists(other_adverts, max_size=2).map(tuple),
+)
+
+KNOWN_CLASSES = {int(number) for number in ClassNum}
+opaques = st.builds(o.Opaque, u8.filter(lambda number: number not in KNOWN_CLASSES), u8, words)
+
+OBJECTS: dict[tuple[int, int], SearchStrategy[Any]] = {
+    (ClassNum.SESSION, CType.IPV4): sessions(V4),
+    (ClassNum.SESSION, CType.IPV6): sessions(V6),
+    (ClassNum.RSVP_HOP, CType.IPV4): hops(V4),
+    (ClassNum.RSVP_HOP, CType.IPV6): hops(V6),
+    (ClassNum.INTEGRITY, CType.INTEGRITY): integrities,
+    (ClassNum.TIME_VALUES, CType.TIME_VALUES): time_values,
+    (ClassNum.ERROR_SPEC, CType.IPV4): error_specs(V4),
+    (ClassNum.ERROR_SPEC, CType.IPV6): error_specs(V6),
+    (ClassNum.SCOPE, CType.IPV4): scopes(V4),
+    (ClassNum.SCOPE, CType.IPV6): scopes(V6),
+    (ClassNum.STYLE, CType.STYLE): any_styles,
+    (ClassNum.FLOWSPEC, CType.INTSERV): flowspecs,
+    (ClassNum.FILTER_SPEC, CType.IPV4): plain_filters(V4),
+    (ClassNum.FILTER_SPEC, CType.IPV6): plain_filters(V6),
+    (ClassNum.FILTER_SPEC, CType.IPV6_FLOW_LABEL): labelled_filters,
+    (ClassNum.SENDER_TEMPLATE, CType.IPV4): plain_filters(V4),
+    (ClassNum.SENDER_TEMPLATE, CType.IPV6): plain_filters(V6),
+    (ClassNum.SENDER_TEMPLATE, CType.IPV6_FLOW_LABEL): labelled_filters,
+    (ClassNum.SENDER_TSPEC, CType.INTSERV): tspecs,
+    (ClassNum.ADSPEC, CType.INTSERV): adspecs,
+    (ClassNum.POLICY_DATA, CType.POLICY_DATA): policies,
+    (ClassNum.RESV_CONFIRM, CType.IPV4): confirms(V4),
+    (ClassNum.RESV_CONFIRM, CType.IPV6): confirms(V6),
+}
+"""(class number, C-Type) -> what such an object may hold."""
+
+
+# --- messages ---------------------------------------------------------------------------------------
+
+
+def _common(version: int) -> dict[str, SearchStrategy[Any]]:
+    return {
+        "session": sessions(version),
+        "send_ttl": u8,
+        "flags": st.integers(0, 15),
+        "integrity": st.none() | integrities,
+        "extra": st.lists(opaques, max_size=3).map(tuple),
+    }
+
+
+def _policy() -> SearchStrategy[tuple[o.PolicyData, ...]]:
+    return st.lists(policies, max_size=2).map(tuple)
+
+
+def senders(version: int, tspec: SearchStrategy[Any] = tspecs) -> SearchStrategy[m.Sender]:
+    return st.builds(m.Sender, filters(version), tspec, st.none() | adspecs)
+
+
+def _flow_lists(
+    style: o.Style, version: int, least: int, most: int, flowspec: SearchStrategy[Any]
+) -> SearchStrategy[tuple[m.Flow, ...]]:
+    one = st.lists(filters(version), min_size=1, max_size=4).map(tuple)
+    if style == o.FF:
+        flow = st.builds(m.Flow, flowspec, st.tuples(filters(version)))
+        return st.lists(flow, min_size=least, max_size=most).map(tuple)
+    if style == o.SE:
+        return st.lists(st.builds(m.Flow, flowspec, one), min_size=least, max_size=1).map(tuple)
+    return st.lists(st.builds(m.Flow, flowspec), min_size=least, max_size=1).map(tuple)
+
+
+@st.composite
+def _with_style(
+    draw: st.DrawFn,
+    cls: type[Any],
+    version: int,
+    fields: dict[str, SearchStrategy[Any]],
+    flowspec: SearchStrategy[Any] = flowspecs,
+) -> Any:
+    style = draw(st.sampled_from((o.FF, o.SE, o.WF)))
+    values: dict[str, Any] = {name: draw(strategy) for name, strategy in fields.items()}
+    if cls is m.ResvErr:
+        flows = draw(_flow_lists(style, version, 0, 1, flowspec))
+        values["flow"] = flows[0] if flows else None
+    else:
+        values["flows"] = draw(_flow_lists(style, version, 1, 4, flowspec))
+    return cls(style=style, **values)
+
+
+def messages_of(cls: type[Any], version: int) -> SearchStrategy[Any]:
+    """Messages of one class about sessions of one IP version."""
+    common = _common(version)
+    hop = hops(version)
+    error = error_specs(version)
+    if cls is m.Path:
+        return st.builds(
+            cls, **common, hop=hop, time_values=time_values, sender=senders(version), policy=_policy()
+        )
+    if cls is m.PathTear:
+        return st.builds(cls, **common, hop=hop, sender=senders(version, st.none() | tspecs))
+    if cls is m.PathErr:
+        return st.builds(cls, **common, error=error, sender=st.none() | senders(version), policy=_policy())
+    scope = st.none() | scopes(version)
+    if cls is m.Resv:
+        resv = {"hop": hop, "time_values": time_values, "scope": scope, "policy": _policy()}
+        return _with_style(cls, version, common | resv | {"confirm": st.none() | confirms(version)})
+    if cls is m.ResvErr:
+        fields = {"hop": hop, "error": error, "scope": scope, "policy": _policy()}
+        return _with_style(cls, version, common | fields)
+    if cls is m.ResvTear:
+        return _with_style(cls, version, common | {"hop": hop, "scope": scope}, st.none() | flowspecs)
+    return _with_style(cls, version, common | {"error": error, "confirm": confirms(version)})
+
+
+MESSAGES: dict[int, SearchStrategy[Any]] = {
+    number: messages_of(cls, V4) | messages_of(cls, V6) for number, cls in m.MESSAGES.items()
+}
+"""Message type -> messages of that type."""
+
+messages = st.one_of(*MESSAGES.values())
+
+
+def object_bytes(class_num: int, value: Any) -> bytes:
+    """One object on the wire: encode a message that may hold it, and cut it out."""
+    from rsvp import _wire
+
+    session = o.Session(IPv4Address("10.1.0.2"), 17, 5000)
+    hop = o.Hop(IPv4Address("10.0.0.1"))
+    error = o.ErrorSpec(IPv4Address("10.0.0.1"), 0, 0)
+    sender = m.Sender(o.FilterSpec(IPv4Address("10.1.0.1")))
+    flow = m.Flow(i.Flowspec(Service.CONTROLLED_LOAD, i.Tspec(1, 1)), (sender.template,))
+    resv: dict[str, Any] = {
+        "session": session,
+        "hop": hop,
+        "time_values": o.TimeValues(30000),
+        "style": o.FF,
+        "flows": (flow,),
+    }
+    holder: Any = {
+        ClassNum.SESSION: lambda: m.PathErr(session=value, error=error),
+        ClassNum.RSVP_HOP: lambda: m.Resv(**resv | {"hop": value}),
+        ClassNum.INTEGRITY: lambda: m.Resv(**resv, integrity=value),
+        ClassNum.TIME_VALUES: lambda: m.Resv(**resv | {"time_values": value}),
+        ClassNum.ERROR_SPEC: lambda: m.PathErr(session=session, error=value),
+        ClassNum.SCOPE: lambda: m.Resv(**resv, scope=value),
+        ClassNum.STYLE: lambda: m.ResvErr(session=session, hop=hop, error=error, style=value),
+        ClassNum.FLOWSPEC: lambda: m.Resv(**resv | {"flows": (m.Flow(value, flow.filters),)}),
+        ClassNum.FILTER_SPEC: lambda: m.Resv(**resv | {"flows": (m.Flow(flow.flowspec, (value,)),)}),
+        ClassNum.SENDER_TEMPLATE: lambda: m.PathTear(session=session, hop=hop, sender=m.Sender(value)),
+        ClassNum.SENDER_TSPEC: lambda: m.PathTear(
+            session=session, hop=hop, sender=m.Sender(sender.template, value)
+        ),
+        ClassNum.ADSPEC: lambda: m.PathTear(
+            session=session, hop=hop, sender=m.Sender(sender.template, None, value)
+        ),
+        ClassNum.POLICY_DATA: lambda: m.Resv(**resv, policy=(value,)),
+        ClassNum.RESV_CONFIRM: lambda: m.Resv(**resv, confirm=value),
+    }[ClassNum(class_num)]()
+    data = _wire.encode(holder)
+    (found,) = [one for one in _wire.dissect(data).objects if one.class_num == class_num]
+    assert found.value == value
+    return data[found.offset : found.offset + found.length]

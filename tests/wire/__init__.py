@@ -1,0 +1,3 @@
+"""Tests of the wire codec."""
+
+from __future__ import annotations

@@ -1,0 +1,82 @@
+"""Every drawn message comes back from the wire equal, and every object too."""
+
+from __future__ import annotations
+
+import pickle
+from dataclasses import fields, replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rsvp import _wire, jsonform
+from rsvp import messages as m
+from tests import strategies
+
+
+@pytest.mark.parametrize("number", m.MESSAGES)
+def test_decoded_equals_encoded(number: int) -> None:
+    @given(strategies.MESSAGES[number])
+    def check(message: m.Message) -> None:
+        data = _wire.encode(message)
+        decoded = _wire.decode(data)
+        assert type(decoded) is m.MESSAGES[number]
+        assert decoded == message
+        assert hash(decoded) == hash(message)
+        assert repr(decoded).startswith(type(message).__name__)
+        assert decoded.layout is None
+        assert _wire.encode(decoded) == data
+        for field in fields(decoded):
+            getattr(decoded, field.name)
+
+    check()
+
+
+@given(strategies.messages)
+def test_decoded_values_behave_as_built_ones_do(message: m.Message) -> None:
+    decoded = _wire.decode(_wire.encode(message))
+    assert pickle.loads(pickle.dumps(decoded)) == message
+    assert replace(decoded, send_ttl=message.send_ttl) == message
+    assert jsonform.to_json(decoded) == jsonform.to_json(message)
+    assert str(decoded.session) == str(message.session)
+
+
+@given(strategies.messages, st.sampled_from((bytes, bytearray, memoryview)))
+def test_any_buffer_will_do(message: m.Message, kind: type) -> None:
+    data = _wire.encode(message)
+    assert _wire.decode(kind(data)) == message
+    assert _wire.checksum(kind(data)) == _wire.checksum(data)
+    assert _wire.dissect(kind(data)) == _wire.dissect(data)
+
+
+@given(strategies.messages)
+def test_checksum(message: m.Message) -> None:
+    data = _wire.encode(message)
+    sent = int.from_bytes(data[2:4], "big")
+    assert sent == (_wire.checksum(data) if message.integrity is None else 0)
+    total = sum(int.from_bytes(data[n : n + 2], "big") for n in range(0, len(data), 2))
+    if message.integrity is None:
+        assert total % 0xFFFF == 0
+
+
+@given(strategies.messages)
+def test_dissection_lists_every_object(message: m.Message) -> None:
+    data = _wire.encode(message)
+    found = _wire.dissect(data)
+    assert found.error is None
+    assert found.checksum == ("ok" if message.integrity is None else "absent")
+    assert (found.version, found.flags, found.type, found.send_ttl, found.length) == (
+        1,
+        message.flags,
+        message.type,
+        message.send_ttl,
+        len(data),
+    )
+    rebuilt = data[:8]
+    for one in found.objects:
+        assert one.offset == len(rebuilt)
+        assert one.length == len(one.data) + 4
+        rebuilt += one.length.to_bytes(2, "big") + bytes((one.class_num, one.ctype)) + one.data
+    assert rebuilt == data
+    values = [one.value for one in found.objects]
+    assert message.session in values
