@@ -200,6 +200,47 @@ def _private_mounts() -> None:
     tempfile.tempdir = None
 
 
+class Task:
+    """A forked process that runs one function, and what the function returned."""
+
+    def __init__(self, function: Callable[[], bytes]) -> None:
+        readable, writable = os.pipe()
+        self.pid = os.fork()
+        if self.pid == 0:
+            status = 1
+            try:
+                os.close(readable)
+                signal.signal(signal.SIGTERM, signal.SIG_DFL)
+                with os.fdopen(writable, "wb") as out:
+                    out.write(function())
+                status = 0
+            except BaseException:
+                traceback.print_exc()
+            finally:
+                os._exit(status)
+        os.close(writable)
+        self._readable = readable
+        self._ended = False
+
+    def result(self) -> bytes:
+        """Wait for the end; what the function returned. Raises LocalError where it failed."""
+        with os.fdopen(self._readable, "rb") as answer:
+            data = answer.read()
+        _, status = os.waitpid(self.pid, 0)
+        self._ended = True
+        if status:
+            raise LocalError(f"a process of the lab failed with status {os.waitstatus_to_exitcode(status)}")
+        return data
+
+    def stop(self) -> None:
+        """End it now, whatever it returns."""
+        if not self._ended:
+            os.kill(self.pid, signal.SIGKILL)
+            os.waitpid(self.pid, 0)
+            os.close(self._readable)
+            self._ended = True
+
+
 # --- nodes and links --------------------------------------------------------------------------------
 
 
@@ -289,6 +330,11 @@ class Node:
         """Start this same Python in the node."""
         return self.popen([sys.executable, *arguments], **options)
 
+    def spawn(self, function: Callable[[], bytes]) -> Task:
+        """Run a function in a process of its own in this node; fork, so do it before threads are."""
+        with self:
+            return Task(function)
+
     def sysctl(self, settings: Mapping[str, str | int]) -> None:
         """Write /proc/sys entries below net, e.g. {"ipv4/ip_forward": 1}, for this node."""
         with self:
@@ -365,12 +411,15 @@ class Lab:
         for node, far in zip(pair, (other, one), strict=True):
             count = sum(end.name.split(".")[0] == f"to-{far}" for end in node.ends)
             names.append(f"to-{far}" + (f".{count + 1}" if count else ""))
+        # The kernel tells of a veth pair's carrier without its usual second of delay only where the
+        # two ends' numbers differ, so the first is not left to it.
         with pair[0].iproute() as ipr:
             ipr.link(
                 "add",
                 ifname=names[0],
                 kind="veth",
                 mtu=mtu,
+                index=100 + number,
                 peer={"ifname": names[1], "net_ns_fd": pair[1]._fd, "mtu": mtu},
             )
         ends = []

@@ -44,8 +44,11 @@ CONTROL_SHARE, LEAST_CONTROL = 0.01, 1000.0
 """RSVP's own share of the link, and no less than this many bytes/s."""
 BEST_EFFORT_SHARE = 0.02
 """What best effort keeps of the link however much is reserved: it is never starved."""
-QUEUE_TIME = 0.1
-"""Seconds of the link that best effort may queue."""
+QUEUE_TIME, LEAST_QUEUE, MOST_QUEUE = 0.2, 10, 1000
+"""Seconds of the link that best effort may queue, and bounds of it in packets.
+
+Packets and not bytes: small ones would slip into what room is left behind large ones.
+"""
 BURST_TIME = 0.001
 """Seconds of the link that may leave at once: makes up for timers that come late."""
 
@@ -58,7 +61,8 @@ ETHERNET_FRAMING = 24
 ETHERNET_LEAST = 46
 """The shortest IP packet that Ethernet does not pad."""
 LEAST_RATE = 125.0
-MOST_QUEUE = 16 << 20
+MOST_BYTES = 16 << 20
+"""What a reservation's bucket and queue take at most, whatever its Tspec says."""
 
 
 @dataclass
@@ -214,10 +218,10 @@ class HtbTrafficControl:
         whole, control = interface.bandwidth, interface.control
         self._put(interface, LINK, whole, interface.burst(whole), 0, parent=0)
         self._put(interface, CONTROL, control, 16.0 * interface.frame, CONTROL_PRIO)
-        self._put_queue(interface, CONTROL, 256.0 * interface.frame)
+        self._put_queue(interface, CONTROL, "bfifo", 256 * interface.frame)
         self._put_best_effort(interface)
-        queue = max(10.0 * interface.frame, min(whole * QUEUE_TIME, 1000.0 * interface.frame))
-        self._put_queue(interface, BEST_EFFORT, queue)
+        packets = whole * QUEUE_TIME / interface.frame
+        self._put_queue(interface, BEST_EFFORT, "pfifo", min(max(packets, LEAST_QUEUE), MOST_QUEUE))
 
     def _put_best_effort(self, interface: Scheduled) -> None:
         rate = interface.best_effort
@@ -239,10 +243,10 @@ class HtbTrafficControl:
         what = f"an HTB class on {interface.name}"
         self._kernel.put_class(what, interface.index, _id(parent), _id(minor), options)
 
-    def _put_queue(self, interface: Scheduled, minor: int, size: float) -> None:
-        what, limit = f"a queue on {interface.name}", {"limit": int(min(size, MOST_QUEUE))}
+    def _put_queue(self, interface: Scheduled, minor: int, kind: str, limit: float) -> None:
+        what = f"a queue on {interface.name}"
         handle = LEAVES + minor << 16
-        self._kernel.put_qdisc(what, interface.index, _id(minor), handle, "bfifo", limit)
+        self._kernel.put_qdisc(what, interface.index, _id(minor), handle, kind, {"limit": int(limit)})
 
     def _remove_root(self, interface: Scheduled) -> None:
         what = f"to remove HTB from {interface.name}"
@@ -389,12 +393,12 @@ class HtbTrafficControl:
         scale = (smallest + at.header) / smallest
         rate = max(asked.rate * scale, LEAST_RATE)
         rate = min(rate, at.bandwidth)
-        burst = max(min(asked.tspec.bucket, float(MOST_QUEUE)) * scale, at.frame) + at.frame
+        burst = max(min(asked.tspec.bucket, float(MOST_BYTES)) * scale, at.frame) + at.frame
         prio = GUARANTEED_PRIO if asked.service == Service.GUARANTEED else RESERVED_PRIO
         at.reserved += rate - reserved.rate
         reserved.rate = rate
         self._put(at, reserved.minor, rate, burst, prio)
-        self._put_queue(at, reserved.minor, 2.0 * burst + 8.0 * at.frame)
+        self._put_queue(at, reserved.minor, "bfifo", 2.0 * burst + 8.0 * at.frame)
         self._put_best_effort(at)
 
     def _classify(self, at: Scheduled, reserved: Reserved, matches: tuple[Filter | None, ...]) -> None:

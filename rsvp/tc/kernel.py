@@ -85,7 +85,7 @@ class htb_options(nla):  # type: ignore[misc]
 
 
 class fifo_options(nla):  # type: ignore[misc]
-    """struct tc_fifo_qopt, bytes for bfifo."""
+    """struct tc_fifo_qopt: packets for pfifo, bytes for bfifo."""
 
     fields = (("limit", "I"),)
 
@@ -113,7 +113,7 @@ class tcrequest(nlmsg):  # type: ignore[misc]
     @staticmethod
     def get_options(self: Any, *_: Any, **__: Any) -> type[nla]:
         """The layout of TCA_OPTIONS, by TCA_KIND."""
-        layouts = {"htb": htb_options, "bfifo": fifo_options, "u32": u32_options}
+        layouts = {"htb": htb_options, "pfifo": fifo_options, "bfifo": fifo_options, "u32": u32_options}
         return layouts[self.get_attr("TCA_KIND")]
 
 

@@ -33,7 +33,9 @@ NO_RIGHT = (
 IP_ROUTER_ALERT = 5
 IP_PKTINFO = 8
 IP_MTU = 14
+SIOCGIFNAME = 0x8910
 SIOCGIFMTU = 0x8921
+IFREQ = struct.Struct("=16si20x")
 
 HEADER = struct.Struct("!BBHHHBBH4s4s")
 PKTINFO = struct.Struct("=I4s4s")
@@ -61,6 +63,8 @@ class RawTransport:
         except OSError as problem:
             raise Unavailable(f"RSVP cannot open a raw socket: {problem.strerror}") from None
         self._socket = sock
+        # Never sends; it is asked for MTUs, and has to be of the same network namespace for that.
+        self._probe = socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
         self._received: Callable[[Packet], None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._pending: deque[tuple[bytes, str, int | None]] = deque()
@@ -76,6 +80,7 @@ class RawTransport:
                 sock.setsockopt(socket.SOL_SOCKET, option, BUFFER)
         except OSError as problem:
             sock.close()
+            self._probe.close()
             raise Unavailable(f"RSVP cannot set up its raw socket: {problem.strerror}") from None
 
     def start(self, received: Callable[[Packet], None]) -> None:
@@ -94,6 +99,7 @@ class RawTransport:
             self._loop.remove_reader(self._socket)
             self._loop.remove_writer(self._socket)
         self._socket.close()
+        self._probe.close()
 
     # --- receiving --------------------------------------------------------------------------------
 
@@ -175,13 +181,12 @@ class RawTransport:
 
     def _mtu(self, destination: str, interface: int | None) -> int:
         """The MTU of the interface, or of the route that the kernel would choose."""
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-            if interface is not None:
-                name = socket.if_indextoname(interface).encode()
-                answer = fcntl.ioctl(probe, SIOCGIFMTU, struct.pack("16si12x", name, 0))
-                return int(struct.unpack_from("i", answer, 16)[0])
-            probe.connect((destination, RSVP_PROTOCOL))
-            return probe.getsockopt(socket.IPPROTO_IP, IP_MTU)
+        if interface is None:
+            self._probe.connect((destination, RSVP_PROTOCOL))
+            return self._probe.getsockopt(socket.IPPROTO_IP, IP_MTU)
+        named = fcntl.ioctl(self._probe, SIOCGIFNAME, IFREQ.pack(b"", interface))
+        answer = fcntl.ioctl(self._probe, SIOCGIFMTU, named)
+        return int(IFREQ.unpack(answer)[1])
 
 
 def write_datagrams(packet: Packet, identification: int, mtu: int) -> Iterator[bytes]:

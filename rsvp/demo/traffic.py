@@ -1,0 +1,137 @@
+"""UDP traffic with a clock: a paced flow, an overload, and what arrived of the flow and when.
+
+Each function is the whole life of a process, so that nothing else disturbs its pace. Times are
+CLOCK_MONOTONIC nanoseconds, the same in all namespaces of one machine.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import select
+import socket
+import struct
+import time
+from array import array
+from dataclasses import dataclass
+
+IP_UDP_HEADERS = 28
+STAMP = struct.Struct("!QQ")
+"""What a packet of the flow starts with: its number and when it was sent."""
+SO_TIMESTAMPNS = 35
+TIMESPEC = struct.Struct("=qq")
+CATCH_UP = 0.02
+"""Seconds that a sender may be late and still send what it missed at once."""
+BUFFER = 1 << 22
+
+Address = tuple[str, int]
+
+
+def send_flow(local: Address, to: Address, rate: float, packet_size: int, duration: float) -> bytes:
+    """Send `rate` bytes/s of IP packets of `packet_size` bytes; the number sent, as 8 bytes.
+
+    A sender that was held up for longer than `CATCH_UP` goes on from there: it never sends a burst
+    that its Tspec would not cover.
+    """
+    interval = packet_size / rate
+    padding = bytes(packet_size - IP_UDP_HEADERS - STAMP.size)
+    sent = 0
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind(local)
+        sock.connect(to)
+        due = time.monotonic()
+        end = due + duration
+        while due < end:
+            late = time.monotonic() - due
+            if late < 0:
+                time.sleep(-late)
+            elif late > CATCH_UP:
+                due += late
+            with contextlib.suppress(ConnectionRefusedError):  # a receiver that is not there yet
+                sock.send(STAMP.pack(sent, time.monotonic_ns()) + padding)
+            sent += 1
+            due += interval
+    return struct.pack("!Q", sent)
+
+
+def send_overload(to: Address, rate: float, packet_size: int) -> bytes:
+    """Send about `rate` bytes/s of IP packets of `packet_size` bytes until killed.
+
+    Gaps vary, so that no queue falls in step with the sender.
+    """
+    vary = random.Random(46).uniform
+    interval = packet_size / rate
+    payload = bytes(packet_size - IP_UDP_HEADERS)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.connect(to)
+        due = time.monotonic()
+        while True:
+            late = time.monotonic() - due
+            if late < 0:
+                time.sleep(-late)
+            elif late > CATCH_UP:
+                due += late
+            with contextlib.suppress(ConnectionRefusedError):
+                sock.send(payload)
+            due += interval * vary(0.5, 1.5)
+
+
+def discard(at: Address) -> bytes:
+    """Take in what the overload sends, until killed; without a taker ICMP would answer each packet."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind(at)
+        while True:
+            sock.recv(1)
+
+
+def receive_flow(at: Address, duration: float) -> bytes:
+    """Receive a flow for `duration` seconds; `read_arrivals` takes the result.
+
+    Arrival is the kernel's time stamp: how long this process waited to run is not the network's delay.
+    """
+    arrivals = array("q")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER)
+        sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+        sock.bind(at)
+        end = time.monotonic() + duration
+        while (left := end - time.monotonic()) > 0:
+            if not select.select([sock], [], [], left)[0]:
+                break
+            data, ancillary, _, _ = sock.recvmsg(2048, 64)
+            now, now_real = time.monotonic_ns(), time.time_ns()
+            if len(data) < STAMP.size:
+                continue
+            arrived = now
+            for level, kind, value in ancillary:
+                if level == socket.SOL_SOCKET and kind == SO_TIMESTAMPNS and len(value) >= TIMESPEC.size:
+                    seconds, nanoseconds = TIMESPEC.unpack_from(value)
+                    arrived = now - (now_real - seconds * 1_000_000_000 - nanoseconds)
+            arrivals.extend((*STAMP.unpack_from(data), arrived))
+    return arrivals.tobytes()
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """One packet of the flow: its number, when it was sent (monotonic ns) and its delay in seconds."""
+
+    number: int
+    sent: int
+    delay: float
+
+
+def read_arrivals(data: bytes) -> list[Arrival]:
+    """The packets that `receive_flow` saw, in order of arrival."""
+    numbers = array("q")
+    numbers.frombytes(data)
+    triples = zip(numbers[0::3], numbers[1::3], numbers[2::3], strict=True)
+    return [Arrival(number, sent, (arrived - sent) / 1e9) for number, sent, arrived in triples]
+
+
+def percentile(values: list[float], share: float) -> float:
+    """The smallest value that at least `share` (0 to 1) of the values do not exceed."""
+    ordered = sorted(values)
+    if not ordered:
+        return float("nan")
+    rank = max(1, -(-len(ordered) * share // 1))
+    return ordered[min(len(ordered), int(rank)) - 1]
