@@ -48,14 +48,29 @@ def update(core: Core, state: SessionState, key: GroupKey) -> bool:
         if tcsb is None:
             return False
         _remove(core, state, tcsb)
+        _police_branches(core, state, key)
         return True
     if tcsb is None:
         _install(core, state, key, target)
         changed = True
     else:
         changed = _modify(core, state, tcsb, target)
+    if changed:
+        _police_branches(core, state, key)
     _settle_confirmations(core, state, key)
     return changed
+
+
+def _police_branches(core: Core, state: SessionState, key: GroupKey) -> None:
+    """What changed on one interface may begin or end policing where the flow branches (3.8)."""
+    oi, group = key
+    for tcsb in state.tcsbs.values():
+        if tcsb.oi in (oi, LOCAL) or tcsb.group != group:
+            continue
+        target = installation(state, (tcsb.oi, group))
+        if target is not None and target.police != tcsb.police:
+            tcsb.police = target.police
+            core.out.append(ModifyFlow(tcsb.handle, tcsb.oi, tcsb.flowspec, tcsb.path_te, tcsb.police))
 
 
 def _admit(core: Core, oi: int, handle: int, target: Installation) -> None:
