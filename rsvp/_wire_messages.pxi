@@ -385,6 +385,8 @@ cdef bytes rearrange(const uint8_t *data, Py_ssize_t size, object layout, bint p
     cdef int class_num, index
     cdef bytearray out = bytearray(data[:HEADER])
     cdef bint styled = False
+    if not isinstance(layout, tuple):
+        return None
     for index in range(256):
         next_of[index] = HEADER
     for index, item in enumerate(layout):
