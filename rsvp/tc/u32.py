@@ -57,7 +57,11 @@ LAYOUTS = {
     4: Layout(0x0800, 10, 1, 12, 16, 8, 16),
     6: Layout(0x86DD, 11, 2, 8, 24, 4, 8),
 }
+ARP = Layout(0x0806, 12, 0, 0, 0, 0, 0)
 IPV6_HEADER = 40
+ICMPV6 = 58
+NEIGHBOR_DISCOVERY = (135, 136)
+"""Neighbour solicitation and advertisement."""
 
 
 class U32Classifier:
@@ -72,16 +76,23 @@ class U32Classifier:
         self._nodes: dict[tuple[int, int], set[int]] = {}
 
     def install(self, control: int) -> None:
-        """Make the tables, and send RSVP's own messages to the class `control`."""
+        """Make the tables; RSVP's own messages and address resolution go to the class `control`.
+
+        Without an answer to ARP or neighbour discovery no packet finds the next hop, reserved or not.
+        """
+        target = ["TCA_U32_CLASSID", control]
+        every = selector([Key(0, 0, 0)])
+        self._add(ARP, 1, {"attrs": [target, ["TCA_U32_SEL", every]]})
         for version, layout in LAYOUTS.items():
             table = layout.table << 20
             self._add(layout, table, {"attrs": [["TCA_U32_DIVISOR", BUCKETS]]})
             own = [[_protocol(layout, RSVP_PROTOCOL)]]
-            if version == 6:  # behind a hop-by-hop header, where Router Alert is
-                own.append([_protocol(layout, 0), Key(0xFF000000, RSVP_PROTOCOL << 24, IPV6_HEADER)])
+            if version == 6:
+                # Behind a hop-by-hop header, where Router Alert is.
+                own.append([_protocol(layout, 0), _first_byte(RSVP_PROTOCOL)])
+                own += [[_protocol(layout, ICMPV6), _first_byte(kind)] for kind in NEIGHBOR_DISCOVERY]
             for node, keys in enumerate(own, start=1):
-                attrs = [["TCA_U32_CLASSID", control], ["TCA_U32_SEL", selector(keys)]]
-                self._add(layout, node, {"attrs": attrs})
+                self._add(layout, node, {"attrs": [target, ["TCA_U32_SEL", selector(keys)]]})
             last_word = layout.destination + (0 if version == 4 else 12)
             link = selector([], hash_word=last_word, header_length=version == 4)
             attrs = [["TCA_U32_LINK", table], ["TCA_U32_SEL", link]]
@@ -134,6 +145,11 @@ def _info(layout: Layout) -> int:
 
 def _protocol(layout: Layout, protocol: int) -> Key:
     return Key(0xFF << layout.protocol_shift, protocol << layout.protocol_shift, layout.protocol_word)
+
+
+def _first_byte(value: int) -> Key:
+    """The byte behind an IPv6 header."""
+    return Key(0xFF000000, value << 24, IPV6_HEADER)
 
 
 def _address(address: IPAddress, offset: int) -> list[Key]:
