@@ -309,9 +309,11 @@ cdef tuple read_layout(const uint8_t *data, Py_ssize_t size):
     return tuple(layout)
 
 
-cdef int write_flows(Writer *w, MessageShape *shape, Packing packing, tuple flows) except -1:
-    """A flow descriptor list; every FLOWSPEC is written, also where it could be left out."""
+cdef int write_flows(Writer *w, MessageShape *shape, Packing packing, tuple flows, bint pack) except -1:
+    """A flow descriptor list. Only with `pack` FLOWSPECs are left out that repeat the one before."""
     cdef Py_ssize_t count
+    cdef uint8_t *start
+    cdef uint8_t *before = NULL
     for flow in flows:
         expect(flow, &flow_)
         flowspec = get(flow, flow_.at[0])
@@ -324,7 +326,12 @@ cdef int write_flows(Writer *w, MessageShape *shape, Packing packing, tuple flow
         if packing == ONE_LIST and not count:
             raise ValueError("with a style of explicit senders a flow has at least one filter")
         if flowspec is not None:
+            start = w.p
             WRITERS[FLOWSPEC](w, FLOWSPEC, flowspec)
+            if pack and before is not NULL and same_object(before, start):
+                w.p = start
+            else:
+                before = start
         elif packing != OTHER and not shape.is_tear:
             raise ValueError("only a ResvTear may leave out a flow's flowspec")
         for filter_spec in filters:
@@ -337,15 +344,20 @@ cdef int write_flows(Writer *w, MessageShape *shape, Packing packing, tuple flow
     return 0
 
 
+cdef inline bint same_object(const uint8_t *a, const uint8_t *b) noexcept:
+    return be16(a) == be16(b) and not memcmp(a, b, be16(a))
+
+
 cdef Packing packing_in(object message, MessageShape *shape) except *:
     style = get(message, shape.fields[shape.index[STYLE]].at)
     expect(style, &style_)
     return packing_of(number(style, style_.at[0], 0xFFFFFF))
 
 
-cdef int write_objects(Writer *w, MessageShape *shape, object message) except -1:
+cdef int write_objects(Writer *w, MessageShape *shape, object message, bint pack) except -1:
     cdef Field *field
     cdef int index
+    cdef Packing packing
     for index in range(shape.count):
         field = &shape.fields[index]
         if field.kind == SENDER_PART:
@@ -366,7 +378,8 @@ cdef int write_objects(Writer *w, MessageShape *shape, object message) except -1
         elif field.kind == FLOW_PART:
             if shape.is_error:
                 value = () if value is None else (value,)
-            write_flows(w, shape, packing_in(message, shape), value)
+            packing = packing_in(message, shape)
+            write_flows(w, shape, packing, value, pack and packing == PAIRS and not shape.is_tear)
         elif value is not None:
             WRITERS[field.class_num](w, field.class_num, value)
         elif field.required:
@@ -374,17 +387,16 @@ cdef int write_objects(Writer *w, MessageShape *shape, object message) except -1
     return 0
 
 
-cdef bytes rearrange(const uint8_t *data, Py_ssize_t size, object layout, bint pairs):
-    """Put the objects of an encoded message into the order of `layout`, or None if it does not fit.
+cdef bytes rearrange(const uint8_t *data, Py_ssize_t size, object layout):
+    """Put the objects of a packed message into the order of `layout`; None where it does not fit.
 
-    A class number of NULL stands for an empty NULL object. With `pairs` a FLOWSPEC that repeats the
-    one before may be missing from the layout.
+    A class number of NULL stands for an empty NULL object, a FLOWSPEC between two filters for
+    the last FLOWSPEC once more.
     """
     cdef Py_ssize_t next_of[256]    # where to look for the next object of a class
-    cdef Py_ssize_t taken = HEADER, at, tail = 0, flowspec = 0
-    cdef int class_num, index
+    cdef Py_ssize_t at, taken = HEADER, tail = 0, flowspec = 0
+    cdef int class_num, index, last = 0
     cdef bytearray out = bytearray(data[:HEADER])
-    cdef bint styled = False
     if not isinstance(layout, tuple):
         return None
     for index in range(256):
@@ -396,78 +408,72 @@ cdef bytes rearrange(const uint8_t *data, Py_ssize_t size, object layout, bint p
         if class_num == NULL_OBJECT:
             out += b"\0\4\0\0"
             continue
-        if styled and KNOWN[class_num] and class_num != FLOWSPEC and class_num != FILTER_SPEC:
-            return None
         if class_num == FLOWSPEC or class_num == FILTER_SPEC:
-            if not styled:
+            if not tail:
                 return None
             at = tail
-            if at < size and data[at + 2] == FLOWSPEC and class_num == FILTER_SPEC:
-                # Left out on the wire: allowed if it says what the last one said.
-                if not (pairs and flowspec) or be16(data + at) != be16(data + flowspec):
-                    return None
-                if memcmp(data + at, data + flowspec, be16(data + at)):
-                    return None
-                taken += be16(data + at)
-                at += be16(data + at)
-            if at >= size or data[at + 2] != class_num:
-                return None
-            if class_num == FLOWSPEC:
-                flowspec = at
-            tail = at + be16(data + at)
+            if class_num == FLOWSPEC and flowspec and last == FILTER_SPEC and (
+                at >= size or data[at + 2] == FILTER_SPEC
+            ):
+                at = flowspec
+                taken -= be16(data + at)
+            else:
+                tail = at
         else:
+            if tail and KNOWN[class_num]:
+                return None
             at = next_of[class_num]
             while at < size and data[at + 2] != class_num:
                 at += be16(data + at)
-            if at >= size or (class_num == INTEGRITY and index):
-                return None
+        if at >= size or data[at + 2] != class_num or (class_num == INTEGRITY and index):
+            return None
+        if at == tail:
+            tail += be16(data + at)
+            flowspec = at if class_num == FLOWSPEC else flowspec
+        elif class_num != FLOWSPEC:
             next_of[class_num] = at + be16(data + at)
-            if class_num == STYLE:
-                styled = True
-                tail = next_of[class_num]
+        if class_num == STYLE:
+            tail = next_of[class_num]
+        if KNOWN[class_num]:
+            last = class_num
         out += data[at:at + be16(data + at)]
         taken += be16(data + at)
-    if taken != size or len(out) > MAX_MESSAGE:
-        return None
-    return bytes(out)
+    return bytes(out) if taken == size and len(out) <= MAX_MESSAGE else None
 
 
 cdef bytes write_message(object message):
     cdef uint8_t buffer[MAX_MESSAGE]
-    cdef uint8_t *data = buffer
-    cdef Py_ssize_t size
     cdef MessageShape *shape = NULL
+    cdef uint8_t *data
     cdef Writer w
     cdef int n
-    cdef bytes result
+    cdef bint laid_out
+    cdef bytes result = None
     for n in range(MESSAGES):
         if rsvp_is(message, SHAPES[n].type):
             shape = &SHAPES[n]
             break
     if shape is NULL:
         raise TypeError(f"encode takes one of the messages of rsvp.messages, not {message!r}")
-    w.p = data
-    w.end = data + MAX_MESSAGE
-    claim(&w, HEADER)
-    write_objects(&w, shape, message)
-    size = w.p - data
+    layout = get(message, shape.layout)
+    laid_out = layout is not None
+    while result is None:
+        w.p = buffer
+        w.end = w.p + MAX_MESSAGE
+        claim(&w, HEADER)
+        write_objects(&w, shape, message, laid_out)
+        if laid_out:
+            result = rearrange(buffer, w.p - <uint8_t *> buffer, layout)
+            laid_out = False
+        else:
+            result = PyBytes_FromStringAndSize(<const char *> buffer, w.p - <uint8_t *> buffer)
+    data = <uint8_t *> PyBytes_AS_STRING(result)
     memset(data, 0, HEADER)
     data[0] = <uint8_t> (VERSION << 4 | number(message, shape.flags, 0x0F))
     data[1] = <uint8_t> shape.number
     data[4] = <uint8_t> number(message, shape.send_ttl, 0xFF)
-
-    layout = get(message, shape.layout)
-    result = None
-    if layout is not None:
-        result = rearrange(
-            data, size, layout, shape.index[STYLE] >= 0 and packing_in(message, shape) == PAIRS
-        )
-    if result is None:
-        result = PyBytes_FromStringAndSize(<const char *> data, size)
-    data = <uint8_t *> PyBytes_AS_STRING(result)
-    size = PyBytes_GET_SIZE(result)
-    put16(data + 6, <uint32_t> size)
+    put16(data + 6, <uint32_t> PyBytes_GET_SIZE(result))
     if get(message, shape.fields[shape.index[INTEGRITY]].at) is None:
         # A signed message has a zero checksum (RFC 2747 section 4.1).
-        put16(data + 2, checksum_of(data, size))
+        put16(data + 2, checksum_of(data, PyBytes_GET_SIZE(result)))
     return result

@@ -1,0 +1,69 @@
+"""Real packets: every capture at hand, decoded, and written back byte for byte where it decodes.
+
+The captures lie in the folder that RSVP_CAPTURES names, or in ../shared/captures beside the
+repository; a checkout without them skips these tests, as the golden messages hold the best of them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import dpkt
+import pytest
+
+from rsvp import _wire
+from rsvp.iana import RSVP_PROTOCOL, UDP_ENCAPSULATION_PORTS
+from tests import reference
+
+from .test_reference import outcome
+
+ROOT = Path(__file__).resolve().parents[2]
+FOLDER = Path(os.environ.get("RSVP_CAPTURES", ROOT.parent / "shared" / "captures"))
+FILES = sorted(file for file in FOLDER.rglob("*") if file.suffix in (".pcap", ".pcapng", ".cap"))
+
+pytestmark = pytest.mark.skipif(not FILES, reason="no captures at hand")
+
+
+def payloads(file: Path) -> Iterator[bytes]:
+    """The RSVP messages of a capture, whole datagrams only."""
+    with file.open("rb") as stream:
+        reader = dpkt.pcap.UniversalReader(stream)
+        raw = reader.datalink() in (dpkt.pcap.DLT_RAW, 12, 101)
+        for _, frame in reader:
+            try:
+                packet = frame[0] >> 4 if raw else dpkt.ethernet.Ethernet(frame).data
+                if raw:
+                    packet = dpkt.ip6.IP6(frame) if packet == 6 else dpkt.ip.IP(frame)
+            except (dpkt.UnpackError, IndexError):
+                continue
+            if isinstance(packet, dpkt.ip.IP) and (packet.mf or packet.offset):
+                continue
+            if not isinstance(packet, dpkt.ip.IP | dpkt.ip6.IP6):
+                continue
+            protocol, data = packet.p, packet.data
+            if protocol == RSVP_PROTOCOL:
+                yield bytes(data)
+            elif isinstance(data, dpkt.udp.UDP) and data.dport in UDP_ENCAPSULATION_PORTS:
+                yield bytes(data.data)
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
+def test_replay(file: Path) -> None:
+    for data in payloads(file):
+        found = _wire.dissect(data)
+        message = outcome(_wire.decode, data)
+        assert message == outcome(reference.decode, data)
+        if isinstance(message, tuple):
+            continue
+        assert found.error is None
+        unsent = found.checksum == "absent" and message.integrity is None
+        written = _wire.encode(message)
+        # A message without a checksum gets one; all others come out as they went in.
+        assert (written[:2] + b"\0\0" + written[4:] if unsent else written) == data
+
+
+def test_there_were_messages_of_every_type() -> None:
+    types = {_wire.dissect(data).type for file in FILES for data in payloads(file)}
+    assert types >= set(range(1, 8))
