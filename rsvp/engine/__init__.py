@@ -4,10 +4,10 @@ The rooms, each named after what RFC 2209 calls its part:
 
 - `engine` dispatch; `inputs`, `outputs`, `views` the values that cross the door
 - `path` PATH and PTEAR arrive, PATH REFRESH, route changes; `patherr` PERR
-- `resv` RESV and RTEAR arrive, RESV REFRESH; `resverr` RERR; `resvconf` RACK
+- `resv` RESV and RTEAR arrive; `upstream` RESV REFRESH; `resverr` RERR; `resvconf` RACK
 - `applications` the API's verbs; `network` interfaces and the kernel's answers
 - `traffic` UPDATE TRAFFIC CONTROL; `merge` what is installed and asked; `admission` link budgets
-- `style` what FF, WF and SE mean; `psb`, `rsb`, `tcsb`, `phop`, `session` state blocks
+- `style` what FF, WF and SE mean; `psb`, `rsb`, `tcsb`, `bsb`, `phop`, `session` state blocks
 - `interfaces` parameters; `timers` deadlines; `core` what a node knows; `look` the views
 """
 

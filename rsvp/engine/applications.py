@@ -9,7 +9,7 @@ from __future__ import annotations
 from ..errors import LocalError, StyleConflict, UnknownSession
 from ..messages import Sender
 from ..objects import Filter
-from . import path, resv, traffic
+from . import path, resv, traffic, upstream
 from .core import Application, Core
 from .inputs import AddSender, CloseSession, OpenSession, Release, RemoveSender, Reserve
 from .interfaces import LOCAL
@@ -125,7 +125,7 @@ def reserve(core: Core, verb: Reserve, now: float) -> None:
         resv.settle_traffic(core, state, rsb)
     if unchanged and not verb.confirm:
         return
-    resv.sync(core, state, {**before, **_phops(state, verb.handle)}, now)
+    upstream.sync(core, state, {**before, **_phops(state, verb.handle)}, now)
 
 
 def _check(core: Core, state: SessionState, verb: Reserve) -> None:
@@ -201,7 +201,7 @@ def _take(state: SessionState, handle: int) -> list[ReservationStateBlock]:
 
 def _phops(state: SessionState, handle: int) -> dict[PreviousHop, None]:
     mine = [rsb for rsb in state.reservations() if rsb.handle == handle]
-    return resv.phops_of(psb for psb in state.psbs.values() if any(covers(rsb, psb) for rsb in mine))
+    return upstream.phops_of(psb for psb in state.psbs.values() if any(covers(rsb, psb) for rsb in mine))
 
 
 def release(core: Core, verb: Release, now: float) -> None:
@@ -218,4 +218,4 @@ def release(core: Core, verb: Release, now: float) -> None:
         if not rsb.filters:
             resv.remove(state, rsb)
         resv.settle_traffic(core, state, rsb)
-    resv.sync(core, state, before, now)
+    upstream.sync(core, state, before, now)

@@ -25,6 +25,9 @@ KEEP = 3
 SLEW_MAX = 0.30
 """Slew.Max: how fast R may grow from one refresh to the next (RFC 2205 section 3.7)."""
 
+BLOCKADE = 4
+"""Kb: blockade state lasts Kb refresh periods (RFC 2205 section 3.5; RFC 2206 suggests 4)."""
+
 ROUTE_DELAY = 2.0
 """W, seconds: the wait before a local repair (RFC 2205 section 3.6)."""
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from ..intserv import Flowspec, Tspec, at_most, lub, tspec_sum
+from ..intserv import Flowspec, Tspec, at_most, glb, lub, tspec_sum
 from ..objects import Filter, IPAddress, Scope
 from .interfaces import LOCAL
 from .outputs import Police
@@ -80,16 +80,18 @@ def covers(rsb: ReservationStateBlock, psb: PathStateBlock) -> bool:
     return rsb.scope is None or psb.template.address in rsb.scope.addresses
 
 
-def request(state: SessionState, phop: PreviousHop) -> Request | None:
-    """What a previous hop has to be asked for; None for nothing (RFC 2209, RESV REFRESH)."""
+def request(state: SessionState, phop: PreviousHop, now: float) -> Request | None:
+    """What a previous hop has to be asked for; None for nothing (RFC 2209, RESV REFRESH).
+
+    Reservations that are blockaded are left out; where all are, the least of them is tried again
+    (RFC 2205 section 3.5).
+    """
     style = state.style
     if style is None:
         return None
     asked: list[tuple[Filter, Flowspec]] = []
     for psb in phop.psbs:
-        merged: Flowspec | None = None
-        for tcsb in sources(state, psb):
-            merged = tcsb.flowspec if merged is None else lub(merged, tcsb.flowspec)
+        merged = _merge_for(sources(state, psb), psb, now)
         if merged is not None:
             asked.append((psb.template, merged))
     if not asked:
@@ -106,6 +108,22 @@ def request(state: SessionState, phop: PreviousHop) -> Request | None:
         scope,
         _union(rsb.policy for rsb in rsbs),
         _union(rsb.extra for rsb in rsbs),
+    )
+
+
+def _merge_for(tcsbs: list[TrafficControlStateBlock], psb: PathStateBlock, now: float) -> Flowspec | None:
+    free = [tcsb for tcsb in tcsbs if not blockaded(tcsb, psb, now)]
+    bound = lub if free else glb
+    merged: Flowspec | None = None
+    for tcsb in free or tcsbs:
+        merged = tcsb.flowspec if merged is None else bound(merged, tcsb.flowspec)
+    return merged
+
+
+def blockaded(tcsb: TrafficControlStateBlock, psb: PathStateBlock, now: float) -> bool:
+    """Whether as much was refused upstream a short while ago (RFC 2205 section 3.5)."""
+    return any(
+        bsb is not None and bsb.blocks(tcsb.flowspec, now) for bsb in (psb.blockade, psb.phop.blockade)
     )
 
 

@@ -9,7 +9,7 @@ from ..iana import ApiError, ErrorCode, SessionFlag
 from ..intserv import advertise
 from ..messages import Path, PathTear, Sender
 from ..objects import Filter, FlowLabelFilterSpec, Hop, IPAddress, Opaque, PolicyData, Session, TimeValues
-from . import patherr, resv
+from . import patherr, resv, upstream
 from .core import Core, Route, forwarded
 from .inputs import Received, RouteResolved
 from .interfaces import LOCAL, REFRESH, ROUTE_DELAY, lifetime
@@ -136,7 +136,7 @@ def _phop(
     phop = state.phops.get((iif, who))
     if phop is None:
         phop = state.phops[iif, who] = PreviousHop(state, iif, address, handle)
-        phop.refresh = Timer(phop, resv.refresh_due)
+        phop.refresh = Timer(phop, upstream.refresh_due)
     return phop
 
 
@@ -181,7 +181,7 @@ def follow(core: Core, psb: PathStateBlock, now: float) -> None:
     for rsb in list(state.reservations()):
         if covers(rsb, psb):
             resv.settle_traffic(core, state, rsb)
-    resv.sync(core, state, (psb.phop,), now)
+    upstream.sync(core, state, (psb.phop,), now)
 
 
 # --- Path refresh ---------------------------------------------------------------------------------
@@ -286,7 +286,7 @@ def remove(core: Core, psb: PathStateBlock, now: float, extra: tuple[Opaque, ...
                 rsb.filters.pop(psb.template, None)
         resv.settle_traffic(core, state, rsb)
     for phop in list(state.phops.values()):
-        resv.settle(state, phop)
+        upstream.settle(state, phop, now)
     core.forget_if_empty(state)
 
 

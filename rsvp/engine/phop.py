@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from ..intserv import Flowspec
 from ..objects import IPAddress, Opaque, PolicyData, Scope, Style
+from .bsb import BlockadeStateBlock
 from .style import Group
 from .timers import Timer
 
@@ -42,6 +43,7 @@ class PreviousHop:
     refresh: Timer = field(init=False)
     psbs: list[PathStateBlock] = field(default_factory=list)
     request: Request | None = None
+    blockade: BlockadeStateBlock | None = None
     sent: Send | None = None
     """The Resv last built, reused for refreshes while nothing changes."""
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..messages import Path
 from ..objects import Filter
+from .bsb import BlockadeStateBlock
 from .interfaces import LOCAL
 from .timers import Timer
 
@@ -38,6 +39,7 @@ class PathStateBlock:
     non_rsvp: bool = False
     local_only: bool = False
     outgoing: tuple[int, ...] = ()
+    blockade: BlockadeStateBlock | None = None
     sent: dict[int, Send] = field(default_factory=dict)
     """The Path last built for each outgoing interface, reused while nothing changes."""
 

@@ -8,12 +8,17 @@ from ..iana import ErrorCode, ErrorFlag
 from ..intserv import Flowspec, at_most
 from ..messages import Flow, Resv, ResvErr
 from ..objects import ErrorSpec, Filter, IPAddress, Opaque, PolicyData, Scope, Session, Style
+from . import upstream
+from .bsb import BlockadeStateBlock
 from .core import Core, forwarded
 from .inputs import Received
+from .interfaces import BLOCKADE
+from .merge import blockaded, sources
 from .outputs import ResvError
 from .reject import Drop, Reject
 from .rsb import ReservationStateBlock
 from .session import SessionState
+from .style import selects
 
 
 def answer(core: Core, message: Resv, interface: int, flow: Flow | None, refusal: Reject) -> None:
@@ -84,6 +89,8 @@ def arrived(core: Core, received: Received, message: ResvErr, now: float) -> Non
     if state is None or not state.psbs:
         raise Drop("ResvErr without path state")
     filters = message.flow.filters if message.flow is not None else ()
+    if message.error.code == ErrorCode.ADMISSION_CONTROL_FAILURE:
+        _blockade(core, state, received.interface, message, now)
     for rsb in list(state.reservations()):
         if rsb.oi == received.interface:
             continue
@@ -97,6 +104,25 @@ def arrived(core: Core, received: Received, message: ResvErr, now: float) -> Non
             _deliver(core, state, rsb, message.error, flowspec, common)
         else:
             _pass_on(core, state, message, rsb, common)
+
+
+def _blockade(core: Core, state: SessionState, iif: int, message: ResvErr, now: float) -> None:
+    """Remember what failed, and ask at once for what may still succeed (RFC 2205 section 3.5)."""
+    interface = core.interface(iif)
+    if interface is None or message.flow is None or message.flow.flowspec is None:
+        return
+    block = BlockadeStateBlock(message.flow.flowspec, now + BLOCKADE * interface.refresh)
+    phop = state.find_phop(iif, message.hop.address)
+    if phop is None:
+        return
+    concerned = [psb for psb in phop.psbs if selects(message.style, message.flow.filters, psb.template)]
+    if message.style.explicit:
+        for psb in concerned:
+            psb.blockade = block
+    else:
+        phop.blockade = block
+    if any(not blockaded(t, psb, now) for psb in concerned for t in sources(state, psb)):
+        upstream.sync(core, state, (phop,), now)
 
 
 def _spared(message: ResvErr, rsb: ReservationStateBlock) -> bool:

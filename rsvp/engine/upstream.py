@@ -1,0 +1,217 @@
+"""RESV REFRESH: what previous hops are asked for, and how they hear of changes (RFC 2209).
+
+`sync` compares what a previous hop has to be asked for with what it was asked last, and sends the
+difference, if any. A change that merging hides therefore sends nothing, and a received refresh never
+triggers one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from ..messages import Resv, ResvTear
+from ..objects import Filter, ResvConfirm
+from . import resvconf
+from .core import Core
+from .interfaces import LOCAL
+from .merge import blockaded, request, sources, strictly_largest
+from .outputs import ResvEvent, ResvGone, Send
+from .phop import PreviousHop, Request
+from .psb import PathStateBlock
+from .session import SessionState
+from .style import Wanted, compatible, flows
+from .timers import NEVER
+
+
+def sync(core: Core, state: SessionState, phops: Iterable[PreviousHop], now: float) -> None:
+    """Bring previous hops up to date: ResvTear for what is gone, a Resv for what is new.
+
+    Confirmation requests go along with the reservation that is the largest everywhere it is merged
+    with others; the other ones are answered from here (RFC 2205 section 3.1.4).
+    """
+    settled = []
+    for phop in phops:
+        old, new = phop.request, request(state, phop, now)
+        phop.request = new
+        confirms = _confirmations(core, state, phop, new, now)
+        settled += [tcsb for psb in phop.psbs for tcsb in sources(state, psb)]
+        gone = _difference(old, new)
+        news = _difference(new, old)
+        if phop.handle is not None:
+            _upcall(core, state, phop, new, news, old, gone)
+            continue
+        if old is not None and gone:
+            _send_tear(core, state, phop, old, gone)
+        if new is None:
+            _rest(phop)
+        elif news or confirms or (old is not None and old.scope != new.scope):
+            phop.sent = None
+            for confirm in confirms or (None,):
+                core.out.append(_build(core, state, phop, new, confirm))
+            schedule(core, phop, now)
+    for tcsb in settled:
+        tcsb.confirm = None
+
+
+def settle(state: SessionState, phop: PreviousHop, now: float) -> None:
+    """Note what a previous hop is asked for without telling it: it knows (RFC 2205 section 3.1.5)."""
+    phop.request = request(state, phop, now)
+    phop.sent = None
+    if phop.request is None:
+        _rest(phop)
+
+
+def _rest(phop: PreviousHop) -> None:
+    """Nothing is asked any more: no refreshes, and no memory of what failed."""
+    phop.refresh.deadline = NEVER
+    phop.sent = phop.blockade = None
+    for psb in phop.psbs:
+        psb.blockade = None
+
+
+def _difference(this: Request | None, that: Request | None) -> Wanted:
+    """What `this` wants that `that` does not: another sender, flowspec or style.
+
+    The other way round, senders that are still wanted are not gone, whatever their flowspec.
+    """
+    if this is None:
+        return {}
+    if that is None or not compatible(this.style, that.style):
+        return this.want
+    return {one: spec for one, spec in this.want.items() if that.want.get(one) != spec}
+
+
+def _confirmations(
+    core: Core, state: SessionState, phop: PreviousHop, new: Request | None, now: float
+) -> list[ResvConfirm]:
+    """Requests to forward to this previous hop; those that are satisfied here are answered.
+
+    What is blockaded is neither forwarded nor answered (RFC 2205 section 3.1.4).
+    """
+    if new is None:
+        return []
+    forward: dict[ResvConfirm, None] = {}
+    for psb in phop.psbs:
+        merged = [tcsb for tcsb in sources(state, psb) if not blockaded(tcsb, psb, now)]
+        for tcsb in merged:
+            confirm = tcsb.confirm or _own_confirmation(core, state, phop, tcsb.oi, tcsb.group)
+            if confirm is None:
+                continue
+            if phop.handle is None and strictly_largest(tcsb, merged):
+                forward[confirm] = None
+            else:
+                filters = (psb.template,) if new.style.explicit else ()
+                resvconf.send(core, state, confirm, new.style, tcsb.flowspec, filters, tcsb.oi)
+    return list(forward)
+
+
+def _own_confirmation(
+    core: Core, state: SessionState, phop: PreviousHop, oi: int, group: Filter | None
+) -> ResvConfirm | None:
+    """What an application's wish for a confirmation puts into the Resv: this node's own address."""
+    if oi != LOCAL or not any(rsb.confirm_wanted for rsb in state.rsbs[oi, group].values()):
+        return None
+    return ResvConfirm(core.own_address(phop.iif, state.session.destination.version))
+
+
+def _upcall(
+    core: Core,
+    state: SessionState,
+    phop: PreviousHop,
+    new: Request | None,
+    news: Wanted,
+    old: Request | None,
+    gone: Wanted,
+) -> None:
+    """A Resv, or its end, for an application that sends from here (RFC 2205 section 3.11.1)."""
+    assert phop.handle is not None
+    still = new.want.keys() if new is not None else ()
+    lost = {one: spec for one, spec in gone.items() if one not in still}
+    if old is not None:
+        for flow in flows(old.style, lost):
+            core.out.append(ResvGone(phop.handle, state.session, old.style, flow.filters))
+    if new is not None:
+        for flow in flows(new.style, news):
+            assert flow.flowspec is not None
+            core.out.append(ResvEvent(phop.handle, state.session, new.style, flow.flowspec, flow.filters))
+
+
+def _send_tear(core: Core, state: SessionState, phop: PreviousHop, old: Request, gone: Wanted) -> None:
+    still: Wanted = {}
+    if phop.request is not None and compatible(phop.request.style, old.style):
+        still = phop.request.want
+    lost = {one: spec for one, spec in gone.items() if one not in still}
+    if not lost or phop.address is None:
+        return
+    message = ResvTear(
+        session=state.session,
+        hop=core.hop(phop.iif, state.session.destination.version, phop.lih),
+        style=old.style,
+        flows=flows(old.style, lost),
+        extra=old.extra,
+        send_ttl=_ttl(core, state, phop),
+    )
+    core.to_neighbor(message, phop.iif, phop.address)
+
+
+def _build(
+    core: Core, state: SessionState, phop: PreviousHop, new: Request, confirm: ResvConfirm | None
+) -> Send:
+    assert phop.address is not None
+    hop = core.hop(phop.iif, state.session.destination.version, phop.lih)
+    ttl = _ttl(core, state, phop)
+    message = Resv(
+        session=state.session,
+        hop=hop,
+        time_values=core.time_values(phop.iif),
+        style=new.style,
+        flows=flows(new.style, new.want),
+        confirm=confirm,
+        scope=new.scope,
+        policy=new.policy,
+        extra=new.extra,
+        send_ttl=ttl,
+    )
+    send = Send(message, phop.address, ttl, phop.iif, hop.address)
+    if confirm is None:
+        phop.sent = replace(send, trigger=False)
+    return send
+
+
+def _ttl(core: Core, state: SessionState, phop: PreviousHop) -> int:
+    """The TTL that a receiver on this node set for its session, else the interface's."""
+    set_here = [rsb.ttl for rsb in state.reservations() if rsb.ttl is not None]
+    return max(set_here) if set_here else core.hop_ttl(phop.iif)
+
+
+def schedule(core: Core, phop: PreviousHop, now: float) -> None:
+    """Send the next refresh 0.5 R to 1.5 R from now."""
+    interface = core.interfaces.get(phop.iif)
+    if interface is not None:
+        phop.refresh.deadline = now + core.jittered(interface.refresh)
+        core.timers.watch(phop.refresh)
+
+
+def refresh_due(core: Core, phop: PreviousHop, now: float) -> None:
+    """Send a previous hop what it was asked for, once more (RFC 2209, RESV REFRESH)."""
+    if phop.request is None or not phop.psbs or core.interface(phop.iif) is None:
+        return
+    new = request(phop.state, phop, now)
+    if new is not None and new != phop.request:
+        # A blockade ran out: what failed then is tried once more (section 3.5).
+        sync(core, phop.state, (phop,), now)
+        return
+    confirms = _confirmations(core, phop.state, phop, phop.request, now)
+    if confirms or phop.sent is None:
+        for confirm in confirms or (None,):
+            send = _build(core, phop.state, phop, phop.request, confirm)
+            core.out.append(replace(send, trigger=False))
+    else:
+        core.out.append(phop.sent)
+    schedule(core, phop, now)
+
+
+def phops_of(psbs: Iterable[PathStateBlock]) -> dict[PreviousHop, None]:
+    """The previous hops of some senders, each once and in order."""
+    return {psb.phop: None for psb in psbs}

@@ -1,0 +1,214 @@
+"""Killer reservations and blockade state: RFC 2205 sections 2.5 and 3.5, figure 12."""
+
+from __future__ import annotations
+
+import pytest
+
+from rsvp import engine as e
+from rsvp.iana import ErrorFlag
+from rsvp.intserv import controlled_load
+from rsvp.messages import Flow, Resv, ResvConf, ResvErr
+from rsvp.objects import FF, SE, WF, ErrorSpec, FilterSpec, Hop
+
+from .fabric import a, load, of, path, path_tear, resv, resv_tear, router, sender, sends, session, tspec
+
+A, B, C, D = 1, 2, 3, 4
+GROUP = session("224.1.1.1")
+S1, S2 = sender("10.1.0.1"), sender("10.2.0.1")
+KB_R = 4 * 30.0
+LONG = 1e6
+
+
+@pytest.fixture
+def node():
+    r = router(A, B, C, D)
+    r.route("224.1.1.1", C, D)
+    r.receive(path(S1, to=GROUP, hop="10.1.0.1", refresh=LONG), A)
+    r.receive(path(S2, to=GROUP, hop="10.2.0.1", refresh=LONG), B)
+    return r
+
+
+def reserve(node, interface, rate, style=WF, filters=(), **fields):
+    message = resv(
+        style,
+        (load(rate), filters),
+        to=GROUP,
+        hop=f"10.{interface}.0.1",
+        lih=interface,
+        refresh=LONG,
+        **fields,
+    )
+    return node.receive(message, interface)
+
+
+def refuse(node, interface, rate, style=WF, filters: tuple[FilterSpec, ...] = (), flags=0):
+    """A ResvErr for admission comes from the previous hop behind an interface."""
+    message = ResvErr(
+        session=GROUP,
+        hop=Hop(a(f"10.{interface}.0.1"), 0),
+        error=ErrorSpec(a("10.77.0.1"), 1, 2, flags),
+        style=style,
+        flow=Flow(load(rate), filters),
+        send_ttl=63,
+    )
+    return node.receive(message, interface)
+
+
+def asked(outputs):
+    return [(str(m.hop.address), m.flows[0].flowspec.rate) for m in sends(outputs, Resv)]
+
+
+def standing(node):
+    return {view.interface: view.flowspec.rate for view in node.engine.requests()}
+
+
+def test_figure_12(node):
+    """4B failed through (a) but not through (b): (a) is asked for 2B meanwhile."""
+    reserve(node, C, 4000)
+    reserve(node, D, 2000)
+    assert standing(node) == {A: 4000.0, B: 4000.0}
+    out = refuse(node, A, 4000)
+    assert asked(out) == [("10.1.0.254", 2000.0)], "at once, and to (a) only"
+    assert standing(node) == {A: 2000.0, B: 4000.0}
+    assert node.installed == {(C, (), 4000.0), (D, (), 2000.0)}, "what stands here stands"
+
+
+def test_the_error_goes_to_who_asked_too_much(node):
+    """4B was new: all next hops hear; 4B was an increase (InPlace): only (c)."""
+    reserve(node, C, 4000)
+    reserve(node, D, 2000)
+    told = [s.destination for s in of(refuse(node, A, 4000), e.Send) if isinstance(s.message, ResvErr)]
+    assert told == [a("10.3.0.1"), a("10.4.0.1")]
+    out = refuse(node, A, 4000, flags=int(ErrorFlag.IN_PLACE))
+    told = [s.destination for s in of(out, e.Send) if isinstance(s.message, ResvErr)]
+    assert told == [a("10.3.0.1")]
+
+
+def test_it_is_tried_again_when_the_blockade_runs_out(node):
+    """Perturbed roughly every Kb * R seconds (section 3.5)."""
+    reserve(node, C, 4000)
+    reserve(node, D, 2000)
+    refuse(node, A, 4000)
+    before = sends(node.advance(KB_R - 1), Resv)
+    assert {m.flows[0].flowspec.rate for m in before if str(m.hop.address) == "10.1.0.254"} == {2000.0}
+    after = sends(node.advance(1 + 45), Resv)
+    assert 4000.0 in {m.flows[0].flowspec.rate for m in after if str(m.hop.address) == "10.1.0.254"}
+    refuse(node, A, 4000)
+    assert standing(node)[A] == 2000.0
+
+
+def test_where_all_are_blockaded_the_least_is_tried_with_the_next_refresh(node):
+    reserve(node, C, 4000)
+    reserve(node, D, 2000)
+    out = refuse(node, A, 2000)
+    assert sends(out, Resv) == [], "nothing that may succeed: not at once"
+    rates = {
+        m.flows[0].flowspec.rate for m in sends(node.advance(45), Resv) if str(m.hop.address) == "10.1.0.254"
+    }
+    assert rates == {2000.0}
+
+
+def test_glb_of_incomparable_ones(node):
+    """What neither of them exceeds."""
+    fast, bursty = controlled_load(tspec(4000, bucket=1500)), controlled_load(tspec(1000, bucket=9000))
+    for interface, spec in ((C, fast), (D, bursty)):
+        message = resv(WF, (spec, ()), to=GROUP, hop=f"10.{interface}.0.1", lih=interface, refresh=LONG)
+        node.receive(message, interface)
+    message = ResvErr(
+        session=GROUP,
+        hop=Hop(a("10.1.0.1"), 0),
+        error=ErrorSpec(a("10.77.0.1"), 1, 2),
+        style=WF,
+        flow=Flow(controlled_load(tspec(1000, bucket=1500))),
+    )
+    node.receive(message, A)
+    sent = [m for m in sends(node.advance(45), Resv) if str(m.hop.address) == "10.1.0.254"]
+    assert {m.flows[0].flowspec for m in sent} == {controlled_load(tspec(1000, bucket=1500))}
+
+
+def test_an_incomparable_blockade_blocks(node):
+    """Qb blockades Qi if for some component Qb[j] <= Qi[j]."""
+    reserve(node, C, 4000)
+    message = ResvErr(
+        session=GROUP,
+        hop=Hop(a("10.1.0.1"), 0),
+        error=ErrorSpec(a("10.77.0.1"), 1, 2),
+        style=WF,
+        flow=Flow(controlled_load(tspec(9000, bucket=10))),
+    )
+    assert sends(node.receive(message, A), Resv) == []
+    reserve(node, D, 500)
+    assert standing(node)[A] == 500.0, "both have a larger bucket than Qb: the least is tried"
+
+
+def test_explicit_styles_are_blockaded_for_each_sender(node):
+    for style in (FF, SE):
+        fresh = router(A, C, D)
+        fresh.route("224.1.1.1", C, D)
+        one, two = sender("10.1.0.1", 1), sender("10.1.0.1", 2)
+        for who in (one, two):
+            fresh.receive(path(who, to=GROUP, hop="10.1.0.1", refresh=LONG), A)
+        reserve(fresh, C, 4000, style, (one, two) if style is SE else (one,))
+        reserve(fresh, D, 1000, style, (one,))
+        refuse(fresh, A, 4000, style, (one,))
+        (psb_one, psb_two) = fresh.engine._core.sessions[GROUP.key].psbs.values()
+        assert psb_one.blockade is not None
+        assert psb_two.blockade is None
+
+
+def test_it_ends_with_what_it_was_about(node):
+    """A teardown clears it: the next reservation is asked for in full."""
+    reserve(node, C, 4000)
+    refuse(node, A, 4000)
+    node.receive(resv_tear(WF, (), to=GROUP, hop="10.3.0.1", lih=C), C)
+    assert asked(reserve(node, C, 4000)) == [("10.1.0.254", 4000.0), ("10.2.0.254", 4000.0)]
+    refuse(node, A, 4000)
+    node.receive(path_tear(S1, to=GROUP, hop="10.1.0.1"), A)
+    node.receive(path(S1, to=GROUP, hop="10.1.0.1", refresh=LONG), A)
+    assert standing(node)[A] == 4000.0
+
+
+def test_other_errors_do_not_blockade(node):
+    reserve(node, C, 4000)
+    reserve(node, D, 2000)
+    message = ResvErr(
+        session=GROUP,
+        hop=Hop(a("10.1.0.1"), 0),
+        error=ErrorSpec(a("10.77.0.1"), 2, 0),
+        style=WF,
+        flow=Flow(load(4000)),
+    )
+    node.receive(message, A)
+    assert standing(node)[A] == 4000.0
+
+
+def test_a_confirmation_for_what_is_blockaded_is_dropped(node):
+    """Neither forwarded nor returned (section 3.1.4)."""
+    reserve(node, D, 2000)
+    reserve(node, C, 4000)
+    refuse(node, A, 4000)
+    refuse(node, B, 4000)
+    out = reserve(node, C, 4000, confirm="10.3.0.9")
+    assert sends(out, ResvConf) == []
+    assert [m for m in sends(out, Resv) if m.confirm] == []
+
+
+def test_the_receiver_learns_that_it_is_not_guilty():
+    """NotGuilty: what failed was more than this receiver asked for (A.5)."""
+    host = router(A)
+    host.route("10.1.0.254", local=True)
+    mine = session("10.1.0.254")
+    for handle, rate in ((1, 4000), (2, 1000)):
+        host.feed(e.OpenSession(handle, mine))
+        if handle == 1:
+            host.receive(path(S2, to=mine, hop="10.1.0.1", refresh=LONG), A)
+        host.feed(e.Reserve(handle, WF, (Flow(load(rate)),)))
+    message = ResvErr(
+        session=mine,
+        hop=Hop(a("10.1.0.1"), 0),
+        error=ErrorSpec(a("10.77.0.1"), 1, 2),
+        style=WF,
+        flow=Flow(load(4000)),
+    )
+    errors = {o.handle: o.flags for o in of(host.receive(message, A), e.ResvError)}
+    assert errors == {1: 0, 2: ErrorFlag.NOT_GUILTY}
