@@ -76,13 +76,14 @@ class Reassembler:
         """Take in one fragment; the whole datagram where this one was the last that it lacked.
 
         TTL and options of the whole are those of the piece with offset 0, which a receiver goes
-        by. A piece that the snap length cut is of no use and passed over.
+        by. Pieces that the snap length cut cannot be joined: the first, which tells what the
+        datagram was, stands for all of it, and the others are passed over.
         """
         fragment = datagram.fragment
         if fragment is None:
             return datagram
         if datagram.missing:
-            return None
+            return None if fragment.offset else datagram
         # The protocol takes part for IPv4 alone: IPv6's pieces go by the first one's.
         protocol = datagram.protocol if len(datagram.source) == 4 else 0
         key = (interface, datagram.source, datagram.destination, protocol, fragment.identification)

@@ -1,7 +1,8 @@
 """Link layers: where the IP header of a captured packet begins (IEEE 802.1Q, RFC 3032, RFC 2516).
 
-Written here rather than taken from dpkt 1.9.8, whose packet classes cost 13 us a packet, more
-than all of tcpdump, and raise on packets that the snap length cut.
+Written here rather than taken from dpkt 1.9.8: it knows these layers, but builds an object for each
+header, 10 us a packet where tcpdump needs 12 for reading and decoding all of it, and tells neither
+how much of a packet the snap length took nor puts fragments together.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import groupby
 from typing import Any, Final, TypeAlias
 
 from .. import intserv as i
@@ -322,12 +323,15 @@ WORDS: Final[Mapping[int, Callable[[Any], str]]] = {
     ClassNum.ERROR_SPEC: lambda value: f"{value.node} says: {error_text(value.code, value.value)}",
     ClassNum.STYLE: lambda value: value.name,
     ClassNum.FLOWSPEC: _flowspec_words,
-    ClassNum.FILTER_SPEC: lambda value: f"for {value}",
+    ClassNum.FILTER_SPEC: str,
     ClassNum.SENDER_TEMPLATE: lambda value: f"from {value}",
     ClassNum.SENDER_TSPEC: _tspec_words,
     ClassNum.RESV_CONFIRM: lambda value: f"confirm to {value.receiver}",
 }
 """The gist: what the line says of an object, where it says something."""
+
+FILTERS_SHOWN: Final = 4
+"""A line names no more senders of one flow descriptor; the tree names all."""
 
 
 def summary(frame: Frame, found: Dissected, start_ns: int | None) -> Line:
@@ -351,11 +355,7 @@ def _gist(found: Dissected) -> Line:
     session = [entry.value for entry in found.objects if isinstance(entry.value, o.Session)]
     if session:
         line.append((f" {session[0]}", "bold"))
-    words = [
-        WORDS[entry.class_num](entry.value)
-        for entry in found.objects
-        if entry.value is not None and entry.class_num in WORDS
-    ]
+    words = list(_words(found.objects))
     if words:
         line.append((f" {', '.join(words)}", ""))
     for number, inner in enumerate(found.messages or ()):
@@ -363,6 +363,19 @@ def _gist(found: Dissected) -> Line:
         line.extend(_gist(inner))
         line.extend((f"; {remark}", "red") for remark in _remarks(inner, None))
     return line
+
+
+def _words(objects: Iterable[WireObject]) -> Iterator[str]:
+    """The gist of each object, a run of filters as one list."""
+    told = (entry for entry in objects if entry.value is not None and entry.class_num in WORDS)
+    for class_num, run in groupby(told, lambda entry: entry.class_num):
+        texts = [WORDS[class_num](entry.value) for entry in run]
+        if class_num != ClassNum.FILTER_SPEC:
+            yield from texts
+        elif len(texts) > FILTERS_SHOWN:
+            yield f"for {', '.join(texts[: FILTERS_SHOWN - 1])} and {len(texts) - FILTERS_SHOWN + 1} more"
+        else:
+            yield f"for {', '.join(texts)}"
 
 
 def _message_name(found: Dissected) -> str:

@@ -87,7 +87,8 @@ def _print_text(capture: Capture, verbose: bool, live: bool) -> None:
                 sys.stdout.flush()
     finally:
         sys.stdout.flush()
-        _print_counts(capture.packets, shown, broken)
+        if capture.packets:
+            _print_counts(capture.packets, shown, broken)
     _note_foreign(capture)
 
 
