@@ -1,0 +1,3 @@
+"""Other people's codecs, as witnesses."""
+
+from __future__ import annotations
