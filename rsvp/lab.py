@@ -90,14 +90,23 @@ class Sandbox:
         sys.stderr.flush()
         ready, told = os.pipe()
         parent = os.getpid()
-        self.pid = os.fork()
-        if self.pid == 0:
-            os.close(ready)
-            _become_sandbox(function, told, parent)
-        os.close(told)
         self._status: int | None = None
-        with os.fdopen(ready, "r") as answer:
-            refusal = answer.read()
+        # An interrupt in the child before it ignores them would be told twice.
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+        try:
+            self.pid = os.fork()
+            if self.pid == 0:
+                os.close(ready)
+                _become_sandbox(function, told, parent, mask)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        os.close(told)
+        try:
+            with os.fdopen(ready, "r") as answer:
+                refusal = answer.read()
+        except BaseException:
+            self.kill()
+            raise
         if refusal:
             self.wait()
             raise Unavailable(refusal)
@@ -124,12 +133,16 @@ class Sandbox:
         self.kill()
 
 
-def _become_sandbox(function: Callable[[], int | None], told: int, parent: int) -> None:
+def _become_sandbox(
+    function: Callable[[], int | None], told: int, parent: int, mask: set[signal.Signals | int]
+) -> None:
     """The forked child: enter the namespaces, tell how that went, run the function. Does not return."""
     status = 1
     step = "unshare"
     try:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         try:
             _enter_namespaces()
             # Only now: the kernel forgets the request when a process gains capabilities.

@@ -76,38 +76,41 @@ def send_overload(to: Address, rate: float, packet_size: int) -> bytes:
             due += interval * vary(0.5, 1.5)
 
 
-def discard(at: Address) -> bytes:
+def listen(at: Address) -> socket.socket:
+    """A socket for `discard` or `receive_flow`; made before anybody sends, so that no packet is early."""
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER)
+    sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+    sock.bind(at)
+    return sock
+
+
+def discard(sock: socket.socket) -> bytes:
     """Take in what the overload sends, until killed; without a taker ICMP would answer each packet."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        sock.bind(at)
-        while True:
-            sock.recv(1)
+    while True:
+        sock.recv(1)
 
 
-def receive_flow(at: Address, duration: float) -> bytes:
+def receive_flow(sock: socket.socket, duration: float) -> bytes:
     """Receive a flow for `duration` seconds; `read_arrivals` takes the result.
 
     Arrival is the kernel's time stamp: how long this process waited to run is not the network's delay.
     """
     arrivals = array("q")
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER)
-        sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
-        sock.bind(at)
-        end = time.monotonic() + duration
-        while (left := end - time.monotonic()) > 0:
-            if not select.select([sock], [], [], left)[0]:
-                break
-            data, ancillary, _, _ = sock.recvmsg(2048, 64)
-            now, now_real = time.monotonic_ns(), time.time_ns()
-            if len(data) < STAMP.size:
-                continue
-            arrived = now
-            for level, kind, value in ancillary:
-                if level == socket.SOL_SOCKET and kind == SO_TIMESTAMPNS and len(value) >= TIMESPEC.size:
-                    seconds, nanoseconds = TIMESPEC.unpack_from(value)
-                    arrived = now - (now_real - seconds * 1_000_000_000 - nanoseconds)
-            arrivals.extend((*STAMP.unpack_from(data), arrived))
+    end = time.monotonic() + duration
+    while (left := end - time.monotonic()) > 0:
+        if not select.select([sock], [], [], left)[0]:
+            break
+        data, ancillary, _, _ = sock.recvmsg(2048, 64)
+        now, now_real = time.monotonic_ns(), time.time_ns()
+        if len(data) < STAMP.size:
+            continue
+        arrived = now
+        for level, kind, value in ancillary:
+            if level == socket.SOL_SOCKET and kind == SO_TIMESTAMPNS and len(value) >= TIMESPEC.size:
+                seconds, nanoseconds = TIMESPEC.unpack_from(value)
+                arrived = now - (now_real - seconds * 1_000_000_000 - nanoseconds)
+        arrivals.extend((*STAMP.unpack_from(data), arrived))
     return arrivals.tobytes()
 
 

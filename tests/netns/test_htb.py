@@ -15,7 +15,15 @@ from typing import Any
 import pytest
 from pyroute2.netlink.exceptions import NetlinkError
 
-from rsvp.demo.traffic import discard, percentile, read_arrivals, receive_flow, send_flow, send_overload
+from rsvp.demo.traffic import (
+    discard,
+    listen,
+    percentile,
+    read_arrivals,
+    receive_flow,
+    send_flow,
+    send_overload,
+)
 from rsvp.errors import TrafficControlError
 from rsvp.intserv import Flowspec, Tspec, controlled_load, guaranteed
 from rsvp.lab import End, Lab
@@ -403,15 +411,16 @@ class Load:
     def __init__(self, lab: Lab) -> None:
         self.lab = lab
         sink = (DESTINATION, 9)
-        self.tasks = [lab["h2"].spawn(partial(discard, sink))]
+        with lab["h2"], listen(sink) as sock:
+            self.tasks = [lab["h2"].spawn(partial(discard, sock))]
         self.tasks.append(lab["h1"].spawn(partial(send_overload, sink, 10 * LINK, 1500)))
         time.sleep(0.5)
 
     def measure(self, rate: float, size: int, seconds: float, port: int = 5000) -> tuple[int, list[float]]:
         """Packets sent, and the delays in milliseconds of those that arrived."""
         to, source = (DESTINATION, port), (SOURCE, port - 1000)
-        receiver = self.lab["h2"].spawn(partial(receive_flow, to, seconds + 0.7))
-        time.sleep(0.1)
+        with self.lab["h2"], listen(to) as sock:
+            receiver = self.lab["h2"].spawn(partial(receive_flow, sock, seconds + 0.7))
         sender = self.lab["h1"].spawn(partial(send_flow, source, to, rate, size, seconds))
         (sent,) = struct.unpack("!Q", sender.result())
         return sent, [arrival.delay * 1e3 for arrival in read_arrivals(receiver.result())]
@@ -503,8 +512,8 @@ def test_rsvp_itself_gets_through_an_overload(lab: Lab, traffic: HtbTrafficContr
 def test_changing_a_reservation_drops_no_packet(lab: Lab, traffic: HtbTrafficControl, load: Load) -> None:
     index = out(lab).index
     traffic.add_flow(index, FLOW)
-    receiver = lab["h2"].spawn(partial(receive_flow, (DESTINATION, 5000), 2.7))
-    time.sleep(0.1)
+    with lab["h2"], listen((DESTINATION, 5000)) as sock:
+        receiver = lab["h2"].spawn(partial(receive_flow, sock, 2.7))
     sender = lab["h1"].spawn(partial(send_flow, (SOURCE, 4000), (DESTINATION, 5000), 125_000.0, 500, 2.0))
     for number in range(40):
         time.sleep(0.045)

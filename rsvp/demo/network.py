@@ -1,0 +1,146 @@
+"""The demo's network: h1 - r1 - r2 - h2 with a daemon in each, and the reservation across it.
+
+Runs inside a sandbox. The daemons are the command's own, started as an operator would; the
+reservation is asked for over their control sockets, as an application would.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..aio import Session
+from ..control.client import Client, NoDaemon, connect
+from ..errors import LocalError
+from ..intserv import Tspec, controlled_load
+from ..lab import SCRATCH, Lab, chain
+from ..objects import FF
+
+NODES = ("h1", "r1", "r2", "h2")
+SLOW = ("r1", "r2")
+START_PATIENCE = 30.0
+SETUP_PATIENCE = 10.0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is sent through what: rates in bytes/s, sizes in bytes (of IP packets), times in seconds."""
+
+    link_rate: float = 10e6 / 8
+    access_rate: float = 1e9 / 8
+    flow_rate: float = 1e6 / 8
+    packet_size: int = 500
+    background_rate: float = 100e6 / 8
+    background_packet: int = 1500
+    duration: float = 6.0
+    source_port: int = 4000
+    port: int = 5000
+    background_port: int = 9
+
+    @property
+    def tspec(self) -> Tspec:
+        """The flow's Tspec: a bucket of 100 ms, all packets of one size."""
+        size = self.packet_size
+        return Tspec(self.flow_rate, self.flow_rate / 10, m=size, M=size)
+
+
+class Network:
+    """Four nodes with their daemons; use it inside a sandbox, and `close` it."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.lab: Lab = chain(*NODES)
+        self.daemons: dict[str, subprocess.Popen[Any]] = {}
+        self.clients: dict[str, Client] = {}
+        self._sessions: list[Session] = []
+
+    def start_daemons(self) -> None:
+        """Start `rsvp daemon` in each node, with its links' rates in its configuration."""
+        for name in NODES:
+            node = self.lab[name]
+            lines = [f'control = "{_control(name)}"']
+            for end in node.ends:
+                slow = name in SLOW and end.name.removeprefix("to-") in SLOW
+                rate = self.plan.link_rate if slow else self.plan.access_rate
+                lines += [f'[interfaces."{end.name}"]', f"bandwidth = {rate}"]
+            config = SCRATCH / f"{name}.toml"
+            config.write_text("\n".join(lines) + "\n")
+            with _log(name).open("wb") as log:
+                self.daemons[name] = node.python(
+                    "-m",
+                    "rsvp",
+                    "daemon",
+                    "--config",
+                    str(config),
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                )
+
+    async def connect(self) -> None:
+        """Wait until every daemon answers. Raises LocalError where one does not come up."""
+        deadline = time.monotonic() + START_PATIENCE
+        for name in NODES:
+            while name not in self.clients:
+                try:
+                    self.clients[name] = await connect(_control(name))
+                except NoDaemon:
+                    if self.daemons[name].poll() is not None or time.monotonic() > deadline:
+                        said = _log(name).read_text(errors="replace").strip().splitlines()
+                        reason = said[-1] if said else "it said nothing"
+                        raise LocalError(f"the daemon of {name} did not start: {reason}") from None
+                    await asyncio.sleep(0.02)
+
+    async def reserve(self) -> float:
+        """Announce the flow at h1, reserve for it at h2; seconds from the first Path to the confirmation.
+
+        Raises Rejected where a node refuses, LocalError where nothing comes back.
+        """
+        plan, destination = self.plan, str(self.lab["h2"].address)
+        sending = await self.clients["h1"].session(destination, plan.port)
+        receiving = await self.clients["h2"].session(destination, plan.port)
+        self._sessions = [sending, receiving]
+        began = time.monotonic()
+        try:
+            await sending.send(plan.tspec, source=str(self.lab["h1"].address), port=plan.source_port)
+            sender = await receiving.sender(SETUP_PATIENCE)
+            wanted = controlled_load(sender.tspec or plan.tspec)
+            reservation = await receiving.reserve(FF, wanted, [sender.template], confirm=True)
+            await reservation.confirmed(SETUP_PATIENCE)
+        except TimeoutError:
+            raise LocalError(f"no reservation was confirmed within {SETUP_PATIENCE:g} s") from None
+        return time.monotonic() - began
+
+    async def hops(self) -> list[dict[str, Any]]:
+        """How much of senders, reservations and installed flows each node shows."""
+        return [
+            {"node": name}
+            | {what: len(await client.show(what)) for what in ("senders", "reservations", "installed")}
+            for name, client in self.clients.items()
+        ]
+
+    async def close(self) -> None:
+        """Leave the sessions and end the daemons orderly."""
+        for session in self._sessions:
+            await session.close()
+        for client in self.clients.values():
+            await client.close()
+        for daemon in self.daemons.values():
+            daemon.terminate()
+        for daemon in self.daemons.values():
+            try:
+                await asyncio.to_thread(daemon.wait, 5)
+            except subprocess.TimeoutExpired:
+                daemon.kill()
+
+
+def _control(name: str) -> Path:
+    return SCRATCH / f"{name}.sock"
+
+
+def _log(name: str) -> Path:
+    return SCRATCH / f"{name}.log"

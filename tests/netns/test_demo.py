@@ -1,0 +1,162 @@
+"""`rsvp demo` as people run it: what it must show, and that nothing stays, however it ends."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rsvp.lab import CLONE_NEWUSER
+
+COMMAND = (sys.executable, "-m", "rsvp", "demo")
+
+
+def living() -> set[int]:
+    """Processes that live; what only waits to be reaped is dead."""
+    found = set()
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                state = (entry / "stat").read_text().rpartition(")")[2].split()[0]
+            except OSError:
+                continue
+            if state not in "ZX":
+                found.add(int(entry.name))
+    return found
+
+
+def files() -> set[Path]:
+    """Files where a program leaves things: the sandbox's /run, and its scratch space."""
+    return set(Path("/run").rglob("*"))
+
+
+def mounts() -> str:
+    return Path("/proc/self/mounts").read_text()
+
+
+def hear_interrupts() -> None:
+    """The sandbox ignores SIGINT, and what it starts would inherit that."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def start(*arguments: str, **options: Any) -> subprocess.Popen[str]:
+    return subprocess.Popen([*COMMAND, *arguments], text=True, preexec_fn=hear_interrupts, **options)
+
+
+def wait_until_gone(before: set[int]) -> set[int]:
+    """What still lives five seconds later and did not before."""
+    deadline = time.monotonic() + 5
+    while (left := living() - before) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return left
+
+
+def test_it_shows_what_a_reservation_does(tmp_path: Path) -> None:
+    plot = tmp_path / "demo.png"
+    before = (living(), files() | {plot}, mounts())
+    began = time.monotonic()
+    demo = start("--json", "--plot", str(plot), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    out, progress = demo.communicate()
+    assert demo.returncode == 0, progress
+    assert time.monotonic() - began < 90
+    result = json.loads(out)
+    assert set(result) == {"flow", "link", "background", "without", "with", "setup_ms", "hops"}
+    without, reserved = result["without"], result["with"]
+    for run in (without, reserved):
+        assert run["loss"] == pytest.approx(1 - run["received"] / run["sent"])
+        assert run["delay_ms"]["p50"] <= run["delay_ms"]["p99"]
+    assert result["background"]["rate"] >= 2.5 * result["link"]["rate"]
+    assert without["loss"] > 0.4
+    assert reserved["sent"] > 1000
+    assert reserved["loss"] < 0.001
+    assert reserved["delay_ms"]["p99"] * 20 < without["delay_ms"]["p99"]
+    assert 0 < result["setup_ms"] < 1000
+    assert result["hops"] == [
+        {"node": "h1", "senders": 1, "reservations": 1, "installed": 1},
+        {"node": "r1", "senders": 1, "reservations": 1, "installed": 1},
+        {"node": "r2", "senders": 1, "reservations": 1, "installed": 1},
+        {"node": "h2", "senders": 1, "reservations": 1, "installed": 0},
+    ]
+    assert len(progress.splitlines()) >= 4
+    assert plot.read_bytes().startswith(b"\x89PNG")
+    assert not wait_until_gone(before[0])
+    assert (files(), mounts()) == before[1:]
+
+
+@pytest.mark.parametrize(
+    ("number", "step"),
+    [
+        *((number, step) for step in (1, 2) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)),
+        (signal.SIGINT, 4),
+    ],
+)
+def test_an_interrupt_leaves_nothing(number: signal.Signals, step: int) -> None:
+    before = (living(), files(), mounts())
+    demo = start("--json", stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert demo.stderr is not None
+    for _ in range(step):
+        demo.stderr.readline()
+    time.sleep(0.3)
+    demo.send_signal(number)
+    out, told = demo.communicate(timeout=20)
+    assert demo.returncode == {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGKILL: -9}[number]
+    assert (out, told) == ("", "")
+    assert not wait_until_gone(before[0])
+    assert (files(), mounts()) == before[1:]
+
+
+def test_ctrl_c_on_a_terminal_reaches_everybody_and_tells_nobody() -> None:
+    before = living()
+    demo = start(stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True)
+    assert demo.stderr is not None
+    for _ in range(2):
+        demo.stderr.readline()
+    os.killpg(demo.pid, signal.SIGINT)
+    _, told = demo.communicate(timeout=20)
+    assert (demo.returncode, told) == (130, "")
+    assert not wait_until_gone(before)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("--plot", "demo.gif"), "has to end in .png, .svg or .pdf"),
+        (("--plot", "/nowhere/demo.png"), "no directory /nowhere"),
+    ],
+)
+def test_a_plot_that_cannot_be_is_refused_at_once(arguments: tuple[str, ...], sentence: str) -> None:
+    began = time.monotonic()
+    done = subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert sentence in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert time.monotonic() - began < 5
+
+
+def exhaust_user_namespaces() -> None:
+    """Become an ordinary user so deep in user namespaces that the kernel allows none below."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    user, group = os.geteuid(), os.getegid()
+    while libc.unshare(CLONE_NEWUSER) == 0:
+        Path("/proc/self/setgroups").write_text("deny")
+        Path("/proc/self/uid_map").write_text(f"1000 {user} 1")
+        Path("/proc/self/gid_map").write_text(f"1000 {group} 1")
+        user = group = 1000
+
+
+def test_where_namespaces_are_refused_one_sentence_says_so() -> None:
+    done = subprocess.run(
+        COMMAND, capture_output=True, text=True, check=False, preexec_fn=exhaust_user_namespaces
+    )
+    assert done.returncode == 1
+    assert "does not let you make network namespaces" in done.stderr
+    assert "sysctl" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
