@@ -27,6 +27,7 @@ reader, a writer and a line in `fill_tables`. If it stands in messages of its ow
 field to those messages and its class to `FIELDS`; the grammar follows from the dataclass.
 """
 
+cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_CheckExact, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.object cimport PyObject, PyTypeObject
 from cpython.ref cimport Py_INCREF, Py_XDECREF

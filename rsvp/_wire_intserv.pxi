@@ -254,9 +254,15 @@ cdef object read_guaranteed(Cursor *c):
     return advert
 
 
+# Nearly every ADSPEC has one of these two, and values may be shared.
+cdef tuple PLAIN_LOAD = (intserv.ControlledLoadAdvert(False), intserv.ControlledLoadAdvert(True))
+
+
 cdef object read_controlled_load(Cursor *c):
     cdef Parameters found
     cdef bint broken = flags_of(c) & BREAK
+    if c.p == c.end:
+        return PLAIN_LOAD[broken]
     unknown = read_parameters(c, GENERAL_INDEX, &found)
     return build2(&load_, broken, read_overrides(c, &found, unknown))
 

@@ -116,6 +116,8 @@ cdef Packing packing_of(uint32_t vector) noexcept:
     return OTHER
 
 
+@cython.final
+@cython.freelist(8)
 cdef class FlowList:
     """Unpacks a flow descriptor list, object by object (RFC 2205 section 3.1.4)."""
 
@@ -126,17 +128,18 @@ cdef class FlowList:
     cdef bint fresh         # the flowspec has no flow yet
     cdef bint packed        # a flowspec was left out because it repeats the one before
 
-    def __cinit__(self, uint32_t vector, bint is_tear, bint is_error):
+    cdef int open(self, uint32_t vector, MessageShape *shape) except -1:
         self.packing = packing_of(vector)
-        self.is_tear = is_tear
-        self.is_error = is_error
+        self.is_tear = shape.is_tear
+        self.is_error = shape.is_error
         self.flows = []
-        self.filters = []
+        return 0
 
     cdef int close_group(self) except -1:
         if self.fresh or self.filters:
-            self.flows.append(build2(&flow_, self.flowspec, tuple(self.filters)))
-            self.filters = []
+            filters = () if self.filters is None else tuple(self.filters)
+            self.flows.append(build2(&flow_, self.flowspec, filters))
+            self.filters = None
             self.fresh = False
             self.flowspec = None
         return 0
@@ -158,6 +161,8 @@ cdef class FlowList:
         if self.packing != OTHER and self.flowspec is None and not self.is_tear:
             refuse(c, "filter before flowspec")
         if self.packing != PAIRS:
+            if self.filters is None:
+                self.filters = []
             self.filters.append(filter_spec)
             return 0
         if self.is_error and self.flows:
@@ -254,7 +259,8 @@ cdef object read_message(const uint8_t *data, Py_ssize_t size):
                 refuse(&body, "integrity not first")
             put(message, field.at, read_object(row, &body))
             if n == STYLE:
-                flows = FlowList(be32(body.object + 4), shape.is_tear, shape.is_error)
+                flows = FlowList.__new__(FlowList)
+                flows.open(be32(body.object + 4), shape)
         elif field.kind == SENDER_PART:
             if sender is None:
                 sender = rsvp_fresh(sender_.type)
