@@ -1,0 +1,105 @@
+"""The `rsvp` command: its words, and the one place where errors become sentences and exit statuses.
+
+0: done. 1: what was asked for failed. 2: wrong usage. 130: interrupted.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+
+from . import __version__
+from .commands.daemon import daemon
+from .commands.decode import decode
+from .commands.demo import demo
+from .commands.demo import demo
+from .commands.reserve import reserve
+from .commands.send import send
+from .commands.show import show
+from .errors import RsvpError
+
+UsageError: type[Exception] = typer.BadParameter.__mro__[1]
+"""click's, which typer brings along under different names in different versions."""
+
+app = typer.Typer(
+    name="rsvp",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for command in (demo, daemon, show, send, reserve, decode):
+    app.command()(command)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"rsvp {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def rsvp(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """RSVP (RFC 2205): reserve bandwidth for a flow along its path.
+
+    Example: see what a reservation does, without root; then announce a
+    flow on one host and reserve for it on the other, with a daemon on each
+    router between them.
+
+        rsvp demo
+
+        rsvp daemon
+
+        rsvp send 10.1.0.2:5000 --source 4000 --rate 1mbit
+
+        rsvp reserve 10.1.0.2:5000 --style ff --confirm
+
+        rsvp show reservations
+    """
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; the result is the exit status."""
+    try:
+        status = typer.main.get_command(app).main(arguments, "rsvp", standalone_mode=False)
+        sys.stdout.flush()
+    except UsageError as error:
+        return _usage(error)
+    except (KeyboardInterrupt, typer.Abort):
+        return 130
+    except BrokenPipeError:
+        # Whoever reads has seen enough; the flush at exit must not say so again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except (RsvpError, OSError) as error:
+        print(f"rsvp: {_sentence(error)}", file=sys.stderr)
+        return 1
+    return status if isinstance(status, int) else 0
+
+
+def _usage(error: Any) -> int:
+    """Say what is wrong with the command line, in one sentence."""
+    context = error.ctx
+    if type(error).__name__ == "NoArgsIsHelpError":
+        print(error.format_message())
+        return 2
+    message = error.format_message().rstrip(".")
+    words = context.command_path if context is not None else "rsvp"
+    print(f"rsvp: {message[:1].lower()}{message[1:]} (see {words} --help)", file=sys.stderr)
+    return 2
+
+
+def _sentence(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        where = f"{error.filename}: " if error.filename else ""
+        return f"{where}{error.strerror.lower()}"
+    return str(error)

@@ -1,0 +1,137 @@
+"""What people type as arguments, read into values; each mistake is one sentence and exit status 2."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import TypeVar
+
+import typer
+
+from ..api import WHAT
+from ..config import parse_rate
+from ..jsonform import read_style
+from ..objects import FilterSpec, IPAddress, Style
+
+T = TypeVar("T")
+
+EXAMPLE = "10.1.0.2:5000 or [2001:db8::2]:5000"
+
+
+@dataclass(frozen=True)
+class Place:
+    """An address and a port; `address` is None where only the port was given."""
+
+    address: IPAddress | None
+    port: int
+
+
+def _as_usage(read: Callable[[str], T]) -> Callable[[str], T]:
+    """Make a reader that raises ValueError one that typer reports with its sentence."""
+
+    def parser(text: str) -> T:
+        try:
+            return read(str(text))  # typer hands defaults over as they are
+        except ValueError as error:
+            raise typer.BadParameter(str(error)) from None
+
+    return parser
+
+
+def _read_port(text: str) -> int:
+    if not (text.isascii() and text.isdecimal()):
+        raise ValueError(f"{text!r} is no port: write a number from 0 to 65535")
+    if int(text) > 65535:
+        raise ValueError(f"port {text} is too high: a port is 0 to 65535")
+    return int(text)
+
+
+def _read_place(text: str) -> Place:
+    host, colon, port = text.rpartition(":")
+    if not colon or (":" in host.strip("[]") and not (host.startswith("[") and host.endswith("]"))):
+        raise ValueError(f"{text!r} is no address with a port: write {EXAMPLE}")
+    bracketed = host.startswith("[") and host.endswith("]")
+    try:
+        address = ip_address(host[1:-1] if bracketed else host)
+    except ValueError:
+        raise ValueError(f"{host!r} is no IPv4 or IPv6 address: write {EXAMPLE}") from None
+    return Place(address, _read_port(port))
+
+
+def _read_end(text: str) -> Place:
+    place = _read_place(text)
+    if place.address is not None and not int(place.address):
+        raise ValueError(f"{place.address} is nobody's address: write {EXAMPLE}")
+    return place
+
+
+def _read_source(text: str) -> Place:
+    if ":" not in text and "." not in text:
+        return Place(None, _read_port(text))
+    return _read_end(text)
+
+
+def _read_sender(text: str) -> FilterSpec:
+    place = _read_end(text)
+    assert place.address is not None
+    return FilterSpec(place.address, place.port)
+
+
+def _read_protocol(text: str) -> int:
+    from ..aio import read_protocol
+    from ..errors import LocalError
+
+    try:
+        return read_protocol(text)
+    except LocalError as error:
+        raise ValueError(str(error)) from None
+
+
+def _read_style(text: str) -> Style:
+    try:
+        return read_style(text.upper())
+    except ValueError:
+        raise ValueError(f"no such style: {text!r}; write ff, wf or se") from None
+
+
+def _read_what(text: str) -> str:
+    if text not in WHAT:
+        raise ValueError(f"there is nothing called {text!r} to show: one of {', '.join(WHAT)}")
+    return text
+
+
+def whole(low: int, high: int) -> Callable[[str], int]:
+    """A parser of whole numbers in a range."""
+
+    def read(text: str) -> int:
+        number = int(text) if text.isascii() and text.isdecimal() else -1
+        if not low <= number <= high:
+            raise ValueError(f"{text!r} is no whole number from {low} to {high}")
+        return number
+
+    return _as_usage(read)
+
+
+def _read_positive(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 < number < math.inf:
+        raise ValueError(f"{text!r} is no number above 0")
+    return number
+
+
+MAX_COUNT = 10**9
+LARGEST_PACKET = 65535
+
+destination = _as_usage(_read_end)
+source = _as_usage(_read_source)
+sender = _as_usage(_read_sender)
+protocol = _as_usage(_read_protocol)
+style = _as_usage(_read_style)
+rate = _as_usage(parse_rate)
+positive = _as_usage(_read_positive)
+what = _as_usage(_read_what)

@@ -1,0 +1,111 @@
+"""`rsvp reserve`: reserve for a flow, as its receiver (RESERVE of RFC 2205 3.11.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+
+from ..config import CONTROL
+from ..intserv import Flowspec, controlled_load, guaranteed
+from ..objects import FilterSpec, Session, Style
+from . import arguments
+from .arguments import Place
+
+SERVICES: dict[str, Callable[..., Flowspec]] = {"load": controlled_load, "rate": guaranteed}
+
+
+def _read_service(text: str) -> str:
+    if text not in SERVICES:
+        raise typer.BadParameter(
+            f"no such service: {text!r}; write load (controlled load) or rate (guaranteed)"
+        )
+    return text
+
+
+def reserve(
+    destination: Annotated[
+        Place,
+        typer.Argument(metavar="DESTINATION:PORT", parser=arguments.destination, help="Where the flow goes."),
+    ],
+    style: Annotated[
+        Style,
+        typer.Option(
+            metavar="{ff,wf,se}",
+            parser=arguments.style,
+            help="ff: each sender has its own; se: those named share one; wf: all senders share one.",
+        ),
+    ],
+    sender: Annotated[
+        list[FilterSpec] | None,
+        typer.Option(
+            metavar="ADDRESS:PORT",
+            parser=arguments.sender,
+            help="For this sender only; may be given again. Without it, for each that announces itself.",
+        ),
+    ] = None,
+    service: Annotated[
+        str,
+        typer.Option(
+            metavar="{load,rate}", parser=_read_service, help="Controlled load, or guaranteed service at R."
+        ),
+    ] = "load",
+    rate: Annotated[
+        float | None,
+        typer.Option(
+            metavar="R",
+            parser=arguments.rate,
+            help="How much: 500kbit, 10mbit, or bytes/s; what the sender announces if left out.",
+        ),
+    ] = None,
+    confirm: Annotated[bool, typer.Option("--confirm", help="Ask for a confirmation.")] = False,
+    protocol: Annotated[
+        int, typer.Option(metavar="NAME", parser=arguments.protocol, help="udp, tcp, or a number.")
+    ] = "udp",  # type: ignore[assignment]
+    control: Annotated[
+        str | None, typer.Option(metavar="PATH", help=f"The daemon's control socket [default: {CONTROL}].")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="One JSON object a line for each event.")] = False,
+    count: Annotated[
+        int | None,
+        typer.Option(metavar="N", parser=arguments.whole(1, arguments.MAX_COUNT), help="End after N events."),
+    ] = None,
+    timeout: Annotated[
+        float | None,
+        typer.Option(
+            metavar="S",
+            parser=arguments.positive,
+            help="End after S seconds; status 1 if nothing was confirmed or received.",
+        ),
+    ] = None,
+) -> None:
+    """Reserve bandwidth for a flow to this host.
+
+    Talks to the daemon if its control socket is there, else runs RSVP in
+    this process. Tells what becomes of the reservation until interrupted,
+    then tears it down.
+
+    Example:
+
+        rsvp reserve 10.1.0.2:5000 --style ff --confirm
+
+        rsvp reserve 10.1.0.2:5000 --style se --service rate --rate 2mbit
+    """
+    senders = tuple(dict.fromkeys(sender or ()))
+    if senders and not style.explicit:
+        raise typer.BadParameter(f"style {style.name.lower()} is for all senders: leave --sender out")
+    assert destination.address is not None
+    if any(one.address.version != destination.address.version for one in senders):
+        raise typer.BadParameter("sender and destination are of different families: both IPv4, or both IPv6")
+    session = Session(destination.address, protocol, destination.port)
+
+    import asyncio
+
+    from .application import Limits
+    from .receiving import Receiving
+
+    receiving = Receiving(
+        session, Limits(json, count, timeout), style, SERVICES[service], senders, rate, confirm
+    )
+    asyncio.run(receiving.run(control))

@@ -1,0 +1,132 @@
+"""`rsvp show`: the daemon's state, for its operator."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+
+from ..api import WHAT
+from ..config import CONTROL
+from ..jsonform import Json
+from . import arguments, words
+
+LOCAL = "local"
+"""In place of a hop or interface: an application on this node."""
+
+COLUMNS = {
+    "interfaces": "name index addresses mtu bandwidth reservable reserved flows",
+    "sessions": "session senders reservations style",
+    "senders": "session sender phop interface outgoing tspec adspec expires_in",
+    "reservations": "session style nhop interface filters flowspec expires_in",
+    "requests": "session style phop interface filters flowspec",
+    "installed": "session interface filters flowspec handle bytes packets dropped",
+    "neighbors": "address interface encapsulation last_heard",
+    "counters": "interface sent received errors",
+}
+
+
+def _share(value: Json) -> str:
+    return f"{value * 100:.4g} %"
+
+
+def _local(value: Json) -> str:
+    return LOCAL if value is None else str(value)
+
+
+def _list(value: Json) -> str:
+    return ", ".join(_local(one) for one in value) or words.NONE
+
+
+def _counts(value: Json) -> str:
+    return ", ".join(f"{name} {count}" for name, count in sorted(value.items())) or words.NONE
+
+
+def _plain(value: Json) -> str:
+    return words.NONE if value is None else str(value)
+
+
+def _ago(value: Json) -> str:
+    return f"{words.seconds(value)} ago"
+
+
+FORMS: dict[str, Callable[[Json], str]] = {
+    "addresses": _list,
+    "outgoing": _list,
+    "bandwidth": words.rate,
+    "reserved": words.rate,
+    "reservable": _share,
+    "session": words.session,
+    "sender": words.place,
+    "filters": words.filters,
+    "tspec": words.tspec,
+    "flowspec": words.flowspec,
+    "adspec": words.adspec,
+    "phop": _local,
+    "nhop": _local,
+    "interface": _local,
+    "expires_in": words.seconds,
+    "last_heard": _ago,
+    "sent": _counts,
+    "received": _counts,
+    "errors": _counts,
+}
+"""How a column is written for people, where not just as it is."""
+
+
+def show(
+    what: Annotated[
+        str, typer.Argument(metavar="WHAT", parser=arguments.what, help=f"One of {', '.join(WHAT)}.")
+    ],
+    json: Annotated[bool, typer.Option("--json", help='One JSON object: {"WHAT": [...]}.')] = False,
+    control: Annotated[
+        str, typer.Option(metavar="PATH", help="The daemon's control socket.", show_default=True)
+    ] = CONTROL,
+) -> None:
+    """Show what the daemon knows.
+
+    senders is path state, reservations what next hops and applications
+    here ask for, requests what is asked of previous hops after merging,
+    installed what traffic control holds.
+
+    Example:
+
+        rsvp show reservations
+
+        rsvp show senders --json | jq '.senders[].expires_in'
+    """
+    import asyncio
+
+    entries = asyncio.run(_ask(control, what))
+    if json:
+        from json import dumps
+
+        print(dumps({what: entries}))
+    elif entries:
+        _print(what, entries)
+    else:
+        print(f"no {what}")
+
+
+async def _ask(control: str, what: str) -> list[dict[str, Json]]:
+    from ..control.client import connect
+
+    async with await connect(control) as client:
+        return await client.show(what)
+
+
+def _print(what: str, entries: list[dict[str, Json]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    columns = COLUMNS[what].split()
+    for column in columns:
+        numbers = all(isinstance(entry[column], int) for entry in entries)
+        table.add_column(column.replace("_", " "), justify="right" if numbers else "left")
+    for entry in entries:
+        table.add_row(*(FORMS.get(column, _plain)(entry[column]) for column in columns))
+    # A pipe has no width: give each entry its one line there, for grep.
+    Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 1000).print(table)
