@@ -16,7 +16,6 @@ from . import __version__
 from .commands.daemon import daemon
 from .commands.decode import decode
 from .commands.demo import demo
-from .commands.demo import demo
 from .commands.reserve import reserve
 from .commands.send import send
 from .commands.show import show
