@@ -183,7 +183,7 @@ cdef int close_service(Writer *w, uint8_t *p, int service, object broken) except
 
 cdef object read_general(Cursor *c):
     cdef Parameters found
-    cdef bint broken = flags_of(c) & BREAK
+    cdef bint broken = (flags_of(c) & BREAK) != 0
     if read_parameters(c, GENERAL_INDEX, &found):
         refuse(c, "wrong parameter")
     if found.seen != GENERAL_SET:
@@ -237,7 +237,7 @@ cdef int write_overrides(Writer *w, object o) except -1:
 
 cdef object read_guaranteed(Cursor *c):
     cdef Parameters found
-    cdef bint broken = flags_of(c) & BREAK
+    cdef bint broken = (flags_of(c) & BREAK) != 0
     cdef bint empty = c.p == c.end
     cdef uint32_t terms[4]
     cdef int n
@@ -260,9 +260,9 @@ cdef tuple PLAIN_LOAD = (intserv.ControlledLoadAdvert(False), intserv.Controlled
 
 cdef object read_controlled_load(Cursor *c):
     cdef Parameters found
-    cdef bint broken = flags_of(c) & BREAK
+    cdef bint broken = (flags_of(c) & BREAK) != 0
     if c.p == c.end:
-        return PLAIN_LOAD[broken]
+        return PLAIN_LOAD[1 if broken else 0]
     unknown = read_parameters(c, GENERAL_INDEX, &found)
     return build2(&load_, broken, read_overrides(c, &found, unknown))
 
@@ -290,7 +290,7 @@ cdef object read_adspec(Cursor *c):
         else:
             if others is None:
                 others = []
-            broken = flags_of(&service) & BREAK
+            broken = (flags_of(&service) & BREAK) != 0
             others.append(build3(&other_, number, broken, read_bytes(service.p, service.end)))
     return build4(&adspec_, general, guaranteed, load, () if others is None else tuple(others))
 
