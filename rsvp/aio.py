@@ -1,5 +1,7 @@
 """What applications type: sessions, senders and reservations to await (RFC 2205 section 3.11.1).
 
+::
+
     async with rsvp.Node() as node:                      # or: await rsvp.connect()
         async with await node.session("10.1.0.2", 5000) as session:
             await session.send(rsvp.Tspec(rate=125_000, bucket=20_000), port=4000)

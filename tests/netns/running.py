@@ -1,0 +1,143 @@
+"""A lab with an `rsvp daemon` in each node, and the command run beside it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Self
+
+from rsvp.control.client import connect
+from rsvp.lab import SCRATCH, Lab
+
+BANDWIDTH = 1_250_000
+"""Bytes/s of every link: 10 Mbit/s."""
+
+
+def until(true: Callable[[], Any], seconds: float, what: str) -> float:
+    """Wait for something to become true; how long it took."""
+    began = time.monotonic()
+    while not true():
+        if time.monotonic() - began > seconds:
+            raise AssertionError(f"not within {seconds} s: {what}")
+        time.sleep(0.02)
+    return time.monotonic() - began
+
+
+class Running:
+    """Daemons of a lab, and the command line in its nodes; `with` ends them all."""
+
+    def __init__(self, lab: Lab, refresh: float = 1.0) -> None:
+        self.lab = lab
+        self.refresh = refresh
+        self.daemons: dict[str, subprocess.Popen[str]] = {}
+        self.applications: list[subprocess.Popen[str]] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for process in (*self.applications, *self.daemons.values()):
+            process.kill()
+            process.communicate()
+
+    def start_all(self) -> Self:
+        """Start a daemon in every node."""
+        for name in self.lab.nodes:
+            self.start(name)
+        return self
+
+    def config(self, name: str) -> str:
+        """The text of a node's rsvp.toml."""
+        text = f'control = "{self.control(name)}"\nrefresh = {self.refresh}\n'
+        for end in self.lab[name].ends:
+            text += f'[interfaces."{end.name}"]\nbandwidth = {BANDWIDTH}\n'
+        return text
+
+    def control(self, name: str) -> str:
+        """Where a node's daemon listens."""
+        return str(SCRATCH / f"{name}.sock")
+
+    def log(self, name: str) -> str:
+        """What a node's daemon has said."""
+        return (SCRATCH / f"{name}.log").read_text()
+
+    def start(self, name: str) -> None:
+        """Start a node's daemon and wait until it is ready."""
+        file = SCRATCH / f"{name}.toml"
+        file.write_text(self.config(name))
+        log = SCRATCH / f"{name}.log"
+        with log.open("w") as out:
+            if name in self.daemons:
+                self.daemons[name].wait()
+            self.daemons[name] = self.lab[name].python(
+                "-m", "rsvp", "daemon", "--config", str(file), stdout=out, stderr=out, text=True
+            )
+        until(lambda: "ready" in log.read_text(), 20, f"{name} ready: {log.read_text()}")
+
+    def end(self, name: str, how: int = signal.SIGTERM) -> int:
+        """Signal a node's daemon and wait for it; its exit status."""
+        self.daemons[name].send_signal(how)
+        return self.daemons[name].wait(10)
+
+    def cli(self, name: str, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run the command in a node."""
+        arguments = [sys.executable, "-m", "rsvp", *words, "--control", self.control(name)]
+        return self.lab[name].run(arguments, capture_output=True, text=True, timeout=30)
+
+    def show(self, name: str, what: str) -> list[dict[str, Any]]:
+        """What `rsvp show` shows, without the price of a new process each time."""
+
+        async def ask() -> list[dict[str, Any]]:
+            client = await connect(self.control(name))
+            try:
+                return await client.show(what)
+            finally:
+                await client.close()
+
+        return asyncio.run(ask())
+
+    def application(self, name: str, *words: str) -> subprocess.Popen[str]:
+        """Start `rsvp send` or `rsvp reserve` with --json in a node; its output is text."""
+        process = self.lab[name].python(
+            *("-m", "rsvp", *words, "--json", "--control", self.control(name)),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.applications.append(process)
+        return process
+
+    def send(self, *words: str) -> subprocess.Popen[str]:
+        """h1 announces 1 Mbit/s from port 4000 to h2's port 5000."""
+        to = f"{self.lab['h2'].address}:5000"
+        return self.application("h1", "send", to, "--source", "4000", "--rate", "1mbit", *words)
+
+    def reserve(self, *words: str) -> subprocess.Popen[str]:
+        """h2 reserves for what comes to port 5000 and asks for a confirmation."""
+        to = f"{self.lab['h2'].address}:5000"
+        return self.application("h2", "reserve", to, "--style", "ff", "--confirm", *words)
+
+    def reserved(self) -> tuple[subprocess.Popen[str], subprocess.Popen[str]]:
+        """Sender and receiver, once the reservation is confirmed."""
+        sending, receiving = self.send(), self.reserve()
+        assert receiving.stdout is not None
+        for line in receiving.stdout:
+            if json.loads(line)["event"] == "confirm":
+                return sending, receiving
+        raise AssertionError(f"no confirmation: {receiving.stderr and receiving.stderr.read()}")
+
+
+def stop(*processes: subprocess.Popen[str]) -> None:
+    """Interrupt applications, as Ctrl-C does."""
+    for process in processes:
+        process.send_signal(signal.SIGINT)
+    for process in processes:
+        process.wait(10)
