@@ -1,4 +1,4 @@
-"""What an operator sets: rsvp.toml, and how a rate is written.
+"""What an operator sets: rsvp.toml.
 
 The file's keys are the fields of `NodeConfig` and `InterfaceConfig`; R and K are those of RFC 2205
 section 3.7. Whatever is wrong with a file is one `ConfigError` that names the file, the line and
@@ -17,43 +17,13 @@ from typing import Annotated, Any
 
 import msgspec
 
+from .control import CONTROL
 from .engine.interfaces import KEEP, REFRESH
 from .errors import ConfigError
 from .iana import DEFAULT_TTL
+from .units import format_rate, parse_rate
 
-CONTROL = "/run/rsvp/control.sock"
-"""Where the daemon listens unless told otherwise."""
-
-UNITS = {"": 1.0, "bit": 1 / 8, "kbit": 1e3 / 8, "mbit": 1e6 / 8, "gbit": 1e9 / 8}
-"""Unit of a written rate -> bytes/s."""
-
-_RATE = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)\s*([a-z]*)", re.ASCII)
-
-
-def parse_rate(text: str) -> float:
-    """Read a rate such as "10mbit" (bits, powers of ten) or "125000" (bytes/s) into bytes/s.
-
-    Raises ValueError with a sentence for people.
-    """
-    match = _RATE.fullmatch(text.strip().lower())
-    if match is None or match[2] not in UNITS:
-        raise ValueError(f"{text!r} is no rate: write 500kbit, 10mbit or 1gbit, or a number of bytes/s")
-    rate = float(match[1]) * UNITS[match[2]]
-    if not 0 < rate < math.inf:
-        raise ValueError(f"a rate has to be above 0 and finite, not {text!r}")
-    return rate
-
-
-def format_rate(rate: float) -> str:
-    """Write bytes/s for people, in bit/s: "10 Mbit/s"."""
-    if math.isinf(rate):
-        return "unlimited"
-    bits = rate * 8
-    for size, unit in ((1e9, "Gbit/s"), (1e6, "Mbit/s"), (1e3, "kbit/s")):
-        # 999.9996 kbit/s would print as 1000 kbit/s with four digits: go to the larger unit then.
-        if bits >= size * 0.99995:
-            return f"{bits / size:.4g} {unit}"
-    return f"{bits:.4g} bit/s"
+__all__ = ["CONTROL", "InterfaceConfig", "NodeConfig", "format_rate", "load", "parse_rate", "read"]
 
 
 # The description is how a message to people goes on after "refresh has to be ...".

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..api import Api
-from ..config import CONTROL
+from ..control import CONTROL
 from ..control.client import NoDaemon, connect
 from ..control.schema import upcall_to_json
 from ..engine.outputs import PathError, ResvError, Upcall

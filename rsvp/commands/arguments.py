@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import TypeVar
 
 import typer
 
-from ..api import WHAT
-from ..config import parse_rate
 from ..jsonform import read_style
 from ..objects import FilterSpec, IPAddress, Style
+from ..units import parse_rate
 
 T = TypeVar("T")
 
@@ -96,10 +95,15 @@ def _read_style(text: str) -> Style:
         raise ValueError(f"no such style: {text!r}; write ff, wf or se") from None
 
 
-def _read_what(text: str) -> str:
-    if text not in WHAT:
-        raise ValueError(f"there is nothing called {text!r} to show: one of {', '.join(WHAT)}")
-    return text
+def one_of(known: Iterable[str], sentence: str) -> Callable[[str], str]:
+    """A parser of words that are known; `sentence` says what else was written, as {text}."""
+
+    def read(text: str) -> str:
+        if text not in known:
+            raise ValueError(sentence.format(text=repr(text)))
+        return text
+
+    return _as_usage(read)
 
 
 def whole(low: int, high: int) -> Callable[[str], int]:
@@ -134,4 +138,3 @@ protocol = _as_usage(_read_protocol)
 style = _as_usage(_read_style)
 rate = _as_usage(parse_rate)
 positive = _as_usage(_read_positive)
-what = _as_usage(_read_what)

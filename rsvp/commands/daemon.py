@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ..config import CONTROL
+from ..control import CONTROL
 
 
 def daemon(

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ..config import CONTROL
+from ..control import CONTROL
 from ..intserv import Flowspec, controlled_load, guaranteed
 from ..objects import FilterSpec, Session, Style
 from . import arguments
@@ -16,12 +16,9 @@ from .arguments import Place
 SERVICES: dict[str, Callable[..., Flowspec]] = {"load": controlled_load, "rate": guaranteed}
 
 
-def _read_service(text: str) -> str:
-    if text not in SERVICES:
-        raise typer.BadParameter(
-            f"no such service: {text!r}; write load (controlled load) or rate (guaranteed)"
-        )
-    return text
+read_service = arguments.one_of(
+    SERVICES, "no such service: {text}; write load (controlled load) or rate (guaranteed)"
+)
 
 
 def reserve(
@@ -48,7 +45,7 @@ def reserve(
     service: Annotated[
         str,
         typer.Option(
-            metavar="{load,rate}", parser=_read_service, help="Controlled load, or guaranteed service at R."
+            metavar="{load,rate}", parser=read_service, help="Controlled load, or guaranteed service at R."
         ),
     ] = "load",
     rate: Annotated[

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ..config import CONTROL
+from ..control import CONTROL
 from ..iana import DEFAULT_TTL
 from ..intserv import Tspec, default_bucket
 from ..objects import Session

@@ -8,8 +8,7 @@ from typing import Annotated
 
 import typer
 
-from ..api import WHAT
-from ..config import CONTROL
+from ..control import CONTROL
 from ..jsonform import Json
 from . import arguments, words
 
@@ -26,6 +25,11 @@ COLUMNS = {
     "neighbors": "address interface encapsulation last_heard",
     "counters": "interface sent received errors",
 }
+
+
+read_what = arguments.one_of(
+    COLUMNS, f"there is nothing called {{text}} to show: one of {', '.join(COLUMNS)}"
+)
 
 
 def _share(value: Json) -> str:
@@ -78,7 +82,7 @@ FORMS: dict[str, Callable[[Json], str]] = {
 
 def show(
     what: Annotated[
-        str, typer.Argument(metavar="WHAT", parser=arguments.what, help=f"One of {', '.join(WHAT)}.")
+        str, typer.Argument(metavar="WHAT", parser=read_what, help=f"One of {', '.join(COLUMNS)}.")
     ],
     json: Annotated[bool, typer.Option("--json", help='One JSON object: {"WHAT": [...]}.')] = False,
     control: Annotated[

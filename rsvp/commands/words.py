@@ -8,8 +8,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ..config import format_rate
 from ..jsonform import Json, read_number
+from ..units import format_rate
 
 NONE = "-"
 
