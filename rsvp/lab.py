@@ -19,6 +19,7 @@ import os
 import signal
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -45,6 +46,7 @@ NAMESPACES_REFUSED = (
     "kernel.apparmor_restrict_unprivileged_userns=0' (those of the three that your kernel has)"
 )
 
+PACKAGE_ROOT = Path(__file__).resolve().parent.parent
 NAMES = Path("/run/netns")
 SCRATCH = Path("/run/tmp")
 
@@ -340,8 +342,12 @@ class Node:
             return subprocess.run(arguments, **options)
 
     def python(self, *arguments: str, **options: Any) -> subprocess.Popen[Any]:
-        """Start this same Python in the node."""
-        return self.popen([sys.executable, *arguments], **options)
+        """Start this same Python in the node, with this same package, whatever lies in the work directory."""
+        environment = dict(options.pop("env", None) or os.environ)
+        if PACKAGE_ROOT not in map(Path, sysconfig.get_paths().values()):
+            paths = (str(PACKAGE_ROOT), environment.get("PYTHONPATH", ""))
+            environment["PYTHONPATH"] = os.pathsep.join(path for path in paths if path)
+        return self.popen([sys.executable, "-P", *arguments], env=environment, **options)
 
     def spawn(self, function: Callable[[], bytes]) -> Task:
         """Run a function in a process of its own in this node; fork, so do it before threads are."""
