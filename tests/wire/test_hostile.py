@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import sys
 import time
 from typing import Any
 
@@ -261,3 +263,33 @@ def test_dissection_of_nothing() -> None:
     assert (found.version, found.type, found.length, found.objects) == (0, 0, 0, ())
     assert found.checksum == "absent"
     assert str(found.error) == "truncated header at byte 0"
+
+
+def test_nothing_is_kept() -> None:
+    """Neither messages nor refusals leave anything behind, apart from the table of addresses."""
+    shown = []
+    for vector in VECTORS:
+        pieces = split(vector.data)
+        shown.append(vector.data)
+        for n, piece in enumerate(pieces):
+            shown.append(joined(vector.data, [*pieces[: n + 1], *pieces[n:]]))
+            shown.append(
+                joined(vector.data, [*pieces[:n], piece[:3] + b"\x0f" + piece[4:], *pieces[n + 1 :]])
+            )
+            shown.append(
+                joined(vector.data, [*pieces[:n], b"\0\x08" + piece[2:8].ljust(6), *pieces[n + 1 :]])
+            )
+
+    def look() -> int:
+        for data in shown:
+            message = attempt(data)
+            if not isinstance(message, WireError):
+                _wire.encode(message)
+            _wire.dissect(data)
+        del message
+        gc.collect()
+        return sys.getallocatedblocks()
+
+    first = [look() for _ in range(3)][-1]
+    last = [look() for _ in range(10)][-1]
+    assert last - first < len(shown) // 4

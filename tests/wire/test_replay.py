@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
-import dpkt
 import pytest
 
 from rsvp import _wire
-from rsvp.iana import RSVP_PROTOCOL, UDP_ENCAPSULATION_PORTS
+from rsvp.capture import Capture
+from rsvp.errors import CaptureError
 from tests import reference
 
 from .test_reference import outcome
@@ -27,26 +28,10 @@ pytestmark = pytest.mark.skipif(not FILES, reason="no captures at hand")
 
 
 def payloads(file: Path) -> Iterator[bytes]:
-    """The RSVP messages of a capture, whole datagrams only."""
-    with file.open("rb") as stream:
-        reader = dpkt.pcap.UniversalReader(stream)
-        raw = reader.datalink() in (dpkt.pcap.DLT_RAW, 12, 101)
-        for _, frame in reader:
-            try:
-                packet = frame[0] >> 4 if raw else dpkt.ethernet.Ethernet(frame).data
-                if raw:
-                    packet = dpkt.ip6.IP6(frame) if packet == 6 else dpkt.ip.IP(frame)
-            except (dpkt.UnpackError, IndexError):
-                continue
-            if isinstance(packet, dpkt.ip.IP) and (packet.mf or packet.offset):
-                continue
-            if not isinstance(packet, dpkt.ip.IP | dpkt.ip6.IP6):
-                continue
-            protocol, data = packet.p, packet.data
-            if protocol == RSVP_PROTOCOL:
-                yield bytes(data)
-            elif isinstance(data, dpkt.udp.UDP) and data.dport in UDP_ENCAPSULATION_PORTS:
-                yield bytes(data.data)
+    """The RSVP messages of a capture; what a damaged file holds before the damage."""
+    with suppress(CaptureError):
+        for frame in Capture(file):
+            yield frame.data
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
