@@ -22,6 +22,7 @@ from ..objects import FF
 
 NODES = ("h1", "r1", "r2", "h2")
 SLOW = ("r1", "r2")
+ETHERNET_HEADER = 14
 START_PATIENCE = 30.0
 SETUP_PATIENCE = 10.0
 
@@ -34,7 +35,7 @@ class Plan:
     access_rate: float = 1e9 / 8
     flow_rate: float = 1e6 / 8
     packet_size: int = 500
-    background_rate: float = 100e6 / 8
+    background_rate: float = 50e6 / 8
     background_packet: int = 1500
     duration: float = 6.0
     source_port: int = 4000
@@ -54,6 +55,7 @@ class Network:
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.lab: Lab = chain(*NODES)
+        self.background_device = add_background_cable(self.lab)
         self.daemons: dict[str, subprocess.Popen[Any]] = {}
         self.clients: dict[str, Client] = {}
         self._sessions: list[Session] = []
@@ -64,9 +66,7 @@ class Network:
             node = self.lab[name]
             lines = [f'control = "{_control(name)}"']
             for end in node.ends:
-                slow = name in SLOW and end.name.removeprefix("to-") in SLOW
-                rate = self.plan.link_rate if slow else self.plan.access_rate
-                lines += [f'[interfaces."{end.name}"]', f"bandwidth = {rate}"]
+                lines += [f'[interfaces."{end.name}"]', f"bandwidth = {self._rate(name, end.name)}"]
             config = SCRATCH / f"{name}.toml"
             config.write_text("\n".join(lines) + "\n")
             with _log(name).open("wb") as log:
@@ -81,6 +81,13 @@ class Network:
                     stderr=log,
                 )
 
+    def _rate(self, node: str, interface: str) -> float:
+        plan = self.plan
+        if interface == self.background_device and node == "h1":
+            return plan.background_rate * (plan.background_packet + ETHERNET_HEADER) / plan.background_packet
+        slow = node in SLOW and interface.removeprefix("to-") in SLOW
+        return plan.link_rate if slow else plan.access_rate
+
     async def connect(self) -> None:
         """Wait until every daemon answers. Raises LocalError where one does not come up."""
         deadline = time.monotonic() + START_PATIENCE
@@ -94,6 +101,9 @@ class Network:
                         reason = said[-1] if said else "it said nothing"
                         raise LocalError(f"the daemon of {name} did not start: {reason}") from None
                     await asyncio.sleep(0.02)
+        for client in self.clients.values():
+            # The socket is there before the node is; an answer is only when it is ready.
+            await client.show("interfaces")
 
     async def reserve(self) -> float:
         """Announce the flow at h1, reserve for it at h2; seconds from the first Path to the confirmation.
@@ -136,6 +146,19 @@ class Network:
                 await asyncio.to_thread(daemon.wait, 5)
             except subprocess.TimeoutExpired:
                 daemon.kill()
+
+
+def add_background_cable(lab: Lab) -> str:
+    """A second cable from h1 to r1, for the overload alone; the interface of h1 that it is on.
+
+    So the flow meets the overload on the slow link and nowhere else, and the interface's bandwidth
+    is the overload's rate.
+    """
+    near, far = lab.connect("h1", "r1").ends
+    with lab["h1"].iproute() as ipr:
+        beyond = str(lab.cables[NODES.index("r2")].network)
+        ipr.route("add", dst=beyond, gateway=str(far.address), oif=near.index, priority=1000)
+    return near.name
 
 
 def _control(name: str) -> Path:

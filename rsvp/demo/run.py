@@ -24,11 +24,12 @@ from .traffic import (
     Arrival,
     discard,
     listen,
+    open_background,
     percentile,
     read_arrivals,
     receive_flow,
+    send_background,
     send_flow,
-    send_overload,
 )
 
 FILL = 0.5
@@ -176,9 +177,11 @@ def conduct(plan: Plan, tell: Tell, runner: asyncio.Runner) -> dict[str, Any]:
         sink = (destination, plan.background_port)
         with lab["h2"]:
             sockets.append(listen(sink))
+        with lab["h1"]:
+            background = open_background(network.background_device, sink)
+        sockets += background
         tasks.append(lab["h2"].spawn(partial(discard, sockets[0])))
-        overload = partial(send_overload, sink, plan.background_rate, plan.background_packet)
-        tasks.append(lab["h1"].spawn(overload))
+        tasks.append(lab["h1"].spawn(partial(send_background, background, plan.background_packet)))
         seconds = plan.duration + LINGER
         step("overload, and a flow without reservation", FILL + seconds)
         time.sleep(FILL)

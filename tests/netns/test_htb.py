@@ -15,14 +15,16 @@ from typing import Any
 import pytest
 from pyroute2.netlink.exceptions import NetlinkError
 
+from rsvp.demo.network import add_background_cable
 from rsvp.demo.traffic import (
     discard,
     listen,
+    open_background,
     percentile,
     read_arrivals,
     receive_flow,
+    send_background,
     send_flow,
-    send_overload,
 )
 from rsvp.errors import TrafficControlError
 from rsvp.intserv import Flowspec, Tspec, controlled_load, guaranteed
@@ -411,9 +413,16 @@ class Load:
     def __init__(self, lab: Lab) -> None:
         self.lab = lab
         sink = (DESTINATION, 9)
+        device = add_background_cable(lab)
+        with lab["h1"]:
+            self.pace = HtbTrafficControl()
+            self.pace.open_interface(socket.if_nametoindex(device), device, 10 * LINK, 1500)
+            background = open_background(device, sink)
         with lab["h2"], listen(sink) as sock:
             self.tasks = [lab["h2"].spawn(partial(discard, sock))]
-        self.tasks.append(lab["h1"].spawn(partial(send_overload, sink, 10 * LINK, 1500)))
+        self.tasks.append(lab["h1"].spawn(partial(send_background, background, 1500)))
+        for sock in background:
+            sock.close()
         time.sleep(0.5)
 
     def measure(self, rate: float, size: int, seconds: float, port: int = 5000) -> tuple[int, list[float]]:
@@ -428,6 +437,7 @@ class Load:
     def stop(self) -> None:
         for task in self.tasks:
             task.stop()
+        self.pace.close()
 
 
 @pytest.fixture
@@ -461,7 +471,7 @@ def test_what_exceeds_the_tspec_takes_nothing_from_best_effort(
     traffic.add_flow(out(lab).index, FLOW)
     traffic.add_flow(out(lab).index, Flow(8, Session(SESSION.destination, 17, 5001), (), FLOW.flowspec))
     before, began = judge.classes(out(lab))["2e:3"], time.monotonic()
-    greedy = lab["h1"].spawn(partial(send_overload, (DESTINATION, 5001), LINK, 500))
+    greedy = lab["h1"].spawn(partial(send_flow, (SOURCE, 4001), (DESTINATION, 5001), LINK, 500, 60.0))
     _, delays = load.measure(125_000.0, 500, 2.0)
     took = time.monotonic() - began
     after, excess = judge.classes(out(lab))["2e:3"], judge.classes(out(lab))["2e:11"]
