@@ -16,8 +16,9 @@ contents      "zero address", "zero protocol", "unordered scope", "bad number" (
 
 How it stays safe: every read is covered by one check. `open_object` proves that an object lies
 inside the message; `read_object` proves that the contents have the length that the object's row in
-the table asks for; after that a reader uses fixed offsets. Only ADSPEC has lengths of its own
-inside, and `open_service` and `open_parameter` check those.
+the table asks for; after that a reader uses fixed offsets. Only integrated services' contents have
+lengths of their own inside: the readers of Tspec and FLOWSPEC compare them with the one size that is
+right, and `open_service` and `open_parameter` keep those of an ADSPEC inside each other.
 
 How it stays fast: decoded objects are allocated without `__init__` and their slots filled, at
 offsets that are looked up once. `__post_init__` does not run, so the readers check what it checks.
@@ -64,8 +65,9 @@ cdef extern from *:
 cdef enum:
     HEADER = 8              # bytes of the common header, RFC 2205 section 3.1.1
     MAX_MESSAGE = 65532     # what its length field can say, in whole words
+    MESSAGES = 7            # room in the tables, checked where they are filled
     MAX_FIELDS = 16
-    MESSAGES = 7
+    MAX_SLOTS = 8
     MAX_CTYPE = 16
     ADDRESS_SLOTS = 1024    # a power of two
 
@@ -248,6 +250,7 @@ def dissect(data):
 
 cdef int add(int class_num, int ctype, Reader read, Writing write, int least, int step=4, int most=-1) except -1:
     """One line per object: contents of `least`, `least + step`, ... `most` bytes."""
+    assert ctype < MAX_CTYPE
     cdef Row *row = &ROWS[class_num][ctype]
     row.read, row.least, row.step, row.most = read, least, step, least if most < 0 else most
     WRITERS[class_num] = write
@@ -312,6 +315,7 @@ cdef int fill_tables() except -1:
     for n in range(4):
         GUARANTEED_INDEX[GUARANTEED_TERMS[n]] = <int8_t> (C_TOT + n)
 
+    assert len(messages.MESSAGES) <= MESSAGES
     for n, cls in enumerate(messages.MESSAGES.values()):
         describe(&SHAPES[n], cls)
         BY_TYPE[<int> cls.type] = &SHAPES[n]

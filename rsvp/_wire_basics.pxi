@@ -2,7 +2,7 @@
 
 cdef struct Shape:
     PyTypeObject *type
-    Py_ssize_t at[8]        # byte offset of the n-th field's slot
+    Py_ssize_t at[MAX_SLOTS]    # byte offset of the n-th field's slot
 
 
 cdef list SHAPED = []       # keeps every class alive whose PyTypeObject a shape points to
@@ -23,7 +23,9 @@ cdef Py_ssize_t slot_of(cls, str name) except -1:
 cdef int measure(Shape *shape, cls, names=None) except -1:
     SHAPED.append(cls)
     shape.type = <PyTypeObject *> cls
-    for n, name in enumerate(names or [f.name for f in fields(cls)]):
+    names = names or [f.name for f in fields(cls)]
+    assert len(names) <= MAX_SLOTS
+    for n, name in enumerate(names):
         shape.at[<int> n] = slot_of(cls, name)
     return 0
 

@@ -71,6 +71,7 @@ cdef int describe(MessageShape *shape, cls) except -1:
     for class_num, name, part in FIELDS:
         if name not in declared:
             continue
+        assert shape.count < MAX_FIELDS
         field = &shape.fields[shape.count]
         field.at = slot_of(cls, name)
         field.required = declared[name].default is MISSING
