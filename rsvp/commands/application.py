@@ -90,12 +90,14 @@ class Application(ABC):
         waiting: set[asyncio.Future[Any]] = {events, stopped}
         if isinstance(self.api, Node):
             waiting.add(self.api.failure)
-        done, _ = await asyncio.wait(
-            waiting, timeout=self.limits.timeout, return_when=asyncio.FIRST_COMPLETED
-        )
-        for task in (events, stopped):
-            task.cancel()
-        await asyncio.gather(events, stopped, return_exceptions=True)
+        try:
+            done, _ = await asyncio.wait(
+                waiting, timeout=self.limits.timeout, return_when=asyncio.FIRST_COMPLETED
+            )
+        finally:
+            for task in (events, stopped):
+                task.cancel()
+            await asyncio.gather(events, stopped, return_exceptions=True)
         if stopped in done:
             return None
         for ended in done:

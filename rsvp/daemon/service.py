@@ -47,11 +47,11 @@ async def serve(settings: Settings, build: Callable[[config.NodeConfig], Node] =
 
     Raises ConfigError, ControlError and Unavailable where it cannot start.
     """
-    orders = _Orders()
-    orders.listen()
     told = settings.read()
     # The socket first: where another daemon runs already, nothing of its must be touched.
     where = ControlSocket(told.control)
+    orders = _Orders()
+    orders.listen()
     try:
         async with build(told) as node:
             node.failure.add_done_callback(lambda _: orders.put(FAULT))

@@ -1,0 +1,182 @@
+"""rsvp.toml: what it says, and one sentence with its line for every mistake."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+
+from rsvp.config import CONTROL, InterfaceConfig, NodeConfig, format_rate, load, parse_rate, read
+from rsvp.errors import ConfigError
+
+WHOLE = """\
+# the contract's own example
+control = "/run/rsvp/control.sock"
+refresh = 30.0                 # R, seconds
+keep_multiplier = 3            # K
+[interfaces.eth0]
+enabled = true
+bandwidth = "10mbit"
+reservable = 0.75
+per_flow = "1mbit"
+"""
+
+
+def test_an_empty_file_is_the_defaults():
+    config = read("")
+    assert config == NodeConfig()
+    assert (config.control, config.refresh, config.keep_multiplier, config.ttl) == (CONTROL, 30.0, 3, 63)
+
+
+def test_every_key_is_read():
+    config = read(WHOLE)
+    assert config.interface("eth0") == InterfaceConfig(
+        enabled=True, bandwidth=1_250_000.0, reservable=0.75, per_flow=125_000.0
+    )
+    assert config.interface("eth1") == InterfaceConfig(bandwidth=None, per_flow=math.inf)
+    assert config.lines == {"eth0": "rsvp.toml, line 5"}
+    assert read("refresh = 1").refresh == 1.0
+    assert read("interfaces.eth0.bandwidth = 1_000_000").interface("eth0").bandwidth == 1e6
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("refresh = 1\nrefesh = 3", "rsvp.toml, line 2: unknown key 'refesh', did you mean 'refresh'?"),
+        (
+            "zzz = 3",
+            "line 1: unknown key 'zzz', known are control, refresh, keep_multiplier, ttl, interfaces",
+        ),
+        ("only = ['a']", "unknown key 'only', known are"),
+        ("[interface.eth0]", "line 1: unknown key 'interface', did you mean 'interfaces'?"),
+        ("[interfaces.eth0]\n\nbandwith = 3", "line 3: unknown key 'bandwith', did you mean 'bandwidth'?"),
+        ("refresh = 'x'", "line 1: refresh has to be a number of seconds from 0.01 to 86400, not 'x'"),
+        ("refresh = 0", "refresh has to be a number of seconds from 0.01 to 86400, not 0"),
+        ("refresh = nan", "refresh has to be a number of seconds from 0.01 to 86400, not nan"),
+        ("refresh = true", "refresh has to be a number of seconds from 0.01 to 86400, not true"),
+        ("keep_multiplier = 2.5", "keep_multiplier has to be a whole number from 1 to 255, not 2.5"),
+        ("ttl = 256", "ttl has to be a whole number from 1 to 255, not 256"),
+        ("control = ''", "control has to be a path in quotes, not ''"),
+        (
+            "[interfaces.e]\nbandwidth = '10mb'",
+            "line 2: bandwidth: '10mb' is no rate: write 500kbit, 10mbit or 1gbit, or a number of bytes/s",
+        ),
+        ("[interfaces.e]\nper_flow = 0", "line 2: per_flow has to be a rate above 0"),
+        ("[interfaces.e]\nbandwidth = [\n1,\n2]", "line 2: bandwidth has to be a rate above 0"),
+        ("[interfaces.e]\nreservable = 1.5", "line 2: reservable has to be a share from 0 to 1, not 1.5"),
+        ("[interfaces.e]\nreservable = -0.1", "line 2: reservable has to be a share from 0 to 1, not -0.1"),
+        ("[interfaces.e]\nenabled = 1", "line 2: enabled has to be true or false, not 1"),
+        ("[interfaces]\neth0 = 3", "line 2: an interface is a table: write [interfaces.NAME], here 'eth0'"),
+        ("interfaces = 3", "line 1: 'interfaces' is a table: write [interfaces.NAME]"),
+        ("[[interfaces]]", "line 1: 'interfaces' is a table: write [interfaces.NAME]"),
+        ("refresh", "rsvp.toml, line 1: expected '=' after a key in a key/value pair"),
+        ("refresh = 1\nrefresh = 2", "rsvp.toml, line 2: cannot overwrite a value"),
+        ("\n\ncontrol = '''x", "rsvp.toml, line 3: expected"),
+    ],
+)
+def test_a_mistake_is_one_sentence_with_its_line(text: str, sentence: str):
+    with pytest.raises(ConfigError) as caught:
+        read(text)
+    assert sentence in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_key_after_a_long_value_has_the_right_line():
+    text = 'control = """\\\n   /run/x\\\n   """\nrefresh = 1\nkeep_multiplier = "x"\n'
+    with pytest.raises(ConfigError, match="line 5: keep_multiplier"):
+        read(text)
+
+
+def test_files_that_cannot_be_read(tmp_path: Path):
+    with pytest.raises(ConfigError, match=r"nope: no such file or directory$"):
+        load(tmp_path / "nope")
+    with pytest.raises(ConfigError, match=r"is a directory$"):
+        load(tmp_path)
+    (tmp_path / "latin").write_bytes(b"control = '\xe4'")
+    with pytest.raises(ConfigError, match="latin: not UTF-8 text at byte 11"):
+        load(tmp_path / "latin")
+    (tmp_path / "good").write_text(WHOLE)
+    assert load(tmp_path / "good").lines["eth0"] == f"{tmp_path}/good, line 5"
+
+
+def test_what_programs_make_is_checked_too():
+    with pytest.raises(ValueError, match="refresh has to be a number of seconds"):
+        NodeConfig(refresh=-1.0)
+    with pytest.raises(ValueError, match="reservable has to be a share"):
+        InterfaceConfig(reservable=2.0)
+
+
+@pytest.mark.parametrize(
+    ("text", "only", "taken"),
+    [
+        ("", (), {"eth0", "eth1", "eth2"}),
+        ("[interfaces.eth1]", (), {"eth1"}),
+        ("[interfaces.eth1]\nenabled = false", (), {"eth0", "eth2"}),
+        ("[interfaces.eth1]\nenabled = false\n[interfaces.eth0]", (), {"eth0"}),
+        ("", ("eth2",), {"eth2"}),
+        ("[interfaces.eth1]", ("eth2",), {"eth2"}),
+        ("[interfaces.eth2]\nenabled = false", ("eth2", "eth1"), {"eth1"}),
+    ],
+)
+def test_which_interfaces_are_taken(text: str, only: tuple[str, ...], taken: set[str]):
+    told = read(text)
+    config = NodeConfig(interfaces=told.interfaces, only=only)
+    assert {name for name in ("eth0", "eth1", "eth2") if config.takes(name)} == taken
+
+
+def test_an_interface_that_is_not_there_is_told_with_its_line():
+    read(WHOLE).require(["lo", "eth0"])
+    with pytest.raises(ConfigError) as caught:
+        read(WHOLE).require(["lo", "wlan0"])
+    assert str(caught.value) == "rsvp.toml, line 5: there is no interface 'eth0' here, only lo, wlan0"
+    with pytest.raises(ConfigError, match=r"^--interface: there is no interface 'eth9' here, only lo$"):
+        NodeConfig(only=("eth9",)).require(["lo"])
+
+
+@pytest.mark.parametrize(
+    ("text", "rate"),
+    [
+        ("500kbit", 62_500),
+        ("10mbit", 1.25e6),
+        ("1gbit", 1.25e8),
+        ("8bit", 1),
+        ("125000", 125_000),
+        ("1.5 Mbit", 187_500),
+        (".5kbit", 62.5),
+    ],
+)
+def test_rates_are_read(text: str, rate: float):
+    assert parse_rate(text) == rate
+
+
+@pytest.mark.parametrize(
+    "text", ["", "fast", "10mb", "1e9", "-3", "inf", "nan", "1 0mbit", "10mbit/s", "٣mbit"]
+)
+def test_what_is_no_rate_says_what_one_is(text: str):
+    with pytest.raises(
+        ValueError, match="is no rate: write 500kbit, 10mbit or 1gbit, or a number of bytes/s"
+    ):
+        parse_rate(text)
+
+
+def test_a_rate_is_above_nothing_and_below_everything():
+    for text in ("0", "0mbit", "9" * 400):
+        with pytest.raises(ValueError, match="a rate has to be above 0 and finite"):
+            parse_rate(text)
+
+
+@pytest.mark.parametrize(
+    ("rate", "text"),
+    [
+        (1.25e6, "10 Mbit/s"),
+        (62_500, "500 kbit/s"),
+        (1.25e8, "1 Gbit/s"),
+        (1, "8 bit/s"),
+        (0, "0 bit/s"),
+        (124_999.99, "1 Mbit/s"),
+        (math.inf, "unlimited"),
+    ],
+)
+def test_rates_are_told_in_bits(rate: float, text: str):
+    assert format_rate(rate) == text
