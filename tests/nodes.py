@@ -32,6 +32,7 @@ class Ledger:
 
     def close_interface(self, index: int) -> None:
         del self.interfaces[index]
+        self.flows = {key: flow for key, flow in self.flows.items() if key[0] != index}
 
     def add_flow(self, interface: int, flow: Flow) -> None:
         if self.refuses:
