@@ -57,7 +57,7 @@ async def serve(settings: Settings, build: Callable[[config.NodeConfig], Node] =
             node.failure.add_done_callback(lambda _: orders.put(FAULT))
             server = ControlServer(node, where)
             await server.start()
-            log.info("ready, interfaces %s, control %s", " ".join(node.interface_names), where.path)
+            log.info("ready, interfaces %s, control %s", _names(node), where.path)
             notify("READY=1")
             while (order := await orders.get()) == RELOAD:
                 await _reload(node, settings, where)
@@ -83,8 +83,12 @@ async def _reload(node: Node, settings: Settings, where: ControlSocket) -> None:
     else:
         if told.control != str(where.path):
             log.warning("the control socket stays %s until the next start", where.path)
-        log.info("%s is read again, interfaces %s", settings.file, " ".join(node.interface_names))
+        log.info("%s is read again, interfaces %s", settings.file, _names(node))
     notify("READY=1")
+
+
+def _names(node: Node) -> str:
+    return " ".join(node.interface_names) or "none"
 
 
 class _Orders:
