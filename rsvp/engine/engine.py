@@ -13,7 +13,7 @@ from typing import Any
 
 from ..iana import ClassNum, ErrorCode, MessageType, UnknownClass
 from ..messages import Message, Path, Resv
-from ..objects import Session
+from ..objects import IPAddress, Session
 from . import applications, look, network, path, patherr, resv, resvconf, resverr
 from .core import Core
 from .inputs import (
@@ -133,13 +133,28 @@ def _received(core: Core, received: Received, now: float) -> None:
         core.drop(drop.reason, received.interface, message.type)
 
 
+def _is_neighbor(address: IPAddress, session: Session) -> bool:
+    """Whether something could be sent to this address about that session."""
+    return (
+        address.version == session.destination.version
+        and not address.is_multicast
+        and not address.is_unspecified
+    )
+
+
 def _screen(core: Core, received: Received, message: Message) -> None:
     """What holds for every message: no disabled interface, nothing of our own, no unknown class."""
     if core.interface(received.interface) is None:
         raise Drop("interface disabled")
     hop = getattr(message, "hop", None)
-    if hop is not None and hop.address in core.own:
-        raise Drop("own message")
+    if hop is not None:
+        if hop.address in core.own:
+            raise Drop("own message")
+        if not _is_neighbor(hop.address, message.session):
+            raise Drop("bad hop address")
+    confirm = getattr(message, "confirm", None)
+    if confirm is not None and not _is_neighbor(confirm.receiver, message.session):
+        raise Drop("bad confirm address")
     for unknown in message.extra:
         if unknown.class_num == ClassNum.NULL:
             continue

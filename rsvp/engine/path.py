@@ -73,9 +73,6 @@ def _check_sender(core: Core, message: Path) -> None:
         raise Drop("bad sender address")
     if address in core.own:
         raise Drop("own sender")
-    hop = message.hop.address
-    if hop.is_multicast or not int(hop):
-        raise Drop("bad hop address")
 
 
 def check_ports(core: Core, session: Session, template: Filter) -> None:

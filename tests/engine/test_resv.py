@@ -342,6 +342,12 @@ class TestConfirmation:
         out = node.receive(resv(FF, (load(), (S1,)), confirm="10.9.0.9"), 2)
         assert [m.confirm for m in sends(out, Resv)] == [ResvConfirm(a("10.9.0.9"))]
 
+    @pytest.mark.parametrize("receiver", ["224.0.0.1", "0.0.0.0", "2001:db8::1"])
+    def test_to_an_address_that_cannot_be_is_dropped(self, node, receiver):
+        message = resv(FF, (load(), (S1,)), confirm=receiver)
+        assert node.receive(message, 2) == [e.Dropped("bad confirm address", 2, 2)]
+        assert node.engine.reservations(0.0) == []
+
     def test_refused_is_not_confirmed(self):
         node = router(1, 2, bandwidth=10.0)
         node.route("10.9.0.9", 2)
