@@ -355,10 +355,20 @@ class Node:
             return Task(function)
 
     def sysctl(self, settings: Mapping[str, str | int]) -> None:
-        """Write /proc/sys entries below net, e.g. {"ipv4/ip_forward": 1}, for this node."""
+        """Write /proc/sys entries below net, e.g. {"ipv4/ip_forward": 1}, for this node.
+
+        Raises Unavailable where /proc/sys is read-only, as in many containers.
+        """
         with self:
             for key, value in settings.items():
-                (Path("/proc/sys/net") / key).write_text(str(value))
+                try:
+                    (Path("/proc/sys/net") / key).write_text(str(value))
+                except OSError as problem:
+                    raise Unavailable(
+                        f"a node needs net/{key} set, and /proc/sys refuses ({problem.strerror}): run this "
+                        "outside of the container, or in one that may write /proc/sys (podman: "
+                        "--security-opt unmask=ALL, docker: --privileged)"
+                    ) from None
 
 
 class Lab:
@@ -464,10 +474,15 @@ class Lab:
                 for cable in self.cables:
                     if any(end.node is node for end in cable.ends):
                         continue
-                    near = [gateways[end.node.name] for end in cable.ends if end.node.name in gateways]
+                    # A host is the last resort: it takes what is for itself, and passes nothing on.
+                    near = [
+                        (not end.node.router, gateways[end.node.name])
+                        for end in cable.ends
+                        if end.node.name in gateways
+                    ]
                     if not near:
                         continue
-                    _, out, via = min(near, key=lambda hop: hop[0])
+                    _, (_, out, via) = min(near, key=lambda way: (way[0], way[1][0]))
                     ipr.route("add", dst=str(cable.network), gateway=str(via.address), oif=out.index)
                     with contextlib.suppress(Exception):
                         ipr.route("add", dst=str(cable.network6), gateway=str(via.address6), oif=out.index)

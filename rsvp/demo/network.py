@@ -97,13 +97,21 @@ class Network:
                     self.clients[name] = await connect(_control(name))
                 except NoDaemon:
                     if self.daemons[name].poll() is not None or time.monotonic() > deadline:
-                        said = _log(name).read_text(errors="replace").strip().splitlines()
-                        reason = said[-1] if said else "it said nothing"
-                        raise LocalError(f"the daemon of {name} did not start: {reason}") from None
+                        raise LocalError(f"the daemon of {name} did not start: {_last_words(name)}") from None
                     await asyncio.sleep(0.02)
         for client in self.clients.values():
             # The socket is there before the node is; an answer is only when it is ready.
             await client.show("interfaces")
+
+    def check_traffic_control(self) -> None:
+        """Raise LocalError where a daemon could not take charge of its links: nothing would be seen."""
+        for name in NODES:
+            node = self.lab[name]
+            for end in node.ends:
+                with node.iproute() as ipr:
+                    kinds = [message.get_attr("TCA_KIND") for message in ipr.get_qdiscs(end.index)]
+                if "htb" not in kinds:
+                    raise LocalError(f"{name} schedules nothing on {end.name}: {_last_words(name, end.name)}")
 
     async def reserve(self) -> float:
         """Announce the flow at h1, reserve for it at h2; seconds from the first Path to the confirmation.
@@ -163,6 +171,12 @@ def add_background_cable(lab: Lab) -> str:
 
 def _control(name: str) -> Path:
     return SCRATCH / f"{name}.sock"
+
+
+def _last_words(name: str, about: str = "") -> str:
+    """The last that a node's daemon said, of something that it names if it did."""
+    said = _log(name).read_text(errors="replace").strip().splitlines() or ["it said nothing"]
+    return ([line for line in said if about in line] or said)[-1]
 
 
 def _log(name: str) -> Path:

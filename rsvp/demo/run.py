@@ -173,6 +173,7 @@ def conduct(plan: Plan, tell: Tell, runner: asyncio.Runner) -> dict[str, Any]:
     try:
         network.start_daemons()
         runner.run(network.connect())
+        network.check_traffic_control()
         lab, destination = network.lab, str(network.lab["h2"].address)
         sink = (destination, plan.background_port)
         with lab["h2"]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import io
 import json
 import os
 import signal
@@ -13,8 +14,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
-from rsvp.lab import CLONE_NEWUSER
+from rsvp.demo.network import Network, Plan
+from rsvp.demo.plot import check, draw
+from rsvp.demo.report import show
+from rsvp.demo.run import Result, Run
+from rsvp.demo.traffic import Arrival
+from rsvp.errors import LocalError
+from rsvp.lab import CLONE_NEWUSER, SCRATCH
 
 COMMAND = (sys.executable, "-m", "rsvp", "demo")
 
@@ -139,6 +147,39 @@ def test_a_plot_that_cannot_be_is_refused_at_once(arguments: tuple[str, ...], se
     assert sentence in done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert time.monotonic() - began < 5
+
+
+def test_without_matplotlib_one_sentence_says_how_to_get_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(LocalError, match=r"pip install pyrsvp\[plot\]"):
+        check(tmp_path / "demo.png")
+
+
+def test_what_the_daemons_cannot_schedule_ends_the_demo() -> None:
+    network = Network(Plan())
+    (SCRATCH / "h1.log").write_text("ready\nto-r1: busy\n")
+    with pytest.raises(LocalError, match="h1 schedules nothing on to-r1: to-r1: busy"):
+        network.check_traffic_control()
+
+
+@pytest.mark.parametrize("suffix", [".png", ".svg", ".pdf"])
+def test_a_run_in_which_nothing_arrives_is_told_and_drawn(tmp_path: Path, suffix: str) -> None:
+    arrivals = [Arrival(number, number * 4_000_000, 0.001) for number in range(10)]
+    result = Result(Plan(duration=1.0), Run(10, []), Run(10, arrivals), 12.0, [])
+    assert result.to_json()["without"] == {
+        "sent": 10,
+        "received": 0,
+        "loss": 1.0,
+        "delay_ms": {"p50": None, "p99": None},
+    }
+    picture = tmp_path / f"demo{suffix}"
+    draw(result, picture)
+    assert picture.stat().st_size > 1000
+    out = io.StringIO()
+    show(result, Console(file=out, width=100))
+    assert "100.00%" in out.getvalue()
 
 
 def exhaust_user_namespaces() -> None:
