@@ -8,10 +8,13 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from ..iana import Protocol
 from ..jsonform import Json, read_number
 from ..units import format_rate
 
 NONE = "-"
+
+PROTOCOLS = {int(protocol): protocol.name.lower() for protocol in Protocol}
 
 
 def rate(value: Json) -> str:
@@ -37,7 +40,7 @@ def place(value: Json) -> str:
 
 def session(value: Json) -> str:
     """A session: destination, port and protocol."""
-    protocol = {6: "tcp", 17: "udp"}.get(value["protocol"], value["protocol"])
+    protocol = PROTOCOLS.get(value["protocol"], value["protocol"])
     return f"{place({'address': value['destination'], 'port': value['port']})}/{protocol}"
 
 
