@@ -4,6 +4,8 @@ Switches, by environment variable: RSVP_DEBUG=1 turns bounds checks and line tra
 coverage, RSVP_SANITIZE=1 compiles with AddressSanitizer and UndefinedBehaviorSanitizer.
 """
 
+from __future__ import annotations
+
 import os
 
 from Cython.Build import cythonize

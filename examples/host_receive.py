@@ -10,7 +10,7 @@ import asyncio
 import socket
 
 import rsvp
-from rsvp.config import CONTROL
+from rsvp.paths import CONTROL
 
 
 async def main() -> None:

@@ -10,7 +10,7 @@ import asyncio
 import socket
 
 import rsvp
-from rsvp.config import CONTROL
+from rsvp.paths import CONTROL
 
 PAYLOAD = bytes(472)  # with 28 bytes of UDP and IP headers, packets of 500 bytes
 

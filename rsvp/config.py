@@ -17,10 +17,10 @@ from typing import Annotated, Any
 
 import msgspec
 
-from .control import CONTROL
 from .engine.interfaces import KEEP, REFRESH
 from .errors import ConfigError
 from .iana import DEFAULT_TTL
+from .paths import CONTROL
 from .units import format_rate, parse_rate
 
 __all__ = ["CONTROL", "InterfaceConfig", "NodeConfig", "format_rate", "load", "parse_rate", "read"]

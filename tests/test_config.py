@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from rsvp.config import CONTROL, InterfaceConfig, NodeConfig, format_rate, load, parse_rate, read
+from rsvp.config import InterfaceConfig, NodeConfig, format_rate, load, parse_rate, read
 from rsvp.errors import ConfigError
+from rsvp.paths import CONTROL
 
 WHOLE = """\
 # the contract's own example

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..api import Api
-from ..control import CONTROL
 from ..control.client import NoDaemon, connect
 from ..control.schema import upcall_to_json
 from ..engine.outputs import PathError, ResvError, Upcall
 from ..errors import ControlError, RsvpError
 from ..node import Node
 from ..objects import Session
+from ..paths import CONTROL
 from . import words
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ..control import CONTROL
+from ..paths import CONTROL
 
 
 def daemon(

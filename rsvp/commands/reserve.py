@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from ..control import CONTROL
 from ..intserv import Flowspec, controlled_load, guaranteed
 from ..objects import FilterSpec, Session, Style
+from ..paths import CONTROL
 from . import arguments
 from .arguments import Place
 

@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from ..control import CONTROL
 from ..iana import DEFAULT_TTL
 from ..intserv import Tspec, default_bucket
 from ..objects import Session
+from ..paths import CONTROL
 from . import arguments
 from .arguments import Place
 

@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from ..control import CONTROL
 from ..jsonform import Json
+from ..paths import CONTROL
 from . import arguments, words
 
 LOCAL = "local"

@@ -4,6 +4,3 @@
 """
 
 from __future__ import annotations
-
-CONTROL = "/run/rsvp/control.sock"
-"""Where the daemon listens unless told otherwise."""

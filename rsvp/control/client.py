@@ -11,13 +11,13 @@ from typing import Any
 
 from .. import jsonform
 from ..aio import Endpoint
-from ..config import CONTROL
 from ..engine.outputs import Upcall
 from ..errors import ControlError, LocalError, RsvpError
 from ..iana import DEFAULT_TTL
 from ..intserv import DEFAULT_ADSPEC, Adspec, Tspec
 from ..messages import Flow
 from ..objects import Filter, Session, Style
+from ..paths import CONTROL
 from . import schema
 
 LONGEST_ANSWER = 1 << 28

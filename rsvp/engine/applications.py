@@ -176,7 +176,7 @@ def _blocks(state: SessionState, verb: Reserve) -> list[ReservationStateBlock]:
                 verb.style,
                 flow.flowspec,
                 dict.fromkeys(filters, float("inf")),
-                confirm_wanted=verb.confirm,
+                unconfirmed=set(filters or (None,)) if verb.confirm else set(),
                 policy=verb.policy,
                 ttl=verb.ttl,
             )

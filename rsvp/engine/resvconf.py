@@ -14,7 +14,7 @@ from .interfaces import LOCAL
 from .outputs import ResvConfirmed, Send
 from .reject import Drop
 from .session import SessionState
-from .style import selects
+from .style import Group
 
 
 def send(
@@ -70,12 +70,17 @@ def _way(state: SessionState | None, arrived_on: int) -> int | None:
 
 
 def deliver(core: Core, state: SessionState, error: ErrorSpec, style: Style, flow: Flow) -> None:
-    """Tell every application that waits for this confirmation, once."""
+    """Tell every application that waits for this confirmation, once for each sender.
+
+    One that is for less than what is reserved by now answers an earlier request.
+    """
+    confirmed: set[Group] = set(flow.filters or (None,))
     for rsb in list(state.reservations()):
-        if rsb.handle is None or not rsb.confirm_wanted:
+        news = rsb.unconfirmed & confirmed
+        if rsb.handle is None or not news:
             continue
-        common = tuple(one for one in flow.filters if selects(rsb.style, rsb.filters, one))
-        if flow.filters and not common:
+        if flow.flowspec is not None and flow.flowspec.rate < rsb.flowspec.rate:
             continue
-        rsb.confirm_wanted = False
-        core.out.append(ResvConfirmed(rsb.handle, state.session, error.node, style, flow.flowspec, common))
+        rsb.unconfirmed -= news
+        filters = tuple(one for one in flow.filters if one in news)
+        core.out.append(ResvConfirmed(rsb.handle, state.session, error.node, style, flow.flowspec, filters))

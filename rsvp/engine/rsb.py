@@ -29,8 +29,8 @@ class ReservationStateBlock:
     until: float = NEVER
     scope: Scope | None = None
     confirm: ResvConfirm | None = None
-    confirm_wanted: bool = False
-    """An application waits for a ResvConf; each refresh asks again until it comes."""
+    unconfirmed: set[Group] = field(default_factory=set)
+    """For which senders an application waits for a ResvConf (None: any); refreshes ask until it comes."""
     policy: tuple[PolicyData, ...] = ()
     extra: tuple[Opaque, ...] = ()
     ttl: int | None = None

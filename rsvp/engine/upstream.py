@@ -20,7 +20,8 @@ from .outputs import ResvEvent, ResvGone, Send
 from .phop import PreviousHop, Request
 from .psb import PathStateBlock
 from .session import SessionState
-from .style import Wanted, compatible, flows
+from .style import Group, Wanted, compatible, filter_order, flows
+from .tcsb import TrafficControlStateBlock
 from .timers import NEVER
 
 
@@ -92,27 +93,36 @@ def _confirmations(
     if new is None:
         return []
     forward: dict[ResvConfirm, None] = {}
+    answered: dict[tuple[ResvConfirm, int, Group], tuple[TrafficControlStateBlock, list[Filter]]] = {}
     for psb in phop.psbs:
         merged = [tcsb for tcsb in sources(state, psb) if not blockaded(tcsb, psb, now)]
         for tcsb in merged:
-            confirm = tcsb.confirm or _own_confirmation(core, state, phop, tcsb.oi, tcsb.group)
+            confirm = tcsb.confirm or _own_confirmation(core, state, psb, tcsb)
             if confirm is None:
                 continue
             if phop.handle is None and strictly_largest(tcsb, merged):
                 forward[confirm] = None
             else:
-                filters = (psb.template,) if new.style.explicit else ()
-                resvconf.send(core, state, confirm, new.style, tcsb.flowspec, filters, tcsb.oi)
+                _, senders = answered.setdefault((confirm, tcsb.oi, tcsb.group), (tcsb, []))
+                senders.append(psb.template)
+    for (confirm, oi, _), (tcsb, senders) in answered.items():
+        filters = tuple(sorted(senders, key=filter_order)) if new.style.explicit else ()
+        resvconf.send(core, state, confirm, new.style, tcsb.flowspec, filters, oi)
     return list(forward)
 
 
 def _own_confirmation(
-    core: Core, state: SessionState, phop: PreviousHop, oi: int, group: Filter | None
+    core: Core, state: SessionState, psb: PathStateBlock, tcsb: TrafficControlStateBlock
 ) -> ResvConfirm | None:
     """What an application's wish for a confirmation puts into the Resv: this node's own address."""
-    if oi != LOCAL or not any(rsb.confirm_wanted for rsb in state.rsbs[oi, group].values()):
+    if tcsb.oi != LOCAL:
         return None
-    return ResvConfirm(core.own_address(phop.iif, state.session.destination.version))
+    waited_for: set[Group] = set()
+    for rsb in state.rsbs[LOCAL, tcsb.group].values():
+        waited_for |= rsb.unconfirmed
+    if psb.template not in waited_for and None not in waited_for:
+        return None
+    return ResvConfirm(core.own_address(psb.phop.iif, state.session.destination.version))
 
 
 def _upcall(

@@ -539,6 +539,52 @@ class TestEndToEnd:
             assert [len(node.flows) for node in net.nodes.values()] == [1, 1, 1, 0], lost
             assert len(net.events("h2", e.ResvConfirmed)) == 1, lost
 
+    @pytest.mark.parametrize("style", [FF, SE])
+    def test_each_of_two_senders_is_confirmed(self, style):
+        net = line()
+        net.feed("h1", e.OpenSession(1, session("10.3.0.2")))
+        net.feed("h2", e.OpenSession(2, session("10.3.0.2")))
+        for who in (S1, S2):
+            net.feed("h1", e.AddSender(1, who, tspec()))
+        both = (Flow(load(), (S1, S2)),) if style.shared else (Flow(load(), (S1,)), Flow(load(), (S2,)))
+        net.feed("h2", e.Reserve(2, style, both, confirm=True))
+        confirmed = [one for event in net.events("h2", e.ResvConfirmed) for one in event.filters]
+        assert sorted(confirmed, key=str) == [S1, S2]
+        net.advance(300)
+        assert len(net.events("h2", e.ResvConfirmed)) == len(both), "and no more are asked for"
+
+    def test_a_sender_that_is_not_there_does_not_hold_up_the_others(self):
+        net = line()
+        net.feed("h1", e.OpenSession(1, session("10.3.0.2")))
+        net.feed("h2", e.OpenSession(2, session("10.3.0.2")))
+        net.feed("h1", e.AddSender(1, S1, tspec()))
+        net.feed("h2", e.Reserve(2, SE, (Flow(load(), (S1, S2)),), confirm=True))
+        assert [event.filters for event in net.events("h2", e.ResvConfirmed)] == [(S1,)]
+        mark = len(net.log)
+        net.advance(100)
+        assert not [s for _, _, s in net.log[mark:] if isinstance(s.message, ResvConf)]
+        net.feed("h1", e.AddSender(1, S2, tspec()))
+        assert [event.filters for event in net.events("h2", e.ResvConfirmed)] == [(S1,), (S2,)]
+
+    def test_a_late_confirmation_is_not_taken_for_the_new_one(self):
+        net = self.reserved()
+        (first,) = net.events("h2", e.ResvConfirmed)
+        net.drop = lambda n, message: isinstance(message, ResvConf)
+        net.feed("h2", e.Reserve(2, FF, (Flow(load(2000), (S1,)),), confirm=True))
+        net.drop = lambda n, message: False
+        stale = ResvConf(
+            session=session("10.3.0.2"),
+            error=ErrorSpec(first.node, 0, 0),
+            confirm=ResvConfirm(a("10.3.0.2")),
+            style=FF,
+            flows=(Flow(load(1000), (S1,)),),
+            send_ttl=60,
+        )
+        net.feed("h2", e.Received(stale, 1, a("10.3.0.1"), a("10.3.0.2"), 60))
+        assert len(net.events("h2", e.ResvConfirmed)) == 1
+        net.advance(45)
+        assert [event.flowspec for event in net.events("h2", e.ResvConfirmed)] == [load(), load(2000)]
+
     def test_style_changes_from_wf_to_ff(self):
         """Torn, then made anew (as a receiver that connects to its sender does)."""
         net = self.reserved(WF)
