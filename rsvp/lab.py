@@ -39,6 +39,8 @@ CLONE_NEWPID = 0x20000000
 CLONE_NEWNET = 0x40000000
 MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_BIND, MS_REC, MS_PRIVATE = 2, 4, 8, 4096, 16384, 1 << 18
 PR_SET_PDEATHSIG = 1
+IFA_F_NODAD = 0x02
+"""An IPv6 address is valid at once, without a search for duplicates."""
 
 NAMESPACES_REFUSED = (
     "this system does not let you make network namespaces ({step}: {error}): run this as root, or "
@@ -416,7 +418,7 @@ class Lab:
             os.close(before)
         node = Node(name, router, _fd=os.open(place, os.O_RDONLY | os.O_CLOEXEC))
         self.nodes[name] = node
-        # Duplicate address detection would hold IPv6 addresses back for a second or two.
+        # Duplicate address detection would hold link-local addresses back for a second or two.
         settings: dict[str, str | int] = {"ipv4/conf/all/rp_filter": 0, "ipv4/conf/default/rp_filter": 0}
         if router:
             settings["ipv4/ip_forward"] = 1
@@ -457,7 +459,7 @@ class Lab:
                 index = ipr.link_lookup(ifname=name)[0]
                 ipr.addr("add", index=index, address=str(network[host]), prefixlen=24)
                 with contextlib.suppress(Exception):  # a kernel without IPv6
-                    ipr.addr("add", index=index, address=str(network6[host]), prefixlen=64)
+                    ipr.addr("add", index=index, address=str(network6[host]), prefixlen=64, flags=IFA_F_NODAD)
                 ipr.link("set", index=index, state="up")
             ends.append(End(node, name, index, network[host], network6[host]))
         cable = Cable((ends[0], ends[1]), network, network6)

@@ -69,7 +69,7 @@ def wait_until_gone(before: set[int]) -> set[int]:
 
 def test_it_shows_what_a_reservation_does(tmp_path: Path) -> None:
     plot = tmp_path / "demo.png"
-    before = (living(), files() | {plot}, mounts())
+    before = (living(), files(), mounts())
     began = time.monotonic()
     demo = start("--json", "--plot", str(plot), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     out, progress = demo.communicate()
@@ -95,6 +95,7 @@ def test_it_shows_what_a_reservation_does(tmp_path: Path) -> None:
     ]
     assert len(progress.splitlines()) >= 4
     assert plot.read_bytes().startswith(b"\x89PNG")
+    plot.unlink()
     assert not wait_until_gone(before[0])
     assert (files(), mounts()) == before[1:]
 
@@ -141,12 +142,10 @@ def test_ctrl_c_on_a_terminal_reaches_everybody_and_tells_nobody() -> None:
     ],
 )
 def test_a_plot_that_cannot_be_is_refused_at_once(arguments: tuple[str, ...], sentence: str) -> None:
-    began = time.monotonic()
     done = subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert sentence in done.stderr
-    assert len(done.stderr.splitlines()) == 1
-    assert time.monotonic() - began < 5
+    assert len(done.stderr.splitlines()) == 1  # and no step of a run
 
 
 def test_without_matplotlib_one_sentence_says_how_to_get_it(
