@@ -67,10 +67,11 @@ def draw(result: Result, file: Path) -> None:
 
 
 def _draw_delays(axes: Any, label: str, run: Run, color: str) -> None:
-    p99 = run.delay_ms(0.99)
     times = [(one.sent - run.began) / 1e9 for one in run.arrivals]
     delays = [one.delay * 1e3 for one in run.arrivals]
-    told = f"{label}: {run.loss * 100:.1f} % lost" + ("" if p99 is None else f", 99 % within {p99:.2g} ms")
+    told = f"{label}: {run.loss * 100:.1f} % lost" + (
+        f", 99 % within {run.delay_text(0.99)}" if run.arrivals else ""
+    )
     axes.plot(times, delays, ".", color=color, markersize=2.5, alpha=0.7, label=told)
 
 

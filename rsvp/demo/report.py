@@ -11,7 +11,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 from rich.table import Table
 
 from ..config import format_rate
-from .run import Demo, Result, Run, Step
+from .run import Demo, Result, Step
 
 
 def follow(demo: Demo, console: Console) -> Result:
@@ -101,8 +101,8 @@ def show(result: Result, console: Console) -> None:
     table.add_row("packets sent", *(str(run.sent) for run in runs))
     table.add_row("packets received", *(str(len(run.arrivals)) for run in runs))
     table.add_row("loss", *(f"{run.loss:.2%}" for run in runs))
-    table.add_row("delay, median", *(_delay(run, 0.5) for run in runs))
-    table.add_row("delay, 99th percentile", *(_delay(run, 0.99) for run in runs))
+    table.add_row("delay, median", *(run.delay_text(0.50) for run in runs))
+    table.add_row("delay, 99th percentile", *(run.delay_text(0.99) for run in runs))
     console.print(table)
     console.print(
         f"\nThe reservation stood {result.setup_ms:.0f} ms after the first Path message: "
@@ -119,8 +119,3 @@ def show(result: Result, console: Console) -> None:
 
 def _table(*headers: str) -> Table:
     return Table(*headers, box=None, pad_edge=False, header_style="bold")
-
-
-def _delay(run: Run, share: float) -> str:
-    delay = run.delay_ms(share)
-    return "-" if delay is None else f"{delay:.3g} ms"

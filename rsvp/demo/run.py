@@ -69,6 +69,11 @@ class Run:
         """A percentile of the delay in milliseconds; None where nothing arrived."""
         return percentile([one.delay for one in self.arrivals], share) * 1e3 if self.arrivals else None
 
+    def delay_text(self, share: float) -> str:
+        """The same for people, "-" where nothing arrived."""
+        delay = self.delay_ms(share)
+        return "-" if delay is None else f"{delay:.0f} ms" if delay >= 100 else f"{delay:.2g} ms"
+
     def to_json(self) -> dict[str, Any]:
         """{"sent", "received", "loss", "delay_ms"}."""
         delays = {"p50": self.delay_ms(0.50), "p99": self.delay_ms(0.99)}
