@@ -77,6 +77,7 @@ class Node(Endpoint):
         self._engine = e.Engine(rng=rng or Random())
         self._links: dict[int, Link] = {}
         self._managed: set[int] = set()
+        self._refusals: dict[int, str] = {}
         self._flows: dict[int, tuple[int, tc.Flow]] = {}
         self._routes: dict[tuple[IPAddress, IPAddress | None], Route | None] = {}
         self._queues: dict[int, asyncio.Queue[Upcall | None]] = {}
@@ -341,29 +342,25 @@ class Node(Endpoint):
     # --- traffic control --------------------------------------------------------------------------
 
     def _manage(self, link: Link, bandwidth: float) -> bool:
-        """Take charge of an interface's queues, if its rate is known and nobody else has."""
-        if math.isinf(bandwidth):
-            self._unmanage(link.index)
-            if link.index not in self._counts:
-                log.info(
-                    "%s: the link's rate is not known, so reservations are not enforced there; "
-                    "set bandwidth in [interfaces.%s]",
-                    link.name,
-                    link.name,
-                )
-            return False
+        """Take charge of an interface's queues, if nobody else has; whether they obey reservations.
+
+        Where the link's rate is not known the books are kept all the same.
+        """
         try:
             self._traffic.open_interface(link.index, link.name, bandwidth, link.mtu)
+            if link.index not in self._managed:
+                self._managed.add(link.index)
+                for interface, flow in list(self._flows.values()):
+                    if interface == link.index:
+                        self._traffic.add_flow(interface, flow)
         except (TrafficControlError, Unavailable) as error:
-            log.warning("%s: reservations are not enforced there: %s", link.name, error)
+            if self._refusals.get(link.index) != str(error):
+                log.warning("%s: reservations are not enforced there: %s", link.name, error)
+            self._refusals[link.index] = str(error)
             self._managed.discard(link.index)
             return False
-        if link.index not in self._managed:
-            self._managed.add(link.index)
-            for interface, flow in list(self._flows.values()):
-                if interface == link.index:
-                    self._traffic.add_flow(interface, flow)
-        return True
+        self._refusals.pop(link.index, None)
+        return math.isfinite(bandwidth)
 
     def _unmanage(self, index: int) -> None:
         if index in self._managed:
