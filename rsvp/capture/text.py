@@ -16,32 +16,23 @@ from typing import Any, Final, TypeAlias
 from .. import intserv as i
 from .. import objects as o
 from ..dissection import WireObject
-from ..iana import CLASS_NAMES, LATENCY_UNKNOWN, MESSAGE_NAMES, ClassNum, ErrorFlag, Protocol, error_text
+from ..iana import (
+    CLASS_NAMES,
+    LATENCY_UNKNOWN,
+    MESSAGE_NAMES,
+    ClassNum,
+    ErrorFlag,
+    Protocol,
+    error_reference,
+    error_text,
+)
+from ..iana_names import MESSAGE_RFCS, ctype_name, object_reference
 from . import Frame
 from .dissected import Dissected
 from .report import UNKNOWN, time_text
 
 Line: TypeAlias = list[tuple[str, str]]
 """Parts of one line: (text, style), the style "" for ordinary text."""
-
-SECTIONS: Final[dict[int, str]] = {
-    ClassNum.NULL: "RFC 2205 3.1.2",
-    ClassNum.SESSION: "RFC 2205 A.1",
-    ClassNum.RSVP_HOP: "RFC 2205 A.2",
-    ClassNum.INTEGRITY: "RFC 2747 2",
-    ClassNum.TIME_VALUES: "RFC 2205 A.4",
-    ClassNum.ERROR_SPEC: "RFC 2205 A.5",
-    ClassNum.SCOPE: "RFC 2205 A.6",
-    ClassNum.STYLE: "RFC 2205 A.7",
-    ClassNum.FLOWSPEC: "RFC 2210 3.2",
-    ClassNum.FILTER_SPEC: "RFC 2205 A.9",
-    ClassNum.SENDER_TEMPLATE: "RFC 2205 A.10",
-    ClassNum.SENDER_TSPEC: "RFC 2210 3.1",
-    ClassNum.ADSPEC: "RFC 2210 3.3",
-    ClassNum.POLICY_DATA: "RFC 2205 A.13",
-    ClassNum.RESV_CONFIRM: "RFC 2205 A.14",
-}
-"""Where each class that is decoded is defined."""
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -161,7 +152,9 @@ ROWS: Final[Mapping[type[Any], tuple[Row, ...]]] = {
 
 def _error_rows(value: o.ErrorSpec) -> Iterator[tuple[int, str]]:
     yield 0, f"reported by: {value.node}"
-    yield 0, f"error: {error_text(value.code, value.value)} (code {value.code}, value {value.value})"
+    known = error_reference(value.code, value.value)
+    facts = f"code {value.code}, value {value.value}" + (f"; {known}" if known else "")
+    yield 0, f"error: {error_text(value.code, value.value)} ({facts})"
     yield 0, f"flags: {_error_flags(value.flags)}"
 
 
@@ -260,6 +253,7 @@ def _message_tree(found: Dissected, indent: str, frame: Frame | None) -> Iterato
         (_message_name(found), "bold cyan"),
         (facts, ""),
         (header.checksum, "red" if header.checksum == "bad" else ""),
+        (f"; {MESSAGE_RFCS[header.type]}" if header.type in MESSAGE_RFCS else "", "dim"),
     ]
     for entry in found.objects:
         yield from _object_tree(entry, indent + "  ")
@@ -272,9 +266,12 @@ def _message_tree(found: Dissected, indent: str, frame: Frame | None) -> Iterato
 def _object_tree(entry: WireObject, indent: str) -> Iterator[Line]:
     name = CLASS_NAMES.get(entry.class_num, UNKNOWN)
     about = f"class {entry.class_num}, C-Type {entry.ctype}, {entry.length} bytes"
-    section = SECTIONS.get(entry.class_num)
-    if section is not None:
-        about += f"; {section}"
+    kind = ctype_name(entry.class_num, entry.ctype)
+    if kind is not None:
+        about = f"class {entry.class_num}, C-Type {entry.ctype} ({kind}), {entry.length} bytes"
+    reference = object_reference(entry.class_num, entry.ctype)
+    if reference is not None:
+        about += f"; {reference}"
     yield [(indent, ""), (name, "green"), (f" ({about})", "dim")]
     if entry.value is None:
         for at in range(0, len(entry.data), 32):
