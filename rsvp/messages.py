@@ -11,14 +11,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import ClassVar, TypeAlias
 
-from .iana import MESSAGE_NAMES, MessageType
+from .iana import MESSAGE_NAMES, ClassNum, MessageType
 from .intserv import Adspec, Flowspec, Tspec
 from .objects import (
     ErrorSpec,
     Filter,
     Hop,
     Integrity,
-    Opaque,
+    AnyObject,
     PolicyData,
     ResvConfirm,
     Scope,
@@ -26,13 +26,26 @@ from .objects import (
     Style,
     TimeValues,
 )
+from .te import LspTunnelFilter, LspTunnelSession
+
+AnySession: TypeAlias = Session | LspTunnelSession
+"""What a SESSION may hold; a plain RSVP node implements `Session`."""
+
+AnyFilter: TypeAlias = Filter | LspTunnelFilter
+"""What FILTER_SPEC and SENDER_TEMPLATE may hold; a plain RSVP node implements `Filter`."""
+
+FRONT = frozenset[int]()
+"""Classes in `extra` that are written right behind INTEGRITY (RFC 2961 section 3)."""
+
+EARLY = frozenset({ClassNum.EXPLICIT_ROUTE, ClassNum.LABEL_REQUEST})
+"""Classes in `extra` that are written before POLICY_DATA and the sender (RFC 3209 section 3.1)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sender:
     """A sender descriptor: who sends, how much, and what the path offers (RFC 2205 3.1.3)."""
 
-    template: Filter
+    template: AnyFilter
     tspec: Tspec | None = None
     adspec: Adspec | None = None
 
@@ -42,19 +55,26 @@ class Flow:
     """A flow descriptor: what is reserved, for which senders (RFC 2205 3.1.4).
 
     `filters` is empty for wildcard reservations. `flowspec` may be absent in a ResvTear only.
+    `attached` holds for each filter the objects of the extensions that follow it, such as LABEL and
+    RECORD_ROUTE (RFC 3209 section 3.2); it is empty where no filter has any.
     """
 
     flowspec: Flowspec | None
-    filters: tuple[Filter, ...] = ()
+    filters: tuple[AnyFilter, ...] = ()
+    attached: tuple[tuple[AnyObject, ...], ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.attached and (len(self.attached) != len(self.filters) or not any(self.attached)):
+            raise ValueError("a flow has as many groups of attached objects as filters, or none at all")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Message:
-    session: Session
+    session: AnySession
     send_ttl: int = 0
     flags: int = 0
     integrity: Integrity | None = None
-    extra: tuple[Opaque, ...] = ()
+    extra: tuple[AnyObject, ...] = ()
     layout: tuple[int, ...] | None = field(default=None, compare=False, repr=False)
 
     type: ClassVar[MessageType]
