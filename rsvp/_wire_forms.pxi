@@ -5,8 +5,11 @@ A layout names the fields of the dataclass in wire order, each with its kind beh
 u8 u16 u24 u32 u48 u64      whole numbers
 real                        an IEEE single of at least zero
 a4 a6                       an address; where a class has both, its addresses choose the form
+text                        a length of one byte here; its Latin-1 text behind all the fields of fixed size, padded
+                            with zeroes to whole words
 bytes words a4s a6s @table  what fills the rest of the object: bytes, a tuple of 32-bit numbers, a tuple of
                             addresses, a tuple of sub-objects
+a4pairs a6pairs             likewise, a tuple of at least one pair of addresses
 -3                          three reserved bytes, sent as zeroes
 """
 
@@ -14,9 +17,11 @@ cdef enum FieldKind:
     A_NUMBER
     A_REAL
     AN_ADDRESS
+    A_TEXT
     SOME_BYTES
     SOME_WORDS
     SOME_ADDRESSES
+    SOME_PAIRS
     SOME_PARTS
 
 
@@ -93,6 +98,12 @@ cdef Form *new_form(int number, cls, str layout, owner) except NULL:
             field.kind = AN_ADDRESS
             field.size = 4 if kind == "a4" else 16
             form.fixed += field.size
+        elif kind == "text":
+            field.kind = A_TEXT
+            form.fixed += 1
+        elif kind in ("a4pairs", "a6pairs"):
+            field.kind = SOME_PAIRS
+            field.size = 4 if kind == "a4pairs" else 16
         elif kind == "bytes":
             field.kind = SOME_BYTES
         elif kind == "words":
@@ -116,12 +127,16 @@ cdef int add_form(int class_num, int ctype, cls, str layout) except -1:
     cdef Form *form = new_form(ctype, cls, layout, class_num)
     cdef FormField *last = &form.fields[form.count - 1]
     cdef int step = 4
-    cdef bint open_ended = last.kind >= SOME_BYTES
+    cdef int least = form.fixed
+    cdef bint open_ended = last.kind >= A_TEXT
     if last.kind == SOME_ADDRESSES:
         step = last.size
+    elif last.kind == SOME_PAIRS:
+        step = 2 * last.size
+        least += step
     if WRITERS[class_num] is NULL:
         WRITERS[class_num] = write_form
-    add(class_num, ctype, read_form, WRITERS[class_num], form.fixed, step, MAX_MESSAGE if open_ended else -1)
+    add(class_num, ctype, read_form, WRITERS[class_num], least, step, MAX_MESSAGE if open_ended else -1)
     ROWS[class_num][ctype].form = form
     return 0
 
@@ -168,6 +183,7 @@ cdef object read_fields(Form *form, Cursor *c):
     """Build the object whose contents, of a fitting length, are at the cursor."""
     cdef FormField *field
     cdef const uint8_t *p
+    cdef const uint8_t *rest = c.p + form.fixed
     cdef list items
     cdef int n
     o = rsvp_fresh(form.type)
@@ -180,15 +196,26 @@ cdef object read_fields(Form *form, Cursor *c):
             value = real(c, p)
         elif field.kind == AN_ADDRESS:
             value = read_address(p, field.size)
+        elif field.kind == A_TEXT:
+            if (p[0] + 3 & ~3) > c.end - rest or (n == form.count - 1 and (p[0] + 3 & ~3) < c.end - rest):
+                refuse(c, "wrong text length")
+            value = rest[:p[0]].decode("latin-1")
+            rest += p[0] + 3 & ~3
         elif field.kind == SOME_BYTES:
-            value = read_bytes(p, c.end)
+            value = read_bytes(rest, c.end)
         elif field.kind == SOME_PARTS:
-            value = read_parts(&PARTS[field.size], c, p)
+            value = read_parts(&PARTS[field.size], c, rest)
+        elif field.kind == SOME_PAIRS:
+            items = []
+            while rest < c.end:
+                items.append((read_address(rest, field.size), read_address(rest + field.size, field.size)))
+                rest += 2 * field.size
+            value = tuple(items)
         else:
             items = []
-            while p < c.end:
-                items.append(be32(p) if field.kind == SOME_WORDS else read_address(p, field.size))
-                p += 4 if field.kind == SOME_WORDS else field.size
+            while rest < c.end:
+                items.append(be32(rest) if field.kind == SOME_WORDS else read_address(rest, field.size))
+                rest += 4 if field.kind == SOME_WORDS else field.size
             value = tuple(items)
         put(o, field.at, value)
     return o
@@ -266,6 +293,10 @@ cdef bint suits(Form *form, o) except *:
             for address in get(o, field.at):
                 if width(address) != field.size:
                     return False
+        elif field.kind == SOME_PAIRS:
+            pairs = get(o, field.at)
+            if not pairs or {width(address) for pair in pairs for address in pair} != {field.size}:
+                return False
     return True
 
 
@@ -301,9 +332,21 @@ cdef int write_fields(Writer *w, Form *form, o) except -1:
             put_real(p, o, field.at)
         elif field.kind == AN_ADDRESS:
             put_address(p, get(o, field.at), field.size)
+        elif field.kind == A_TEXT:
+            data = get(o, field.at).encode("latin-1")
+            if len(data) > 0xFF:
+                raise ValueError(f"a text of {len(data)} characters in a {type(o).__name__} is too long")
+            p[0] = <uint8_t> len(data)
+            p = claim(w, len(data) + 3 & ~3)
+            memset(p, 0, len(data) + 3 & ~3)
+            put_bytes(p, data)
         elif field.kind == SOME_BYTES:
             data = get(o, field.at)
             put_bytes(claim(w, len(data)), data)
+        elif field.kind == SOME_PAIRS:
+            for pair in get(o, field.at):
+                for item in pair:
+                    put_address(claim(w, field.size), item, field.size)
         elif field.kind == SOME_PARTS:
             write_parts(w, &PARTS[field.size], list(PART_NAMES)[field.size], get(o, field.at))
         else:

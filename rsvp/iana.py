@@ -48,6 +48,14 @@ class MessageType(IntEnum):
     PATH_TEAR = 5
     RESV_TEAR = 6
     RESV_CONF = 7
+    DREQ = 8  # RFC 2745
+    DREP = 9
+    RESV_TEAR_CONFIRM = 10  # registered without an RFC
+    BUNDLE = 12  # RFC 2961
+    ACK = 13
+    SREFRESH = 15
+    INTEGRITY_CHALLENGE = 25  # RFC 2747, number from RFC 3097
+    INTEGRITY_RESPONSE = 26
 
 
 MESSAGE_NAMES: Final[dict[int, str]] = {
@@ -102,6 +110,7 @@ class ClassNum(IntEnum):
     LABEL_REQUEST = 19
     EXPLICIT_ROUTE = 20
     RECORD_ROUTE = 21
+    HELLO = 22
     MESSAGE_ID = 23  # RFC 2961
     MESSAGE_ID_ACK = 24
     MESSAGE_ID_LIST = 25
@@ -109,9 +118,32 @@ class ClassNum(IntEnum):
     ROUTE = 31
     DIAG_RESPONSE = 32
     DIAG_SELECT = 33
+    RECOVERY_LABEL = 34  # RFC 3473
+    UPSTREAM_LABEL = 35
+    LABEL_SET = 36
+    PROTECTION = 37
+    PRIMARY_PATH_ROUTE = 38  # RFC 4872
+    S2L_SUB_LSP = 50  # RFC 4875
+    DETOUR = 63  # RFC 4090
     CHALLENGE = 64  # RFC 2747
+    LSP_REQUIRED_ATTRIBUTES = 67  # RFC 5420
+    SUGGESTED_LABEL = 129  # RFC 3473
+    ACCEPTABLE_LABEL_SET = 130
+    RESTART_CAP = 131
     SESSION_OF_INTEREST = 132  # RFC 4860
+    CAPABILITY = 134  # RFC 5063
+    LSP_TUNNEL_INTERFACE_ID = 193  # RFC 3477
+    USER_ERROR_SPEC = 194  # RFC 5284
+    NOTIFY_REQUEST = 195  # RFC 3473
+    ADMIN_STATUS = 196
+    LSP_ATTRIBUTES = 197  # RFC 5420
+    ASSOCIATION = 199  # RFC 4872
+    SECONDARY_EXPLICIT_ROUTE = 200  # RFC 4873
+    SECONDARY_RECORD_ROUTE = 201
+    FAST_REROUTE = 205  # RFC 4090
+    SESSION_ATTRIBUTE = 207  # RFC 3209
     DCLASS = 225  # RFC 2996
+    EXCLUDE_ROUTE = 232  # RFC 4874
 
 
 CLASS_NAMES: Final[dict[int, str]] = {
@@ -211,6 +243,31 @@ class CType:
     GENERIC: Final = 1  # classes of the extensions that have one C-Type
     LSP_TUNNEL_IPV4: Final = 7  # SESSION, SENDER_TEMPLATE and FILTER_SPEC (RFC 3209 section 4.6)
     LSP_TUNNEL_IPV6: Final = 8
+    P2MP_SESSION_IPV4: Final = 13  # RFC 4875 section 19.1
+    P2MP_SESSION_IPV6: Final = 14
+    P2MP_LSP_IPV4: Final = 12  # SENDER_TEMPLATE and FILTER_SPEC
+    P2MP_LSP_IPV6: Final = 13
+    P2MP_ROUTE: Final = 2  # SECONDARY_EXPLICIT_ROUTE and SECONDARY_RECORD_ROUTE
+    LABEL: Final = 1  # RFC 3209 section 4.1; also in the classes of the other labels
+    GENERALIZED_LABEL: Final = 2  # RFC 3473 section 2.3
+    WAVEBAND_LABEL: Final = 3
+    LABEL_REQUEST: Final = 1  # RFC 3209 section 4.2
+    ATM_LABEL_REQUEST: Final = 2
+    FRAME_RELAY_LABEL_REQUEST: Final = 3
+    GENERALIZED_LABEL_REQUEST: Final = 4  # RFC 3473 section 2.1
+    HELLO_REQUEST: Final = 1  # RFC 3209 section 5.3
+    HELLO_ACK: Final = 2
+    AFFINITIES: Final = 1  # SESSION_ATTRIBUTE with resource affinities (RFC 3209 section 4.7.2)
+    SESSION_ATTRIBUTE: Final = 7
+    FAST_REROUTE_OLD: Final = 7  # RFC 4090 section 4.1
+    DETOUR_IPV4: Final = 7
+    DETOUR_IPV6: Final = 8
+    IF_ID_IPV4: Final = 3  # RSVP_HOP and ERROR_SPEC (RFC 3473 section 8)
+    IF_ID_IPV6: Final = 4
+    LINK_PROTECTION: Final = 1  # RFC 3473 section 6
+    LSP_PROTECTION: Final = 2  # RFC 4872 section 14
+    EXTENDED_IPV4: Final = 3  # ASSOCIATION (RFC 6780 section 4)
+    EXTENDED_IPV6: Final = 4
     SESSION_IPV4_GPI: Final = 3  # RFC 2207 section 3
     SESSION_IPV6_GPI: Final = 4
     FILTER_IPV4_GPI: Final = 4  # FILTER_SPEC and SENDER_TEMPLATE
@@ -243,7 +300,27 @@ class HopType(IntEnum):
     IPV6 = 2
     LABEL = 3
     UNNUMBERED = 4  # RFC 3477
+    ATTRIBUTES = 5  # RFC 5420, in RECORD_ROUTE
     AUTONOMOUS_SYSTEM = 32
+    EXCLUSIONS = 33  # RFC 4874, in EXPLICIT_ROUTE
+    SRLG = 34
+    PROTECTION = 37  # RFC 4873
+
+
+class InterfaceTlv(IntEnum):
+    """Types of the TLVs in IF_ID RSVP_HOP and IF_ID ERROR_SPEC (RFC 3471 section 9.1.1)."""
+
+    IPV4 = 1
+    IPV6 = 2
+    INDEX = 3
+    DOWNSTREAM_COMPONENT = 4
+    UPSTREAM_COMPONENT = 5
+
+
+class AttributeTlv(IntEnum):
+    """Types of the TLVs in LSP_ATTRIBUTES and LSP_REQUIRED_ATTRIBUTES (RFC 5420 section 3)."""
+
+    FLAGS = 1
 
 
 class UnknownClass(IntEnum):
