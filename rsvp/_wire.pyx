@@ -35,7 +35,7 @@ from cpython.ref cimport Py_INCREF, Py_XDECREF
 from libc.stdint cimport int8_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcmp, memcpy, memset
 
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, fields, replace
 from ipaddress import IPv4Address, IPv6Address
 from types import MemberDescriptorType
 
@@ -131,12 +131,14 @@ cdef int MCAST_LIST_IPV6 = CType.MCAST_LIST_IPV6
 cdef int PREEMPTION_PRI = iana.PolicyElementType.PREEMPTION_PRI
 cdef int POLICY_ERROR = iana.PolicyAttribute.POLICY_ERROR
 cdef int BUNDLE = iana.BUNDLE
+cdef int NOTIFY = iana.MessageType.NOTIFY
 
 include "_wire_basics.pxi"
 include "_wire_objects.pxi"
 include "_wire_intserv.pxi"
 include "_wire_forms.pxi"
 include "_wire_te.pxi"
+include "_wire_notify.pxi"
 include "_wire_sessions.pxi"
 include "_wire_policy.pxi"
 include "_wire_messages.pxi"
@@ -190,7 +192,7 @@ cdef inline bytes as_bytes(data):
 cdef object read_any(const uint8_t *data, Py_ssize_t size):
     if size >= HEADER and data[1] == BUNDLE:
         return read_bundle(data, size)
-    return read_message(data, size)
+    return read_single(data, size)
 
 
 def decode(data):
@@ -211,7 +213,7 @@ def encode(message):
     for what cannot be put into a message and TypeError for what is none.
     """
     try:
-        return write_bundle(message) if rsvp_is(message, bundle_.type) else write_message(message)
+        return write_bundle(message) if rsvp_is(message, bundle_.type) else write_single(message)
     except OverflowError as error:
         raise ValueError(f"a number in this {type(message).__name__} does not fit its field") from error
 
@@ -241,7 +243,7 @@ def dissect(data):
     error = None
     try:
         check_header(p, size)
-        if BY_TYPE[p[1]] is not NULL or p[1] == BUNDLE:
+        if p[1] in messages.MESSAGES:
             read_any(p, size)
     except WireError as refusal:
         if refusal.reason != "unknown C-Type":
@@ -363,7 +365,7 @@ cdef int fill_tables() except -1:
 
     measure(&bundle_, messages.Bundle)
     measure(&broken_, messages.BrokenMessage)
-    for n, cls in enumerate(cls for cls in messages.MESSAGES.values() if cls is not messages.Bundle):
+    for n, cls in enumerate(cls for cls in messages.MESSAGES.values() if cls not in (messages.Bundle, messages.Notify)):
         describe(&SHAPES[n], cls)
         BY_TYPE[<int> cls.type] = &SHAPES[n]
     return 0

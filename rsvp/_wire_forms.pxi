@@ -7,6 +7,7 @@ real                        an IEEE single of at least zero
 a4 a6                       an address; where a class has both, its addresses choose the form
 text                        a length of one byte here; its Latin-1 text behind all the fields of fixed size, padded
                             with zeroes to whole words
+spare                       the number of zero bytes that fill the rest
 bytes words a4s a6s @table  what fills the rest of the object: bytes, a tuple of 32-bit numbers, a tuple of
                             addresses, a tuple of sub-objects
 a4pairs a6pairs             likewise, a tuple of at least one pair of addresses
@@ -18,6 +19,7 @@ cdef enum FieldKind:
     A_REAL
     AN_ADDRESS
     A_TEXT
+    A_SPARE
     SOME_BYTES
     SOME_WORDS
     SOME_ADDRESSES
@@ -37,6 +39,7 @@ cdef struct Form:
     int number              # C-Type, or type of the sub-object
     int fixed               # bytes before the field that fills the rest
     int count
+    Form *other             # of the same C-Type, with another length
     Py_ssize_t loose        # slot of the L bit, 0 for none
     FormField fields[MAX_FORM_FIELDS]
 
@@ -101,6 +104,8 @@ cdef Form *new_form(int number, cls, str layout, owner) except NULL:
         elif kind == "text":
             field.kind = A_TEXT
             form.fixed += 1
+        elif kind == "spare":
+            field.kind = A_SPARE
         elif kind in ("a4pairs", "a6pairs"):
             field.kind = SOME_PAIRS
             field.size = 4 if kind == "a4pairs" else 16
@@ -134,10 +139,16 @@ cdef int add_form(int class_num, int ctype, cls, str layout) except -1:
     elif last.kind == SOME_PAIRS:
         step = 2 * last.size
         least += step
+    cdef Row *row = &ROWS[class_num][ctype]
+    if row.form is not NULL:
+        assert not open_ended and row.form.other is NULL and row.least > least
+        form.other, row.form = row.form, form
+        row.step, row.least = row.least - least, least
+        return 0
     if WRITERS[class_num] is NULL:
         WRITERS[class_num] = write_form
     add(class_num, ctype, read_form, WRITERS[class_num], least, step, MAX_MESSAGE if open_ended else -1)
-    ROWS[class_num][ctype].form = form
+    row.form = form
     return 0
 
 
@@ -197,10 +208,16 @@ cdef object read_fields(Form *form, Cursor *c):
         elif field.kind == AN_ADDRESS:
             value = read_address(p, field.size)
         elif field.kind == A_TEXT:
-            if (p[0] + 3 & ~3) > c.end - rest or (n == form.count - 1 and (p[0] + 3 & ~3) < c.end - rest):
+            if (p[0] + 3 & ~3) > c.end - rest:
                 refuse(c, "wrong text length")
             value = rest[:p[0]].decode("latin-1")
             rest += p[0] + 3 & ~3
+        elif field.kind == A_SPARE:
+            value = c.end - rest
+            while rest < c.end:
+                if rest[0]:
+                    refuse(c, "wrong text length")
+                rest += 1
         elif field.kind == SOME_BYTES:
             value = read_bytes(rest, c.end)
         elif field.kind == SOME_PARTS:
@@ -222,7 +239,10 @@ cdef object read_fields(Form *form, Cursor *c):
 
 
 cdef object read_form(Cursor *c):
-    return read_fields(ROWS[c.object[2]][c.object[3]].form, c)
+    cdef Form *form = ROWS[c.object[2]][c.object[3]].form
+    if form.other is not NULL and c.end - c.p != form.fixed:
+        form = form.other
+    return read_fields(form, c)
 
 
 cdef bint fits(Form *form, Py_ssize_t size) noexcept:
@@ -340,6 +360,9 @@ cdef int write_fields(Writer *w, Form *form, o) except -1:
             p = claim(w, len(data) + 3 & ~3)
             memset(p, 0, len(data) + 3 & ~3)
             put_bytes(p, data)
+        elif field.kind == A_SPARE:
+            value = number(o, field.at, MAX_MESSAGE)
+            memset(claim(w, value), 0, value)
         elif field.kind == SOME_BYTES:
             data = get(o, field.at)
             put_bytes(claim(w, len(data)), data)

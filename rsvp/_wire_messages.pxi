@@ -40,12 +40,20 @@ FIELDS = (
     # the classes that stand here).
     (ClassNum.INTEGRITY, "integrity", None),
     (None, "extra", messages.FRONT),
+    (ClassNum.MESSAGE_ID_ACK, "acks", None),
+    (ClassNum.MESSAGE_ID_LIST, "lists", None),
+    (ClassNum.CHALLENGE, "challenge", None),
+    (ClassNum.HELLO, "hello", None),
     (ClassNum.SESSION, "session", None),
     (ClassNum.RSVP_HOP, "hop", None),
     (ClassNum.TIME_VALUES, "time_values", None),
     (ClassNum.ERROR_SPEC, "error", None),
     (ClassNum.RESV_CONFIRM, "confirm", None),
     (ClassNum.SCOPE, "scope", None),
+    (ClassNum.DIAGNOSTIC, "diagnostic", None),
+    (ClassNum.DIAG_SELECT, "select", None),
+    (ClassNum.ROUTE, "route", None),
+    (ClassNum.DIAG_RESPONSE, "responses", None),
     (None, "extra", messages.EARLY),
     (ClassNum.POLICY_DATA, "policy", None),
     (ClassNum.SENDER_TEMPLATE, "sender", "template"),
@@ -69,7 +77,7 @@ cdef int describe(MessageShape *shape, cls) except -1:
     shape.send_ttl = slot_of(cls, "send_ttl")
     shape.flags = slot_of(cls, "flags")
     shape.layout = slot_of(cls, "layout")
-    shape.is_tear = cls is messages.ResvTear
+    shape.is_tear = cls in (messages.ResvTear, messages.ResvTearConfirm)
     shape.is_error = "flow" in declared
     for class_num, name, part in FIELDS:
         if name not in declared:
@@ -92,7 +100,7 @@ cdef int describe(MessageShape *shape, cls) except -1:
             field.at = slot_of(messages.Sender, part)
             # PathTear and PathErr do with the template (RFC 2205 sections 3.1.5 and 3.1.7).
             field.required = part == "template" or (part == "tspec" and cls is messages.Path)
-        elif name == "policy":
+        elif name in ("policy", "acks", "lists", "responses"):
             field.kind = REPEATED
         elif name in ("flow", "flows"):
             field.kind = FLOW_PART
@@ -231,7 +239,7 @@ cdef object read_message(const uint8_t *data, Py_ssize_t size):
     cdef int n, index, last = -1
     cdef bint plain = True          # what encode would write as well
     cdef FlowList flows = None
-    cdef list extra = None, policy = None
+    cdef list extra = None, repeated = None     # a message has one repeated field at most
     sender = None
 
     check_header(data, size)
@@ -298,9 +306,9 @@ cdef object read_message(const uint8_t *data, Py_ssize_t size):
                 refuse(&body, "repeated object")
             put(sender, field.at, read_object(row, &body))
         else:
-            if policy is None:
-                policy = []
-            policy.append(read_object(row, &body))
+            if repeated is None:
+                repeated = []
+            repeated.append(read_object(row, &body))
 
     for index in range(shape.count):
         field = &shape.fields[index]
@@ -325,7 +333,9 @@ cdef object read_message(const uint8_t *data, Py_ssize_t size):
             if slot(message, field.at)[0] is NULL:
                 put(message, field.at, () if extra is None else tuple(extra))
         elif field.kind == REPEATED:
-            put(message, field.at, () if policy is None else tuple(policy))
+            if repeated is None and field.required:
+                missing(field.class_num, size)
+            put(message, field.at, () if repeated is None else tuple(repeated))
         elif slot(message, field.at)[0] is NULL:
             if field.required:
                 missing(field.class_num, size)
@@ -424,6 +434,8 @@ cdef int write_objects(Writer *w, MessageShape *shape, object message, bint pack
                 if shape.index[number_] == index:
                     write_extra(w, number_, value)
         elif field.kind == REPEATED:
+            if field.required and not value:
+                raise ValueError(f"a {message.name} needs a {iana.CLASS_NAMES[field.class_num]}")
             for value in value:
                 WRITERS[field.class_num](w, field.class_num, value)
         elif field.kind == FLOW_PART:
@@ -532,7 +544,7 @@ cdef bytes write_message(object message):
     cdef bint laid_out
     cdef bytes result = None
     for n in range(MESSAGES):
-        if rsvp_is(message, SHAPES[n].type):
+        if SHAPES[n].type is not NULL and rsvp_is(message, SHAPES[n].type):
             shape = &SHAPES[n]
             break
     if shape is NULL:

@@ -10,6 +10,8 @@ cdef int fill_te() except -1:
                  f"endpoint:{a} -2 tunnel_id:u16 extended_tunnel_id:{a}")
         for class_num in (ClassNum.FILTER_SPEC, ClassNum.SENDER_TEMPLATE):
             add_form(class_num, lsp, te.LspTunnelFilter, f"sender:{a} -2 lsp_id:u16")
+    add_form(ClassNum.SESSION, CType.LSP_TUNNEL_IPV6, te.LspTunnelSession,
+             "endpoint:a6 -2 tunnel_id:u16 extended_tunnel_id:a4")
     for a, session, lsp in (
         ("a4", CType.P2MP_SESSION_IPV4, CType.P2MP_LSP_IPV4),
         ("a6", CType.P2MP_SESSION_IPV6, CType.P2MP_LSP_IPV6),
@@ -68,10 +70,10 @@ cdef int fill_te() except -1:
     add_form(ClassNum.RECORD_ROUTE, CType.GENERIC, te.RecordRoute, "records:@records")
 
     add_form(ClassNum.SESSION_ATTRIBUTE, CType.SESSION_ATTRIBUTE, te.SessionAttribute,
-             "setup_priority:u8 holding_priority:u8 flags:u8 session_name:text")
+             "setup_priority:u8 holding_priority:u8 flags:u8 session_name:text padding:spare")
     add_form(ClassNum.SESSION_ATTRIBUTE, CType.AFFINITIES, te.AffinitySessionAttribute,
              "exclude_any:u32 include_any:u32 include_all:u32 "
-             "setup_priority:u8 holding_priority:u8 flags:u8 session_name:text")
+             "setup_priority:u8 holding_priority:u8 flags:u8 session_name:text padding:spare")
     add_form(ClassNum.FAST_REROUTE, CType.GENERIC, te.FastReroute,
              "setup_priority:u8 holding_priority:u8 hop_limit:u8 flags:u8 bandwidth:real "
              "include_any:u32 exclude_any:u32 include_all:u32")

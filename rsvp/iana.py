@@ -54,6 +54,8 @@ class MessageType(IntEnum):
     BUNDLE = 12  # RFC 2961
     ACK = 13
     SREFRESH = 15
+    HELLO = 20  # RFC 3209
+    NOTIFY = 21  # RFC 3473
     INTEGRITY_CHALLENGE = 25  # RFC 2747, number from RFC 3097
     INTEGRITY_RESPONSE = 26
 

@@ -18,7 +18,8 @@ from .objects import IPAddress, register
 class LspTunnelSession:
     """A tunnel: its egress, a number, and the ingress that the number belongs to (RFC 3209 4.6.1).
 
-    `extended_tunnel_id` is an address of the ingress, or all zeroes.
+    `extended_tunnel_id` is an address of the ingress, or all zeroes. One router sends four bytes of it
+    with an IPv6 endpoint, where the RFC asks for sixteen: they are taken as an IPv4 address.
     """
 
     endpoint: IPAddress
@@ -355,13 +356,15 @@ class RecordRoute:
 class SessionAttribute:
     """Priorities (0 is the highest), wishes and the name of a tunnel (RFC 3209 section 4.7.1).
 
-    The name is Latin-1 text of at most 255 characters.
+    The name is Latin-1 text of at most 255 characters. `padding` counts zero bytes behind it that are more
+    than it needs to fill whole words.
     """
 
     setup_priority: int
     holding_priority: int
     flags: int
     session_name: str
+    padding: int = 0
     class_num: ClassVar[int] = ClassNum.SESSION_ATTRIBUTE
     ctype: ClassVar[int] = CType.SESSION_ATTRIBUTE
 
@@ -378,6 +381,7 @@ class AffinitySessionAttribute:
     holding_priority: int
     flags: int
     session_name: str
+    padding: int = 0
     class_num: ClassVar[int] = ClassNum.SESSION_ATTRIBUTE
     ctype: ClassVar[int] = CType.AFFINITIES
 
