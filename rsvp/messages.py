@@ -9,7 +9,7 @@ of class numbers, so that `encode(decode(data)) == data`; it takes no part in co
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import ClassVar, TypeAlias
+from typing import ClassVar, TypeAlias, cast
 
 from .diagnostics import Diagnostic, DiagResponse, DiagSelect, Route
 from .gmpls import InterfaceErrorSpec, InterfaceHop
@@ -403,3 +403,21 @@ MESSAGES: dict[int, type[Message]] = {
     )
 }
 """Message type number -> class."""
+
+
+# --- for those who only implement RFC 2205 ------------------------------------------------------------
+
+
+def base_session(message: _Message) -> Session:
+    """The session of a message that is known to be about one of RFC 2205, for type checkers."""
+    return cast(Session, message.session)
+
+
+def base_filter(value: AnyFilter) -> Filter:
+    """A filter that is known to be one of RFC 2205, for type checkers."""
+    return cast(Filter, value)
+
+
+def base_filters(values: tuple[AnyFilter, ...]) -> tuple[Filter, ...]:
+    """Filters that are known to be of RFC 2205, for type checkers."""
+    return cast("tuple[Filter, ...]", values)

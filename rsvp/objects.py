@@ -291,6 +291,19 @@ class ResvConfirm:
     receiver: IPAddress
 
 
+def ctype_of(class_num: int, value: Any) -> int:
+    """The C-Type under which an object of a class goes on the wire.
+
+    Where a class has one for each address family, the smaller number is IPv4's.
+    """
+    mine = ((number, ctype) for (number, ctype), cls in REGISTRY.items() if cls is type(value))
+    found = sorted(ctype for number, ctype in mine if number == class_num)
+    addresses = (getattr(value, name) for name in type(value).__slots__)
+    if any(isinstance(address, IPv6Address) for address in addresses):
+        return found[-1]
+    return found[0]
+
+
 class AnyObject(Protocol):
     """What may stand in a message's `extra`: `Opaque`, or any class of the extensions' modules."""
 

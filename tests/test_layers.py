@@ -22,7 +22,7 @@ EXTENSIONS = {
     "aggregate",
     "attributes",
 }
-"""Rooms of objects that other RFCs than 2205 and 2210 define; none needs another."""
+"""Rooms of objects that other RFCs than 2205 and 2210 define; none but GMPLS, which extends RSVP-TE, needs another."""
 
 ALLOWED = {
     "units": set(),
@@ -33,6 +33,7 @@ ALLOWED = {
     "objects": {"iana"},
     "intserv": {"iana", "objects"},
     **{name: {"iana", "objects", "intserv"} for name in EXTENSIONS},
+    "gmpls": {"iana", "objects", "te"},
     "messages": {"iana", "objects", "intserv", *EXTENSIONS},
     "dissection": {"errors"},
     "jsonform": {"iana", "objects", "intserv", *EXTENSIONS},

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from ..iana import DEFAULT_TTL, ErrorCode
 from ..intserv import Flowspec
-from ..messages import Flow, ResvConf
+from ..messages import AnyError, Flow, ResvConf, base_filters
 from ..objects import ErrorSpec, Filter, ResvConfirm, Style
 from .core import Core, forwarded
 from .inputs import Received
@@ -69,12 +69,12 @@ def _way(state: SessionState | None, arrived_on: int) -> int | None:
     return ois.pop() if len(ois) == 1 else None
 
 
-def deliver(core: Core, state: SessionState, error: ErrorSpec, style: Style, flow: Flow) -> None:
+def deliver(core: Core, state: SessionState, error: AnyError, style: Style, flow: Flow) -> None:
     """Tell every application that waits for this confirmation, once."""
     for rsb in list(state.reservations()):
         if rsb.handle is None or not rsb.confirm_wanted:
             continue
-        common = tuple(one for one in flow.filters if selects(rsb.style, rsb.filters, one))
+        common = tuple(one for one in base_filters(flow.filters) if selects(rsb.style, rsb.filters, one))
         if flow.filters and not common:
             continue
         rsb.confirm_wanted = False

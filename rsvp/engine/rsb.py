@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ..intserv import Flowspec
-from ..objects import Filter, IPAddress, Opaque, PolicyData, ResvConfirm, Scope, Style
+from ..objects import AnyObject, Filter, IPAddress, PolicyData, ResvConfirm, Scope, Style
 from .style import Group
 from .timers import NEVER, Timer
 
@@ -32,7 +32,7 @@ class ReservationStateBlock:
     confirm_wanted: bool = False
     """An application waits for a ResvConf; each refresh asks again until it comes."""
     policy: tuple[PolicyData, ...] = ()
-    extra: tuple[Opaque, ...] = ()
+    extra: tuple[AnyObject, ...] = ()
     ttl: int | None = None
 
     @property
