@@ -232,8 +232,8 @@ CTYPES: Final[dict[int, dict[int, tuple[str, int]]]] = {
         3: ("extended, IPv4", 6780),
         4: ("extended, IPv6", 6780),
     },
-    200: {1: ("hops", 4873)},
-    201: {1: ("hops", 4873)},
+    200: {1: ("hops", 4873), 2: ("hops of P2MP branches", 4875)},
+    201: {1: ("hops", 4873), 2: ("hops of P2MP branches", 4875)},
     202: {1: ("attributes", 6001)},
     203: {1: ("reverse LSP", 7551)},
     205: {1: ("fast reroute", 4090), 7: ("fast reroute as drafted", 4090)},
@@ -261,3 +261,94 @@ def object_reference(class_num: int, ctype: int) -> str | None:
     rfc = f"RFC {found[1]}"
     came_later = section is None or not (section.startswith(rfc) or found[1] == FIRST)
     return rfc if came_later else section
+
+
+SESSION_ATTRIBUTE_FLAGS: Final[dict[int, str]] = {
+    0x01: "local protection desired",  # RFC 3209 section 4.7.1
+    0x02: "label recording desired",
+    0x04: "SE style desired",
+    0x08: "bandwidth protection desired",  # RFC 4090 section 4.3
+    0x10: "node protection desired",
+}
+
+RECORD_FLAGS: Final[dict[int, str]] = {
+    0x01: "local protection available",  # RFC 3209 section 4.4.1.1
+    0x02: "local protection in use",
+    0x04: "bandwidth protection",  # RFC 4090 section 4.4
+    0x08: "node protection",
+    0x20: "node identifier",  # RFC 4561
+}
+"""Flags of an address in RECORD_ROUTE."""
+
+FAST_REROUTE_FLAGS: Final[dict[int, str]] = {0x01: "one-to-one backup", 0x02: "facility backup"}
+"""RFC 4090 section 4.1."""
+
+ADMIN_STATUS_FLAGS: Final[dict[int, str]] = {
+    0x01: "deletion in progress",  # RFC 3473 section 7.1
+    0x02: "administratively down",
+    0x04: "testing",
+    0x10: "alarms inhibited",  # RFC 4783
+    0x80000000: "reflect",
+}
+
+CAPABILITY_FLAGS: Final[dict[int, str]] = {
+    0x01: "RecoveryPath in Srefresh",  # RFC 5063 section 4.2
+    0x02: "RecoveryPath desired",
+    0x04: "RecoveryPath sent",
+}
+
+LSP_PROTECTION_FLAGS: Final[dict[int, str]] = {
+    0x01: "full rerouting",  # RFC 4872 section 14.1
+    0x02: "rerouting without extra traffic",
+    0x04: "1:N with extra traffic",
+    0x08: "1+1 unidirectional",
+    0x10: "1+1 bidirectional",
+}
+
+LINK_PROTECTION_FLAGS: Final[dict[int, str]] = {
+    0x01: "extra traffic",  # RFC 3473 section 6, values of RFC 3471
+    0x02: "unprotected",
+    0x04: "shared",
+    0x08: "dedicated 1:1",
+    0x10: "dedicated 1+1",
+    0x20: "enhanced",
+}
+
+ENCODINGS: Final[dict[int, str]] = {
+    1: "packet",
+    2: "Ethernet",
+    3: "PDH",
+    5: "SDH/SONET",
+    7: "digital wrapper",
+    8: "lambda",
+    9: "fiber",
+    11: "Fibre Channel",
+    12: "G.709 ODUk",
+    13: "G.709 optical channel",
+}
+"""LSP encoding types (RFC 3471 section 3.1.1)."""
+
+SWITCHINGS: Final[dict[int, str]] = {
+    1: "packet 1",
+    2: "packet 2",
+    3: "packet 3",
+    4: "packet 4",
+    51: "layer 2",
+    100: "time division",
+    150: "lambda",
+    200: "fiber",
+}
+"""Switching types (RFC 3471 section 3.1.1)."""
+
+ASSOCIATIONS: Final[dict[int, str]] = {
+    1: "recovery",  # RFC 4872
+    2: "resource sharing",  # RFC 4873
+    3: "double-sided bidirectional",  # RFC 7551
+    4: "single-sided bidirectional",
+}
+
+POLICY_ELEMENTS: Final[dict[int, str]] = {
+    1: "preemption priority",  # RFC 3181
+    2: "user",  # RFC 3182
+    3: "application",
+}

@@ -128,7 +128,7 @@ def _ipv4(
     first, total = 0x40 | header // 4, header + len(payload)
     start = struct.pack(">BBHHHBBH", first, 0, total, 0, 0, ttl, protocol, 0)
     words = struct.unpack(f">{header // 2}H", start + addresses)
-    checksum = sum(words)
+    checksum: int = sum(words)
     checksum = (checksum & 0xFFFF) + (checksum >> 16)
     checksum = ~((checksum & 0xFFFF) + (checksum >> 16)) & 0xFFFF
     return start[:10] + checksum.to_bytes(2, "big") + addresses + payload

@@ -490,7 +490,7 @@ def test_the_tree_of_a_message_with_every_other_object() -> None:
         "digest: 000102030405060708090a0b0c0d0e0f (16 bytes)",
         "sender: 2001:db8::9",
         "receiver: 2001:db8::2",
-        "policy elements: 00080001",
+        "contents: 00080001",
         "flow label: 0xabc",
         "reserved rate R: 150000 bytes/s (1.2 Mbit/s)",
         "slack S: 40 microseconds",
