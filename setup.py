@@ -1,7 +1,8 @@
 """Build the wire codec. Everything declarative is in the [project] table of pyproject.toml.
 
 Switches, by environment variable: RSVP_DEBUG=1 turns bounds checks and line tracing on for
-coverage, RSVP_SANITIZE=1 compiles with AddressSanitizer and UndefinedBehaviorSanitizer.
+coverage, RSVP_SANITIZE=1 compiles with AddressSanitizer and UndefinedBehaviorSanitizer,
+RSVP_FUZZ=1 counts branches and reports comparisons to libFuzzer.
 """
 
 from __future__ import annotations
@@ -21,15 +22,25 @@ if os.environ.get("RSVP_DEBUG"):
     macros.append(("CYTHON_TRACE_NOGIL", "1"))
     flags = ["-O0", "-g"]
 if os.environ.get("RSVP_SANITIZE"):
-    flags += ["-g", "-fno-omit-frame-pointer", "-fsanitize=address,undefined"]
+    flags += [
+        "-g",
+        "-fno-omit-frame-pointer",
+        "-fsanitize=address,undefined",
+        "-fno-sanitize-recover=undefined",
+    ]
     links += ["-fsanitize=address,undefined"]
+
+sources = ["rsvp/_wire.pyx"]
+if os.environ.get("RSVP_FUZZ"):
+    flags += ["-fsanitize-coverage=trace-pc,trace-cmp"]
+    sources += ["tests/fuzz/coverage.c"]
 
 setup(
     ext_modules=cythonize(
         [
             Extension(
                 "rsvp._wire",
-                ["rsvp/_wire.pyx"],
+                sources,
                 define_macros=macros,
                 extra_compile_args=flags,
                 extra_link_args=links,

@@ -35,14 +35,14 @@ from cpython.ref cimport Py_INCREF, Py_XDECREF
 from libc.stdint cimport int8_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcmp, memcpy, memset
 
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, fields, replace
 from ipaddress import IPv4Address, IPv6Address
 from types import MemberDescriptorType
 
-from . import iana, intserv, messages, objects
+from . import diagnostics, gmpls, iana, intserv, messages, objects, policy, reduction, sessions, te
 from .dissection import Dissection, WireObject
 from .errors import WireError
-from .iana import ClassNum, CType, Parameter, Service, StyleBits
+from .iana import AttributeTlv, ClassNum, CType, HopType, InterfaceTlv, Parameter, Service, StyleBits
 
 __all__ = ["Dissection", "WireError", "WireObject", "checksum", "decode", "dissect", "encode"]
 
@@ -65,10 +65,13 @@ cdef extern from *:
 cdef enum:
     HEADER = 8              # bytes of the common header, RFC 2205 section 3.1.1
     MAX_MESSAGE = 65532     # what its length field can say, in whole words
-    MESSAGES = 7            # room in the tables, checked where they are filled
-    MAX_FIELDS = 16
-    MAX_SLOTS = 8
-    MAX_CTYPE = 16
+    MESSAGES = 20           # room in the tables, checked where they are filled
+    MAX_FIELDS = 20
+    MAX_SLOTS = 10
+    MAX_CTYPE = 32
+    MAX_FORMS = 256
+    MAX_FORM_FIELDS = 12
+    MAX_PART_TABLES = 12
     ADDRESS_SLOTS = 1024    # a power of two
 
 cdef int VERSION = iana.RSVP_VERSION
@@ -109,12 +112,37 @@ cdef int PATH_LATENCY = Parameter.PATH_LATENCY
 cdef int PATH_MTU = Parameter.PATH_MTU
 cdef int[4] GUARANTEED_TERMS = [Parameter.C_TOT, Parameter.D_TOT, Parameter.C_SUM, Parameter.D_SUM]
 cdef int BREAK = iana.BREAK_BIT
+cdef int NULL_SERVICE = Service.NULL
+cdef int NULL_TSPEC = Parameter.NULL_TSPEC
+cdef int DIAGNOSTIC = ClassNum.DIAGNOSTIC
+cdef int DIAG_RESPONSE = ClassNum.DIAG_RESPONSE
+cdef int SESSION_IPV4_GPI = CType.SESSION_IPV4_GPI
+cdef int SESSION_IPV6_GPI = CType.SESSION_IPV6_GPI
+cdef int FILTER_IPV4_GPI = CType.FILTER_IPV4_GPI
+cdef int FILTER_IPV6_GPI = CType.FILTER_IPV6_GPI
+cdef int AGGREGATE_IPV4 = CType.AGGREGATE_IPV4
+cdef int AGGREGATE_IPV6 = CType.AGGREGATE_IPV6
+cdef int GENERIC_AGGREGATE_IPV4 = CType.GENERIC_AGGREGATE_IPV4
+cdef int GENERIC_AGGREGATE_IPV6 = CType.GENERIC_AGGREGATE_IPV6
+cdef int SRC_LIST_IPV4 = CType.SRC_LIST_IPV4
+cdef int SRC_LIST_IPV6 = CType.SRC_LIST_IPV6
+cdef int MCAST_LIST_IPV4 = CType.MCAST_LIST_IPV4
+cdef int MCAST_LIST_IPV6 = CType.MCAST_LIST_IPV6
+cdef int PREEMPTION_PRI = iana.PolicyElementType.PREEMPTION_PRI
+cdef int POLICY_ERROR = iana.PolicyAttribute.POLICY_ERROR
 cdef int BUNDLE = iana.BUNDLE
+cdef int NOTIFY = iana.MessageType.NOTIFY
 
 include "_wire_basics.pxi"
 include "_wire_objects.pxi"
 include "_wire_intserv.pxi"
+include "_wire_forms.pxi"
+include "_wire_te.pxi"
+include "_wire_notify.pxi"
+include "_wire_sessions.pxi"
+include "_wire_policy.pxi"
 include "_wire_messages.pxi"
+include "_wire_bundle.pxi"
 
 
 cdef uint32_t fold(const uint8_t *data, Py_ssize_t size) noexcept nogil:
@@ -161,14 +189,21 @@ cdef inline bytes as_bytes(data):
     return <bytes> data if PyBytes_CheckExact(data) else bytes(memoryview(data))
 
 
+cdef object read_any(const uint8_t *data, Py_ssize_t size):
+    if size >= HEADER and data[1] == BUNDLE:
+        return read_bundle(data, size)
+    return read_single(data, size)
+
+
 def decode(data):
     """Decode one RSVP message, from the common header to its last object (RFC 2205 section 3.1).
 
-    The checksum is verified unless it is zero, which means that none was sent. Raises WireError for
+    The checksum is verified unless it is zero, which means that none was sent. The messages of a
+    Bundle are decoded each by itself: one that is broken becomes a `BrokenMessage`. Raises WireError for
     whatever is no well-formed message, and nothing else for any bytes.
     """
     cdef bytes octets = as_bytes(data)
-    return read_message(<const uint8_t *> PyBytes_AS_STRING(octets), PyBytes_GET_SIZE(octets))
+    return read_any(<const uint8_t *> PyBytes_AS_STRING(octets), PyBytes_GET_SIZE(octets))
 
 
 def encode(message):
@@ -178,7 +213,7 @@ def encode(message):
     for what cannot be put into a message and TypeError for what is none.
     """
     try:
-        return write_message(message)
+        return write_bundle(message) if rsvp_is(message, bundle_.type) else write_single(message)
     except OverflowError as error:
         raise ValueError(f"a number in this {type(message).__name__} does not fit its field") from error
 
@@ -208,8 +243,8 @@ def dissect(data):
     error = None
     try:
         check_header(p, size)
-        if BY_TYPE[p[1]] is not NULL:
-            read_message(p, size)
+        if p[1] in messages.MESSAGES:
+            read_any(p, size)
     except WireError as refusal:
         if refusal.reason != "unknown C-Type":
             error = refusal
@@ -229,21 +264,23 @@ def dissect(data):
                 value = read_object(row, &body)
             except WireError as refusal:
                 error = error or refusal
-        found.append(WireObject(
-            body.object[2], body.object[3], body.end - body.object, body.object - p, value,
-            read_bytes(body.object + 4, body.end),
-        ))
-    return Dissection(
-        p[0] >> 4 if size else 0,
-        p[0] & 0x0F if size else 0,
-        p[1] if size > 1 else 0,
+        entry = build5(
+            &wire_object_, body.object[2], body.object[3], body.end - body.object, body.object - p, value
+        )
+        put(entry, wire_object_.at[5], read_bytes(body.object + 4, body.end))
+        found.append(entry)
+    sum_of = (
         "absent" if size < 4 or not be16(p + 2)
-        else "ok" if fold(p, min(size, max(length, HEADER))) == 0xFFFF else "bad",
-        p[4] if size > 4 else 0,
-        length,
-        tuple(found),
-        error,
+        else "ok" if fold(p, min(size, max(length, HEADER))) == 0xFFFF else "bad"
     )
+    seen = build4(
+        &dissection_, p[0] >> 4 if size else 0, p[0] & 0x0F if size else 0, p[1] if size > 1 else 0, sum_of
+    )
+    put(seen, dissection_.at[4], p[4] if size > 4 else 0)
+    put(seen, dissection_.at[5], length)
+    put(seen, dissection_.at[6], tuple(found))
+    put(seen, dissection_.at[7], error)
+    return seen
 
 
 # --- tables -------------------------------------------------------------------------------------------------
@@ -258,8 +295,13 @@ cdef int add(int class_num, int ctype, Reader read, Writing write, int least, in
     return 0
 
 
+cdef Shape wire_object_, dissection_
+
+
 cdef int fill_tables() except -1:
     cdef int n
+    measure(&wire_object_, WireObject)
+    measure(&dissection_, Dissection)
     measure(&ipv4_, IPv4Address, ("_ip",))
     measure(&ipv6_, IPv6Address, ("_ip", "_scope_id"))
     measure(&session_, objects.Session)
@@ -275,6 +317,7 @@ cdef int fill_tables() except -1:
     measure(&confirm_, objects.ResvConfirm)
     measure(&opaque_, objects.Opaque)
     measure(&tspec_, intserv.Tspec)
+    measure(&null_tspec_, intserv.NullTspec)
     measure(&rspec_, intserv.Rspec)
     measure(&flowspec_, intserv.Flowspec)
     measure(&adspec_, intserv.Adspec)
@@ -316,7 +359,13 @@ cdef int fill_tables() except -1:
         GUARANTEED_INDEX[GUARANTEED_TERMS[n]] = <int8_t> (C_TOT + n)
 
     assert len(messages.MESSAGES) <= MESSAGES
-    for n, cls in enumerate(messages.MESSAGES.values()):
+    fill_te()
+    fill_sessions()
+    fill_policy()
+
+    measure(&bundle_, messages.Bundle)
+    measure(&broken_, messages.BrokenMessage)
+    for n, cls in enumerate(cls for cls in messages.MESSAGES.values() if cls not in (messages.Bundle, messages.Notify)):
         describe(&SHAPES[n], cls)
         BY_TYPE[<int> cls.type] = &SHAPES[n]
     return 0

@@ -9,7 +9,7 @@ cdef list SHAPED = []       # keeps every class alive whose PyTypeObject a shape
 
 
 cdef Shape session_, hop_, integrity_, time_values_, error_spec_, scope_, style_, filter_, labelled_
-cdef Shape policy_, confirm_, opaque_, tspec_, rspec_, flowspec_, adspec_, general_, guaranteed_
+cdef Shape policy_, confirm_, opaque_, tspec_, null_tspec_, rspec_, flowspec_, adspec_, general_, guaranteed_
 cdef Shape load_, overrides_, other_, sender_, flow_, ipv4_, ipv6_
 
 
@@ -91,6 +91,9 @@ cdef struct Cursor:
     const uint8_t *message
 
 
+cdef struct Form            # see _wire_forms.pxi
+
+
 ctypedef object (*Reader)(Cursor *)
 ctypedef int (*Writing)(Writer *, int, object) except -1
 
@@ -100,6 +103,7 @@ cdef struct Row:
     int least               # bytes that the contents may have: least, least + step, ... most
     int step
     int most
+    Form *form              # where a layout describes the object, else NULL
 
 
 cdef Row ROWS[256][MAX_CTYPE]

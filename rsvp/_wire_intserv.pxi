@@ -54,10 +54,35 @@ cdef inline void put_header(uint8_t *p, uint32_t number_, uint32_t flags, uint32
     put16(p + 2, words)
 
 
-cdef object read_token_bucket(Cursor *c, const uint8_t *p):
-    """Parameter 127, header and five words: r, b, p, m, M."""
+cdef object read_token_bucket(Cursor *c, const uint8_t *p, object null):
+    """Parameter 127, header and five words: r, b, p, m, M; and what `null_M` is to be."""
     expect_parameter(c, p, TOKEN_BUCKET, 5)
-    return build5(&tspec_, real(c, p + 4), real(c, p + 8), real(c, p + 12), be32(p + 16), be32(p + 20))
+    o = build5(&tspec_, real(c, p + 4), real(c, p + 8), real(c, p + 12), be32(p + 16), be32(p + 20))
+    put(o, tspec_.at[5], null)
+    return o
+
+
+cdef uint32_t read_null_service(Cursor *c) except? 0xFFFFFFFF:
+    """M of the null service, the last service at the cursor (RFC 2997 sections 4.3 and 4.4)."""
+    if c.p[0] != NULL_SERVICE:
+        refuse(c, "unsupported service")
+    if be16(c.p + 2) != 2 or c.end - c.p != 12:
+        refuse(c, "wrong service length")
+    expect_parameter(c, c.p + 4, NULL_TSPEC, 1)
+    return be32(c.p + 8)
+
+
+cdef inline object build_null_tspec(uint32_t largest):
+    o = build5(&null_tspec_, 0.0, 0.0, 0.0, 0, largest)
+    put(o, tspec_.at[5], None)
+    return o
+
+
+cdef inline int put_null_service(uint8_t *p, object o, Py_ssize_t at) except -1:
+    put_header(p, NULL_SERVICE, 0, 2)
+    put_header(p + 4, NULL_TSPEC, 0, 1)
+    put32(p + 8, number(o, at, 0xFFFFFFFF))
+    return 0
 
 
 cdef int put_token_bucket(uint8_t *p, object o) except -1:
@@ -73,29 +98,48 @@ cdef int put_token_bucket(uint8_t *p, object o) except -1:
 
 cdef object read_tspec(Cursor *c):
     open_format(c)
-    if c.p[0] != DEFAULT_SERVICE or c.end - c.p > 28:
+    if c.p[0] == NULL_SERVICE:
+        return build_null_tspec(read_null_service(c))
+    if c.p[0] != DEFAULT_SERVICE:
         refuse(c, "unsupported service")
     if be16(c.p + 2) != 6 or c.end - c.p < 28:
         refuse(c, "wrong service length")
-    return read_token_bucket(c, c.p + 4)
+    cdef const uint8_t *p = c.p + 4
+    null = None
+    if c.end - c.p > 28:
+        # A sender may offer the null service beside the others (RFC 2997 section 3.2).
+        c.p += 28
+        null = read_null_service(c)
+    return read_token_bucket(c, p, null)
 
 
 cdef int write_tspec(Writer *w, int class_num, object o) except -1:
-    cdef uint8_t *p = begin(w, class_num, INTSERV, 32)
-    put_header(p, 0, 0, 7)
+    cdef uint8_t *p
+    cdef bint null = False
+    expect(o, &tspec_)
+    if rsvp_is(o, null_tspec_.type):
+        p = begin(w, class_num, INTSERV, 16)
+        put_header(p, 0, 0, 3)
+        return put_null_service(p + 4, o, tspec_.at[4])
+    null = get(o, tspec_.at[5]) is not None
+    p = begin(w, class_num, INTSERV, 44 if null else 32)
+    put_header(p, 0, 0, 10 if null else 7)
     put_header(p + 4, DEFAULT_SERVICE, 0, 6)
-    return put_token_bucket(p + 8, o)
+    put_token_bucket(p + 8, o)
+    return put_null_service(p + 32, o, tspec_.at[5]) if null else 0
 
 
 cdef object read_flowspec(Cursor *c):
     cdef int service = c.p[4]
     cdef const uint8_t *p = c.p + 8
     open_format(c)
+    if service == NULL_SERVICE:
+        return build3(&flowspec_, service, build_null_tspec(read_null_service(c)), None)
     if service != CONTROLLED_LOAD and service != GUARANTEED:
         refuse(c, "unsupported service")
     if be16(c.p + 2) != (6 if service == CONTROLLED_LOAD else 9) or be16(c.p + 2) * 4 != c.end - p:
         refuse(c, "wrong service length")
-    tspec = read_token_bucket(c, p)
+    tspec = read_token_bucket(c, p, None)
     rspec = None
     if service == GUARANTEED:
         expect_parameter(c, p + 24, RSPEC, 2)
@@ -108,12 +152,20 @@ cdef int write_flowspec(Writer *w, int class_num, object o) except -1:
     cdef int service = number(o, flowspec_.at[0], 0xFF)
     cdef int words = 9 if service == GUARANTEED else 6
     cdef uint8_t *p
+    tspec = get(o, flowspec_.at[1])
+    expect(tspec, &tspec_)
+    if rsvp_is(tspec, null_tspec_.type) != (service == NULL_SERVICE) or get(tspec, tspec_.at[5]) is not None:
+        raise ValueError(f"a FLOWSPEC of service {service} cannot hold {tspec!r}")
+    if service == NULL_SERVICE:
+        p = begin(w, class_num, INTSERV, 16)
+        put_header(p, 0, 0, 3)
+        return put_null_service(p + 4, tspec, tspec_.at[4])
     if service != GUARANTEED and service != CONTROLLED_LOAD:
         raise ValueError(f"a FLOWSPEC of service {service} cannot be written")
     p = begin(w, class_num, INTSERV, 4 * words + 8)
     put_header(p, 0, 0, words + 1)
     put_header(p + 4, service, 0, words)
-    put_token_bucket(p + 8, get(o, flowspec_.at[1]))
+    put_token_bucket(p + 8, tspec)
     if service == GUARANTEED:
         rspec = get(o, flowspec_.at[2])
         expect(rspec, &rspec_)

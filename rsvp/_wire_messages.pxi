@@ -4,7 +4,7 @@ cdef enum Kind:
     ALONE                   # a field that holds one object
     REPEATED                # a tuple of objects of one class
     SENDER_PART             # template, Tspec or Adspec of the field `sender`
-    EXTRA                   # objects of unknown classes
+    EXTRA                   # objects without a field of their own
     FLOW_PART               # FLOWSPECs and FILTER_SPECs of the field `flow` or `flows`
 
 
@@ -36,19 +36,30 @@ cdef bint KNOWN[256]        # classes that have rows
 
 
 FIELDS = (
-    # The order of RFC 2205's grammars: (class number, field of the message, field of the Sender).
+    # The order of RFC 2205's grammars: (class number, field of the message, field of the Sender or
+    # the classes that stand here).
     (ClassNum.INTEGRITY, "integrity", None),
+    (None, "extra", messages.FRONT),
+    (ClassNum.MESSAGE_ID_ACK, "acks", None),
+    (ClassNum.MESSAGE_ID_LIST, "lists", None),
+    (ClassNum.CHALLENGE, "challenge", None),
+    (ClassNum.HELLO, "hello", None),
     (ClassNum.SESSION, "session", None),
     (ClassNum.RSVP_HOP, "hop", None),
     (ClassNum.TIME_VALUES, "time_values", None),
     (ClassNum.ERROR_SPEC, "error", None),
     (ClassNum.RESV_CONFIRM, "confirm", None),
     (ClassNum.SCOPE, "scope", None),
+    (ClassNum.DIAGNOSTIC, "diagnostic", None),
+    (ClassNum.DIAG_SELECT, "select", None),
+    (ClassNum.ROUTE, "route", None),
+    (ClassNum.DIAG_RESPONSE, "responses", None),
+    (None, "extra", messages.EARLY),
     (ClassNum.POLICY_DATA, "policy", None),
     (ClassNum.SENDER_TEMPLATE, "sender", "template"),
     (ClassNum.SENDER_TSPEC, "sender", "tspec"),
     (ClassNum.ADSPEC, "sender", "adspec"),
-    (None, "extra", None),
+    (None, "extra", None),      # all others, unknown ones included
     (ClassNum.STYLE, "style", None),
     (ClassNum.FLOWSPEC, "flows", None),
     (ClassNum.FLOWSPEC, "flow", None),
@@ -66,7 +77,7 @@ cdef int describe(MessageShape *shape, cls) except -1:
     shape.send_ttl = slot_of(cls, "send_ttl")
     shape.flags = slot_of(cls, "flags")
     shape.layout = slot_of(cls, "layout")
-    shape.is_tear = cls is messages.ResvTear
+    shape.is_tear = cls in (messages.ResvTear, messages.ResvTearConfirm)
     shape.is_error = "flow" in declared
     for class_num, name, part in FIELDS:
         if name not in declared:
@@ -77,17 +88,19 @@ cdef int describe(MessageShape *shape, cls) except -1:
         field.required = declared[name].default is MISSING
         field.kind = ALONE
         field.class_num = -1 if class_num is None else class_num
-        if part is not None:
+        if name == "extra":
+            field.kind = EXTRA
+            for n in range(1, 256):
+                if n not in iana.BASE_CLASSES and (n in part if part else shape.index[n] < 0):
+                    shape.index[<int> n] = shape.count
+        elif part is not None:
             field.kind = SENDER_PART
             shape.sender = field.at
             shape.sender_required = field.required
             field.at = slot_of(messages.Sender, part)
             # PathTear and PathErr do with the template (RFC 2205 sections 3.1.5 and 3.1.7).
             field.required = part == "template" or (part == "tspec" and cls is messages.Path)
-        elif class_num is None:
-            field.kind = EXTRA
-            shape.index[NULL_OBJECT] = shape.count
-        elif name == "policy":
+        elif name in ("policy", "acks", "lists", "responses"):
             field.kind = REPEATED
         elif name in ("flow", "flows"):
             field.kind = FLOW_PART
@@ -122,7 +135,7 @@ cdef Packing packing_of(uint32_t vector) noexcept:
 cdef class FlowList:
     """Unpacks a flow descriptor list, object by object (RFC 2205 section 3.1.4)."""
 
-    cdef list flows, filters
+    cdef list flows, filters, attached
     cdef object flowspec
     cdef Packing packing
     cdef bint is_tear, is_error
@@ -139,8 +152,9 @@ cdef class FlowList:
     cdef int close_group(self) except -1:
         if self.fresh or self.filters:
             filters = () if self.filters is None else tuple(self.filters)
-            self.flows.append(build2(&flow_, self.flowspec, filters))
-            self.filters = None
+            attached = () if self.attached is None else tuple([tuple(group) for group in self.attached])
+            self.flows.append(build3(&flow_, self.flowspec, filters, attached))
+            self.filters = self.attached = None
             self.fresh = False
             self.flowspec = None
         return 0
@@ -165,16 +179,35 @@ cdef class FlowList:
             if self.filters is None:
                 self.filters = []
             self.filters.append(filter_spec)
+            if self.attached is not None:
+                self.attached.append([])
             return 0
         if self.is_error and self.flows:
             refuse(c, "too many flow descriptors")
-        self.flows.append(build2(&flow_, self.flowspec, (filter_spec,)))
+        self.flows.append(build3(&flow_, self.flowspec, (filter_spec,), ()))
         if self.is_tear:
             self.flowspec = None    # left out means absent there, not repeated
         elif not self.fresh:
             self.packed = True
         self.fresh = False
         return 0
+
+    cdef bint attach(self, object value) except -1:
+        """Put an object to the last filter; False where there was none yet."""
+        if self.filters:
+            if self.attached is None:
+                self.attached = [[] for _ in self.filters]
+            self.attached[len(self.attached) - 1].append(value)
+            return True
+        if self.packing != PAIRS or not self.flows:
+            return False
+        # Nobody has seen this flow yet, so that it may still be completed.
+        flow = self.flows[len(self.flows) - 1]
+        before = get(flow, flow_.at[2])
+        Py_XDECREF(slot(flow, flow_.at[2])[0])
+        slot(flow, flow_.at[2])[0] = NULL
+        put(flow, flow_.at[2], ((*(before[0] if before else ()), value),))
+        return True
 
     cdef int missing(self) noexcept:
         """The class that the list still needs, or 0."""
@@ -190,7 +223,7 @@ cdef class FlowList:
         if self.packing != PAIRS:
             self.close_group()
         if self.packing == BARE and self.is_tear and not self.flows:
-            self.flows.append(build2(&flow_, None, ()))
+            self.flows.append(build3(&flow_, None, (), ()))
         return tuple(self.flows)
 
 
@@ -206,7 +239,7 @@ cdef object read_message(const uint8_t *data, Py_ssize_t size):
     cdef int n, index, last = -1
     cdef bint plain = True          # what encode would write as well
     cdef FlowList flows = None
-    cdef list extra = None, policy = None
+    cdef list extra = None, repeated = None     # a message has one repeated field at most
     sender = None
 
     check_header(data, size)
@@ -223,24 +256,28 @@ cdef object read_message(const uint8_t *data, Py_ssize_t size):
     while c.p < c.end:
         open_object(&c, &body)
         n = body.object[2]
-        if not KNOWN[n]:
+        row = row_of(&body)
+        index = shape.index[n]
+        if index < 0:
             if n == NULL_OBJECT:
                 plain = False
                 continue
-            if extra is None:
-                extra = []
-            extra.append(read_opaque(&body))
-            index = shape.index[NULL_OBJECT]
+            refuse(&body, "unknown C-Type" if row is NULL else "object not allowed")
+            continue
+        field = &shape.fields[index]
+        if field.kind == EXTRA:
+            value = read_opaque(&body) if row is NULL else read_object(row, &body)
+            if flows is not None and KNOWN[n] and flows.attach(value):
+                index = shape.index[FILTER_SPEC]
+            else:
+                if extra is None:
+                    extra = []
+                extra.append(value)
             plain = plain and last <= index
             last = index
             continue
-        row = row_of(&body)
         if row is NULL:
             refuse(&body, "unknown C-Type")
-        index = shape.index[n]
-        if index < 0:
-            refuse(&body, "object not allowed")
-        field = &shape.fields[index]
         plain = plain and last <= index
         last = index
         if field.kind == FLOW_PART:
@@ -269,9 +306,9 @@ cdef object read_message(const uint8_t *data, Py_ssize_t size):
                 refuse(&body, "repeated object")
             put(sender, field.at, read_object(row, &body))
         else:
-            if policy is None:
-                policy = []
-            policy.append(read_object(row, &body))
+            if repeated is None:
+                repeated = []
+            repeated.append(read_object(row, &body))
 
     for index in range(shape.count):
         field = &shape.fields[index]
@@ -293,9 +330,12 @@ cdef object read_message(const uint8_t *data, Py_ssize_t size):
                 unpacked = unpacked[0] if unpacked else None
             put(message, field.at, unpacked)
         elif field.kind == EXTRA:
-            put(message, field.at, () if extra is None else tuple(extra))
+            if slot(message, field.at)[0] is NULL:
+                put(message, field.at, () if extra is None else tuple(extra))
         elif field.kind == REPEATED:
-            put(message, field.at, () if policy is None else tuple(policy))
+            if repeated is None and field.required:
+                missing(field.class_num, size)
+            put(message, field.at, () if repeated is None else tuple(repeated))
         elif slot(message, field.at)[0] is NULL:
             if field.required:
                 missing(field.class_num, size)
@@ -319,6 +359,7 @@ cdef tuple read_layout(const uint8_t *data, Py_ssize_t size):
 cdef int write_flows(Writer *w, MessageShape *shape, Packing packing, tuple flows, bint pack) except -1:
     """A flow descriptor list. Only with `pack` FLOWSPECs are left out that repeat the one before."""
     cdef Py_ssize_t count
+    cdef int number_
     cdef uint8_t *start
     cdef uint8_t *before = NULL
     for flow in flows:
@@ -341,8 +382,17 @@ cdef int write_flows(Writer *w, MessageShape *shape, Packing packing, tuple flow
                 before = start
         elif packing != OTHER and not shape.is_tear:
             raise ValueError("only a ResvTear may leave out a flow's flowspec")
-        for filter_spec in filters:
+        attached = get(flow, flow_.at[2])
+        if attached and len(attached) != count:
+            raise ValueError(f"a flow of {count} filters has {len(attached)} groups of attached objects")
+        for index, filter_spec in enumerate(filters):
             WRITERS[FILTER_SPEC](w, FILTER_SPEC, filter_spec)
+            if attached:
+                for value in attached[index]:
+                    number_ = class_of(value)
+                    if number_ in iana.BASE_CLASSES or not KNOWN[number_]:
+                        raise ValueError(f"{value!r} cannot be attached to a filter")
+                    write_extra(w, number_, value)
     count = len(flows)
     if count > 1 and (packing == BARE or packing == ONE_LIST):
         raise ValueError(f"with a style of shared reservations there is one flow, not {count}")
@@ -363,7 +413,7 @@ cdef Packing packing_in(object message, MessageShape *shape) except *:
 
 cdef int write_objects(Writer *w, MessageShape *shape, object message, bint pack) except -1:
     cdef Field *field
-    cdef int index
+    cdef int index, number_
     cdef Packing packing
     for index in range(shape.count):
         field = &shape.fields[index]
@@ -378,8 +428,14 @@ cdef int write_objects(Writer *w, MessageShape *shape, object message, bint pack
             value = get(message, field.at)
         if field.kind == EXTRA:
             for value in value:
-                write_opaque(w, value)
+                number_ = class_of(value)
+                if shape.index[number_] < 0 or shape.fields[shape.index[number_]].kind != EXTRA:
+                    raise ValueError(f"{value!r} cannot stand in the extra of a {message.name}")
+                if shape.index[number_] == index:
+                    write_extra(w, number_, value)
         elif field.kind == REPEATED:
+            if field.required and not value:
+                raise ValueError(f"a {message.name} needs a {iana.CLASS_NAMES[field.class_num]}")
             for value in value:
                 WRITERS[field.class_num](w, field.class_num, value)
         elif field.kind == FLOW_PART:
@@ -394,15 +450,42 @@ cdef int write_objects(Writer *w, MessageShape *shape, object message, bint pack
     return 0
 
 
+cdef int class_of(value) except -1:
+    """The class number of an object of `extra` or `attached`."""
+    number_ = getattr(value, "class_num", None)
+    if not isinstance(number_, int) or not 0 <= number_ < 256:
+        raise TypeError(f"Opaque or an object of the extensions is needed here, not {value!r}")
+    return number_
+
+
+cdef int write_extra(Writer *w, int class_num, value) except -1:
+    """An object of `extra` or `attached`."""
+    if rsvp_is(value, opaque_.type):
+        return write_opaque(w, value)
+    if WRITERS[class_num] is NULL:
+        raise TypeError(f"an object of the extensions is needed here, not {value!r}")
+    return WRITERS[class_num](w, class_num, value)
+
+
+cdef inline Py_ssize_t seek(const uint8_t *data, Py_ssize_t size, Py_ssize_t at, int class_num, bint equal) noexcept:
+    """The next object from `at` that is (or, without `equal`, is not) of a class."""
+    while at < size and (data[at + 2] == class_num) != equal:
+        at += be16(data + at)
+    return at
+
+
 cdef bytes rearrange(const uint8_t *data, Py_ssize_t size, object layout):
     """Put the objects of a packed message into the order of `layout`; None where it does not fit.
 
     A class number of NULL stands for an empty NULL object, a FLOWSPEC between two filters for
-    the last FLOWSPEC once more.
+    the last FLOWSPEC once more. Filters and what is attached to them keep their order.
     """
     cdef Py_ssize_t next_of[256]    # where to look for the next object of a class
-    cdef Py_ssize_t at, taken = HEADER, tail = 0, flowspec = 0
+    # The next FLOWSPEC, the next filter, the next object behind STYLE that is no FLOWSPEC.
+    cdef Py_ssize_t specs = 0, filters = 0, tail = 0
+    cdef Py_ssize_t at, taken = HEADER, flowspec = 0
     cdef int class_num, index, last = 0
+    cdef bint filtered = False
     cdef bytearray out = bytearray(data[:HEADER])
     if not isinstance(layout, tuple):
         return None
@@ -415,33 +498,37 @@ cdef bytes rearrange(const uint8_t *data, Py_ssize_t size, object layout):
         if class_num == NULL_OBJECT:
             out += b"\0\4\0\0"
             continue
-        if class_num == FLOWSPEC or class_num == FILTER_SPEC:
-            if not tail:
-                return None
-            at = tail
-            if class_num == FLOWSPEC and flowspec and last == FILTER_SPEC and (
-                at >= size or data[at + 2] == FILTER_SPEC
-            ):
+        if class_num == FLOWSPEC:
+            specs = seek(data, size, specs or size, FLOWSPEC, True)
+            filters = seek(data, size, filters or size, FILTER_SPEC, True)
+            at = specs
+            if specs < size and specs < filters:
+                specs += be16(data + at)
+                flowspec = at
+            elif flowspec and last == FILTER_SPEC:
                 at = flowspec
                 taken -= be16(data + at)
             else:
-                tail = at
-        else:
-            if tail and KNOWN[class_num]:
                 return None
-            at = next_of[class_num]
-            while at < size and data[at + 2] != class_num:
-                at += be16(data + at)
+        elif class_num == FILTER_SPEC or (filtered and KNOWN[class_num]):
+            at = tail = seek(data, size, tail or size, FLOWSPEC, False)
+            if class_num == FILTER_SPEC:
+                filtered = True
+                specs = seek(data, size, specs or size, FLOWSPEC, True)
+                if specs < at:
+                    return None
+            tail = size if at >= size else at + be16(data + at)
+            filters = tail if class_num == FILTER_SPEC else filters
+        else:
+            if tail and class_num in iana.BASE_CLASSES:
+                return None
+            at = seek(data, size, next_of[class_num], class_num, True)
+            next_of[class_num] = size if at >= size else at + be16(data + at)
+            if class_num == STYLE:
+                specs = filters = tail = next_of[class_num]
         if at >= size or data[at + 2] != class_num or (class_num == INTEGRITY and index):
             return None
-        if at == tail:
-            tail += be16(data + at)
-            flowspec = at if class_num == FLOWSPEC else flowspec
-        elif class_num != FLOWSPEC:
-            next_of[class_num] = at + be16(data + at)
-        if class_num == STYLE:
-            tail = next_of[class_num]
-        if KNOWN[class_num]:
+        if class_num == FLOWSPEC or class_num == FILTER_SPEC:
             last = class_num
         out += data[at:at + be16(data + at)]
         taken += be16(data + at)
@@ -457,7 +544,7 @@ cdef bytes write_message(object message):
     cdef bint laid_out
     cdef bytes result = None
     for n in range(MESSAGES):
-        if rsvp_is(message, SHAPES[n].type):
+        if SHAPES[n].type is not NULL and rsvp_is(message, SHAPES[n].type):
             shape = &SHAPES[n]
             break
     if shape is NULL:

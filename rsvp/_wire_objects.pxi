@@ -10,7 +10,8 @@ cdef object read_session(Cursor *c):
 
 
 cdef int write_session(Writer *w, int class_num, object o) except -1:
-    expect(o, &session_)
+    if not rsvp_is(o, session_.type):
+        return write_form(w, class_num, o)
     destination = get(o, session_.at[0])
     cdef int n = width(destination)
     cdef uint8_t *p = begin(w, class_num, family(n), n + 4)
@@ -27,7 +28,8 @@ cdef object read_hop(Cursor *c):
 
 
 cdef int write_hop(Writer *w, int class_num, object o) except -1:
-    expect(o, &hop_)
+    if not rsvp_is(o, hop_.type):
+        return write_form(w, class_num, o)
     address = get(o, hop_.at[0])
     cdef int n = width(address)
     cdef uint8_t *p = begin(w, class_num, family(n), n + 4)
@@ -71,7 +73,8 @@ cdef object read_error_spec(Cursor *c):
 
 
 cdef int write_error_spec(Writer *w, int class_num, object o) except -1:
-    expect(o, &error_spec_)
+    if not rsvp_is(o, error_spec_.type):
+        return write_form(w, class_num, o)
     node = get(o, error_spec_.at[0])
     cdef int n = width(node)
     cdef uint8_t *p = begin(w, class_num, family(n), n + 4)
@@ -140,23 +143,14 @@ cdef int write_filter(Writer *w, int class_num, object o) except -1:
         put_address(p, address, 16)
         put32(p + 16, number(o, labelled_.at[1], 0xFFFFFF))
         return 0
-    expect(o, &filter_)
+    if not rsvp_is(o, filter_.type):
+        return write_form(w, class_num, o)
     address = get(o, filter_.at[0])
     n = width(address)
     p = begin(w, class_num, family(n), n + 4)
     put_address(p, address, n)
     put32(p + n, number(o, filter_.at[1], 0xFFFF))
     return 0
-
-
-cdef object read_policy(Cursor *c):
-    return build1(&policy_, read_bytes(c.p, c.end))
-
-
-cdef int write_policy(Writer *w, int class_num, object o) except -1:
-    expect(o, &policy_)
-    cdef bytes data = get(o, policy_.at[0])
-    return put_bytes(begin(w, class_num, PLAIN, len(data)), data)
 
 
 cdef object read_confirm(Cursor *c):
@@ -178,6 +172,9 @@ cdef int write_opaque(Writer *w, object o) except -1:
     expect(o, &opaque_)
     cdef int class_num = number(o, opaque_.at[0], 0xFF)
     cdef bytes data = get(o, opaque_.at[2])
-    if KNOWN[class_num] or class_num == NULL_OBJECT:
+    cdef int ctype = number(o, opaque_.at[1], 0xFF)
+    if class_num == NULL_OBJECT or class_num in iana.BASE_CLASSES or (
+        ctype < MAX_CTYPE and ROWS[class_num][ctype].read is not NULL
+    ):
         raise ValueError(f"class {class_num} is known and cannot be sent as Opaque")
-    return put_bytes(begin(w, class_num, number(o, opaque_.at[1], 0xFF), len(data)), data)
+    return put_bytes(begin(w, class_num, ctype, len(data)), data)

@@ -25,7 +25,7 @@ from .engine.outputs import PathEvent, PathGone, ResvConfirmed, ResvError, Upcal
 from .errors import LocalError, Rejected
 from .iana import DEFAULT_TTL, ErrorFlag, Protocol, error_text
 from .intserv import DEFAULT_ADSPEC, Adspec, Flowspec, Tspec
-from .messages import Flow
+from .messages import Flow, base_filter
 from .messages import Sender as SenderDescriptor
 
 Address = str | o.IPAddress
@@ -110,7 +110,7 @@ class Session:
 
     def _note(self, event: Upcall) -> None:
         if isinstance(event, PathEvent):
-            self.senders[event.sender.template] = event.sender
+            self.senders[base_filter(event.sender.template)] = event.sender
             self._arrival.set()
         elif isinstance(event, PathGone):
             self.senders.pop(event.template, None)

@@ -1,15 +1,26 @@
 """Numbers of the protocol: message types, class numbers, C-Types, error codes, services.
 
-Every literal of the wire lives in this file and nowhere else. The registry is IANA's
-"RSVP Parameters" (https://www.iana.org/assignments/rsvp-parameters); each entry names the RFC
-that defines it. Class numbers follow RFC 3936: the top two bits say what a node does with a
-class that it does not know (RFC 2205 section 3.10).
+Every literal of the wire lives in this file and its two annexes, `iana_errors` and `iana_names`,
+and nowhere else. The registry is IANA's "RSVP Parameters"
+(https://www.iana.org/assignments/rsvp-parameters); each entry names the RFC that defines it.
+Class numbers follow RFC 3936: the top two bits say what a node does with a class that it does not
+know (RFC 2205 section 3.10).
 """
 
 from __future__ import annotations
 
 from enum import IntEnum, IntFlag
 from typing import Final
+
+from .iana_errors import (
+    ERROR_CODES,
+    ERROR_VALUES,
+    SUBCODE_MASK,
+    SUBCODE_OWNER_SHIFT,
+    SUBCODE_OWNERS,
+    SUBCODE_STATE_UPDATED,
+    SUBCODED,
+)
 
 RSVP_VERSION: Final = 1
 """Version in the common header (RFC 2205 section 3.1.1)."""
@@ -37,6 +48,16 @@ class MessageType(IntEnum):
     PATH_TEAR = 5
     RESV_TEAR = 6
     RESV_CONF = 7
+    DREQ = 8  # RFC 2745
+    DREP = 9
+    RESV_TEAR_CONFIRM = 10  # registered without an RFC
+    BUNDLE = 12  # RFC 2961
+    ACK = 13
+    SREFRESH = 15
+    HELLO = 20  # RFC 3209
+    NOTIFY = 21  # RFC 3473
+    INTEGRITY_CHALLENGE = 25  # RFC 2747, number from RFC 3097
+    INTEGRITY_RESPONSE = 26
 
 
 MESSAGE_NAMES: Final[dict[int, str]] = {
@@ -57,6 +78,7 @@ MESSAGE_NAMES: Final[dict[int, str]] = {
     21: "Notify",  # RFC 3473
     25: "IntegrityChallenge",  # RFC 2747, number from RFC 3097
     26: "IntegrityResponse",
+    30: "RecoveryPath",  # RFC 5063
     66: "DSBM_willing",  # RFC 2814
     67: "I_AM_DSBM",
 }
@@ -68,7 +90,7 @@ BUNDLE: Final = 12
 
 
 class ClassNum(IntEnum):
-    """Object classes that RFC 2205 appendix A defines."""
+    """Object classes that have a class of their own here (RFC 2205 appendix A and extensions)."""
 
     NULL = 0
     SESSION = 1
@@ -85,6 +107,45 @@ class ClassNum(IntEnum):
     ADSPEC = 13
     POLICY_DATA = 14
     RESV_CONFIRM = 15
+    # Extensions. What has no field of its own in a message stands in its `extra`.
+    LABEL = 16  # RFC 3209
+    LABEL_REQUEST = 19
+    EXPLICIT_ROUTE = 20
+    RECORD_ROUTE = 21
+    HELLO = 22
+    MESSAGE_ID = 23  # RFC 2961
+    MESSAGE_ID_ACK = 24
+    MESSAGE_ID_LIST = 25
+    DIAGNOSTIC = 30  # RFC 2745
+    ROUTE = 31
+    DIAG_RESPONSE = 32
+    DIAG_SELECT = 33
+    RECOVERY_LABEL = 34  # RFC 3473
+    UPSTREAM_LABEL = 35
+    LABEL_SET = 36
+    PROTECTION = 37
+    PRIMARY_PATH_ROUTE = 38  # RFC 4872
+    S2L_SUB_LSP = 50  # RFC 4875
+    DETOUR = 63  # RFC 4090
+    CHALLENGE = 64  # RFC 2747
+    LSP_REQUIRED_ATTRIBUTES = 67  # RFC 5420
+    SUGGESTED_LABEL = 129  # RFC 3473
+    ACCEPTABLE_LABEL_SET = 130
+    RESTART_CAP = 131
+    SESSION_OF_INTEREST = 132  # RFC 4860
+    CAPABILITY = 134  # RFC 5063
+    LSP_TUNNEL_INTERFACE_ID = 193  # RFC 3477
+    USER_ERROR_SPEC = 194  # RFC 5284
+    NOTIFY_REQUEST = 195  # RFC 3473
+    ADMIN_STATUS = 196
+    LSP_ATTRIBUTES = 197  # RFC 5420
+    ASSOCIATION = 199  # RFC 4872
+    SECONDARY_EXPLICIT_ROUTE = 200  # RFC 4873
+    SECONDARY_RECORD_ROUTE = 201
+    FAST_REROUTE = 205  # RFC 4090
+    SESSION_ATTRIBUTE = 207  # RFC 3209
+    DCLASS = 225  # RFC 2996
+    EXCLUDE_ROUTE = 232  # RFC 4874
 
 
 CLASS_NAMES: Final[dict[int, str]] = {
@@ -146,6 +207,7 @@ CLASS_NAMES: Final[dict[int, str]] = {
     165: "TCLASS",
     192: "SESSION_ASSOC",
     193: "LSP_TUNNEL_INTERFACE_ID",  # RFC 3477
+    194: "USER_ERROR_SPEC",  # RFC 5284
     195: "NOTIFY_REQUEST",  # RFC 3473
     196: "ADMIN_STATUS",
     197: "LSP_ATTRIBUTES",  # RFC 5420
@@ -180,6 +242,87 @@ class CType:
     STYLE: Final = 1
     INTSERV: Final = 2  # FLOWSPEC, SENDER_TSPEC and ADSPEC (RFC 2210)
     POLICY_DATA: Final = 1
+    GENERIC: Final = 1  # classes of the extensions that have one C-Type
+    LSP_TUNNEL_IPV4: Final = 7  # SESSION, SENDER_TEMPLATE and FILTER_SPEC (RFC 3209 section 4.6)
+    LSP_TUNNEL_IPV6: Final = 8
+    P2MP_SESSION_IPV4: Final = 13  # RFC 4875 section 19.1
+    P2MP_SESSION_IPV6: Final = 14
+    P2MP_LSP_IPV4: Final = 12  # SENDER_TEMPLATE and FILTER_SPEC
+    P2MP_LSP_IPV6: Final = 13
+    P2MP_ROUTE: Final = 2  # SECONDARY_EXPLICIT_ROUTE and SECONDARY_RECORD_ROUTE
+    LABEL: Final = 1  # RFC 3209 section 4.1; also in the classes of the other labels
+    GENERALIZED_LABEL: Final = 2  # RFC 3473 section 2.3
+    WAVEBAND_LABEL: Final = 3
+    LABEL_REQUEST: Final = 1  # RFC 3209 section 4.2
+    ATM_LABEL_REQUEST: Final = 2
+    FRAME_RELAY_LABEL_REQUEST: Final = 3
+    GENERALIZED_LABEL_REQUEST: Final = 4  # RFC 3473 section 2.1
+    HELLO_REQUEST: Final = 1  # RFC 3209 section 5.3
+    HELLO_ACK: Final = 2
+    AFFINITIES: Final = 1  # SESSION_ATTRIBUTE with resource affinities (RFC 3209 section 4.7.2)
+    SESSION_ATTRIBUTE: Final = 7
+    FAST_REROUTE_OLD: Final = 7  # RFC 4090 section 4.1
+    DETOUR_IPV4: Final = 7
+    DETOUR_IPV6: Final = 8
+    IF_ID_IPV4: Final = 3  # RSVP_HOP and ERROR_SPEC (RFC 3473 section 8)
+    IF_ID_IPV6: Final = 4
+    LINK_PROTECTION: Final = 1  # RFC 3473 section 6
+    LSP_PROTECTION: Final = 2  # RFC 4872 section 14
+    EXTENDED_IPV4: Final = 3  # ASSOCIATION (RFC 6780 section 4)
+    EXTENDED_IPV6: Final = 4
+    SESSION_IPV4_GPI: Final = 3  # RFC 2207 section 3
+    SESSION_IPV6_GPI: Final = 4
+    FILTER_IPV4_GPI: Final = 4  # FILTER_SPEC and SENDER_TEMPLATE
+    FILTER_IPV6_GPI: Final = 5
+    AGGREGATE_IPV4: Final = 9  # SESSION, FILTER_SPEC and SENDER_TEMPLATE (RFC 3175 section 3.3)
+    AGGREGATE_IPV6: Final = 10
+    GENERIC_AGGREGATE_IPV4: Final = 17  # SESSION (RFC 4860 section 2.1)
+    GENERIC_AGGREGATE_IPV6: Final = 18
+    CHALLENGE: Final = 1  # RFC 2747 section 4.3
+    MESSAGE_ID: Final = 1  # RFC 2961 section 4
+    MESSAGE_ID_ACK: Final = 1
+    MESSAGE_ID_NACK: Final = 2
+    MESSAGE_ID_LIST: Final = 1  # RFC 2961 section 5.1
+    SRC_LIST_IPV4: Final = 2
+    SRC_LIST_IPV6: Final = 3
+    MCAST_LIST_IPV4: Final = 4
+    MCAST_LIST_IPV6: Final = 5
+    DIAG_SELECT: Final = 1  # RFC 2745 section 3.4
+    DCLASS: Final = 1  # RFC 2996 section 2
+
+
+BASE_CLASSES: Final = frozenset({1, *range(3, 16)})
+"""Classes of RFC 2205 itself: an unknown C-Type in one of them is an error."""
+
+
+class HopType(IntEnum):
+    """Types of sub-objects in EXPLICIT_ROUTE, RECORD_ROUTE and EXCLUDE_ROUTE (RFC 3209)."""
+
+    IPV4 = 1
+    IPV6 = 2
+    LABEL = 3
+    UNNUMBERED = 4  # RFC 3477
+    ATTRIBUTES = 5  # RFC 5420, in RECORD_ROUTE
+    AUTONOMOUS_SYSTEM = 32
+    EXCLUSIONS = 33  # RFC 4874, in EXPLICIT_ROUTE
+    SRLG = 34
+    PROTECTION = 37  # RFC 4873
+
+
+class InterfaceTlv(IntEnum):
+    """Types of the TLVs in IF_ID RSVP_HOP and IF_ID ERROR_SPEC (RFC 3471 section 9.1.1)."""
+
+    IPV4 = 1
+    IPV6 = 2
+    INDEX = 3
+    DOWNSTREAM_COMPONENT = 4
+    UPSTREAM_COMPONENT = 5
+
+
+class AttributeTlv(IntEnum):
+    """Types of the TLVs in LSP_ATTRIBUTES and LSP_REQUIRED_ATTRIBUTES (RFC 5420 section 3)."""
+
+    FLAGS = 1
 
 
 class UnknownClass(IntEnum):
@@ -213,6 +356,27 @@ class IntegrityFlag(IntFlag):
     """Flags of the INTEGRITY object (RFC 2747 section 2)."""
 
     HANDSHAKE = 0x01
+
+
+class MessageIdFlag(IntFlag):
+    """Flags of the MESSAGE_ID object (RFC 2961 section 4.2)."""
+
+    ACK_DESIRED = 0x01
+
+
+class HeaderFlag(IntFlag):
+    """Flags of the common header (RFC 2961 section 2)."""
+
+    REFRESH_REDUCTION = 0x01
+
+
+class DiagnosticError(IntFlag):
+    """R-error of a DIAG_RESPONSE (RFC 2745 section 3.6)."""
+
+    NONE = 0
+    NO_PATH_STATE = 0x01
+    PACKET_TOO_BIG = 0x02
+    ROUTE_TOO_BIG = 0x04
 
 
 class StyleBits(IntEnum):
@@ -257,32 +421,6 @@ class ErrorCode(IntEnum):
     RSVP_SYSTEM_ERROR = 23
 
 
-ERROR_TEXTS: Final[dict[int, str]] = {
-    0: "confirmation",
-    1: "admission control failure",
-    2: "policy control failure",
-    3: "no path information for this Resv",
-    4: "no sender information for this Resv",
-    5: "conflicting reservation style",
-    6: "unknown reservation style",
-    7: "conflicting destination ports",
-    8: "conflicting sender ports",
-    12: "service preempted",
-    13: "unknown object class",
-    14: "unknown object C-Type",
-    20: "error reported by the local node",
-    21: "traffic control error",
-    22: "traffic control system error",
-    23: "RSVP system error",
-    24: "routing problem",  # RFC 3209
-    25: "notify",
-    26: "new aggregate needed",  # RFC 3175
-    27: "diffserv-aware traffic engineering error",  # RFC 3270, RFC 4124
-    28: "diffserv-aware traffic engineering error",
-    30: "call management",
-}
-
-
 class AdmissionError(IntEnum):
     """Globally defined sub-codes of error code 1 (RFC 2205 appendix B)."""
 
@@ -309,21 +447,6 @@ class ApiError(IntEnum):
     TOO_BIG = 3
 
 
-ERROR_VALUE_TEXTS: Final[dict[tuple[int, int], str]] = {
-    (1, 1): "delay bound cannot be met",
-    (1, 2): "requested bandwidth unavailable",
-    (1, 3): "MTU in flowspec larger than interface MTU",
-    (20, 1): "no route to the destination",
-    (20, 2): "the sender's address is not one of this node's",
-    (20, 3): "the message does not fit the largest IP datagram",
-    (21, 1): "service conflict",
-    (21, 2): "service unsupported",
-    (21, 3): "bad flowspec value",
-    (21, 4): "bad Tspec value",
-    (21, 5): "bad Adspec value",
-}
-
-
 class Service(IntEnum):
     """Integrated services numbers (RFC 2210, 2211, 2212, 2215, 2997)."""
 
@@ -348,6 +471,7 @@ class Parameter(IntEnum):
     PATH_LATENCY = 8
     PATH_MTU = 10
     TOKEN_BUCKET_TSPEC = 127
+    NULL_TSPEC = 128  # RFC 2997
     GUARANTEED_RSPEC = 130
     C_TOT = 133
     D_TOT = 134
@@ -360,6 +484,72 @@ BREAK_BIT: Final = 0x80
 
 LATENCY_UNKNOWN: Final = 0xFFFFFFFF
 """Minimum path latency of a hop that does not know it (RFC 2215 section 3.4)."""
+
+
+class PolicyElementType(IntEnum):
+    """P-Types of policy elements (RFC 2750 section 5)."""
+
+    PREEMPTION_PRI = 1  # RFC 3181
+    AUTH_USER = 2  # RFC 3182
+    AUTH_APP = 3
+
+
+IDENTITY_TYPES: Final = frozenset({2, 3})
+"""P-Types whose elements are lists of authentication attributes (RFC 3182 section 3.2)."""
+
+
+class PolicyAttribute(IntEnum):
+    """A-Types of authentication attributes (RFC 3182 section 3.3)."""
+
+    POLICY_LOCATOR = 1
+    CREDENTIAL = 2
+    DIGITAL_SIGNATURE = 3
+    POLICY_ERROR = 4
+
+
+class PolicyLocatorType(IntEnum):
+    """Sub-types of a policy locator (RFC 3182 section 3.3.1)."""
+
+    ASCII_DN = 1
+    UNICODE_DN = 2
+    ASCII_DN_ENCRYPT = 3
+    UNICODE_DN_ENCRYPT = 4
+
+
+class CredentialType(IntEnum):
+    """Sub-types of a credential (RFC 3182 section 3.3.2)."""
+
+    ASCII_ID = 1
+    UNICODE_ID = 2
+    KERBEROS_TKT = 3
+    X509_V3_CERT = 4
+    PGP_CERT = 5
+
+
+class PolicyErrorValue(IntEnum):
+    """Why an identity was not accepted (RFC 3182 section 3.3.4)."""
+
+    NO_MORE_INFO = 1
+    UNSUPPORTED_CREDENTIAL_TYPE = 2
+    INSUFFICIENT_PRIVILEGES = 3
+    EXPIRED_CREDENTIAL = 4
+    IDENTITY_CHANGED = 5
+
+
+class MergeStrategy(IntEnum):
+    """What priority a merged reservation has (RFC 3181 section 5.1)."""
+
+    HIGHEST_QOS = 1
+    HIGHEST_PRIORITY = 2
+    ERROR_IF_HETEROGENEOUS = 3
+
+
+class PreemptionError(IntEnum):
+    """Error codes of a PREEMPTION_PRI element (RFC 3181 section 4)."""
+
+    NO_ERROR = 0
+    PREEMPTION = 1
+    HETEROGENEOUS = 2
 
 
 class Protocol(IntEnum):
@@ -375,11 +565,35 @@ PROTOCOLS_WITH_PORTS: Final = frozenset({6, 17, 33, 132, 136})
 
 def error_text(code: int, value: int) -> str:
     """Put an ERROR_SPEC's code and value into words (RFC 2205 appendix B)."""
-    text = ERROR_TEXTS.get(code, f"error code {code}")
+    text = ERROR_CODES[code][0] if code in ERROR_CODES else f"error code {code}"
     if code in (ErrorCode.UNKNOWN_OBJECT_CLASS, ErrorCode.UNKNOWN_OBJECT_CTYPE):
         name = CLASS_NAMES.get(value >> 8, "unknown")
         return f"{text} (class {value >> 8} {name}, C-Type {value & 0xFF})"
     if code == ErrorCode.CONFLICTING_STYLE:
         return f"{text} (existing style {STYLE_NAMES.get(value & 0x1F, hex(value))})"
-    detail = ERROR_VALUE_TEXTS.get((code, value))
-    return f"{text}: {detail}" if detail else text if not value else f"{text}, value {value}"
+    if code in SUBCODED:
+        return text + _subcode_text(code, value)
+    detail = ERROR_VALUES.get((code, value))
+    return f"{text}: {detail[0]}" if detail else text if not value else f"{text}, value {value}"
+
+
+def _subcode_text(code: int, value: int) -> str:
+    """The bits ssur of an error value and its sub-code, which another authority may define."""
+    owner = SUBCODE_OWNERS.get(value >> SUBCODE_OWNER_SHIFT)
+    subcode = value & SUBCODE_MASK
+    detail = ERROR_VALUES.get((code, subcode))
+    if value <= SUBCODE_MASK | SUBCODE_STATE_UPDATED and detail is not None:
+        words = f": {detail[0]}"
+    elif owner is not None:
+        words = f", {owner} value {subcode}"
+    else:
+        words = f", value {value}" if value else ""
+    return words + (", for information" if value & SUBCODE_STATE_UPDATED else "")
+
+
+def error_reference(code: int, value: int) -> str | None:
+    """The RFC that defines an error code and value, None where there is none."""
+    found = ERROR_VALUES.get(
+        (code, value & SUBCODE_MASK if code in SUBCODED else value), ERROR_CODES.get(code)
+    )
+    return None if found is None else f"RFC {found[1]}"

@@ -32,6 +32,8 @@ class Tspec:
     """A token bucket: rate r, depth b, peak p, minimum policed unit m, largest packet M.
 
     r and p in bytes/s, b, m and M in bytes; p may be infinite (RFC 2210 section 3.1, RFC 2215 section 3.6).
+    `null_M` is the largest packet for the null service, where a sender offers that beside the others
+    (RFC 2997 section 3.2).
     """
 
     rate: float
@@ -39,6 +41,7 @@ class Tspec:
     peak: float = INFINITY
     m: int = 64
     M: int = 1500
+    null_M: int | None = None
 
     def __post_init__(self) -> None:
         for name in ("rate", "bucket", "peak"):
@@ -50,6 +53,27 @@ class Tspec:
             value = getattr(self, name)
             if not 0 <= value <= MAX_U32:
                 raise ValueError(f"a Tspec's {name} is 0 to {MAX_U32}, not {value}")
+        if self.null_M is not None and not 0 <= self.null_M <= MAX_U32:
+            raise ValueError(f"a Tspec's null_M is 0 to {MAX_U32}, not {self.null_M}")
+
+
+@dataclass(frozen=True, slots=True)
+class NullTspec(Tspec):
+    """The null service's Tspec: no numbers but the largest packet M, in bytes (RFC 2997 section 4.3).
+
+    As a token bucket it is empty, so that it adds nothing to a sum.
+    """
+
+    rate: float = 0.0
+    bucket: float = 0.0
+    peak: float = 0.0
+    m: int = 0
+    M: int = 1500
+
+    def __post_init__(self) -> None:
+        Tspec.__post_init__(self)
+        if self.rate or self.bucket or self.peak or self.m or self.null_M is not None:
+            raise ValueError("the null service's Tspec has no parameter but M")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +94,10 @@ class Rspec:
 @register(ClassNum.FLOWSPEC, CType.INTSERV)
 @dataclass(frozen=True, slots=True)
 class Flowspec:
-    """A requested service: its number, Tspec and, for guaranteed service, Rspec (RFC 2210 3.2)."""
+    """A requested service: its number, Tspec and, for guaranteed service, Rspec (RFC 2210 3.2).
+
+    The null service leaves the choice to the network and has a `NullTspec` (RFC 2997 section 3.3).
+    """
 
     service: int
     tspec: Tspec
@@ -79,6 +106,10 @@ class Flowspec:
     def __post_init__(self) -> None:
         if (self.service == Service.GUARANTEED) != (self.rspec is not None):
             raise ValueError("guaranteed service has an Rspec, and no other service has")
+        if (self.service == Service.NULL) != isinstance(self.tspec, NullTspec):
+            raise ValueError("the null service has a NullTspec, and no other service has")
+        if self.tspec.null_M is not None:
+            raise ValueError("a flowspec is for one service: null_M is for senders")
 
     @property
     def service_name(self) -> str:
@@ -331,7 +362,11 @@ def _bound(a: Flowspec, b: Flowspec, tspecs, rates, slacks) -> Flowspec:  # type
     rspec = None
     if a.rspec is not None and b.rspec is not None:
         rspec = Rspec(rates(a.rspec.rate, b.rspec.rate), slacks(a.rspec.slack, b.rspec.slack))
-    return Flowspec(a.service, tspecs(a.tspec, b.tspec), rspec)
+    return Flowspec(a.service, _of_service(a.service, tspecs(a.tspec, b.tspec)), rspec)
+
+
+def _of_service(service: int, tspec: Tspec) -> Tspec:
+    return NullTspec(M=tspec.M) if service == Service.NULL else tspec
 
 
 def effective(flowspec: Flowspec, path: Tspec | None) -> Flowspec:
@@ -350,7 +385,7 @@ def effective(flowspec: Flowspec, path: Tspec | None) -> Flowspec:
         min(t.m, t.M, path.M),
         min(t.M, path.M),
     )
-    return Flowspec(flowspec.service, capped, flowspec.rspec)
+    return Flowspec(flowspec.service, _of_service(flowspec.service, capped), flowspec.rspec)
 
 
 # --- guaranteed service (RFC 2212 section 6) --------------------------------------------------------

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, ClassVar, Protocol, TypeAlias, TypeVar
 
 from .iana import STYLE_NAMES, ClassNum, CType, SessionFlag, StyleBits
 
@@ -37,7 +37,8 @@ def register(class_num: ClassNum, *ctypes: int) -> Callable[[type[T]], type[T]]:
     return enter
 
 
-def _check(value: int, bits: int, what: str) -> None:
+def check_bits(value: int, bits: int, what: str) -> None:
+    """Raise ValueError unless `value` fits a field of so many bits; `what` names it in the sentence."""
     if not 0 <= value < 1 << bits:
         raise ValueError(f"{what} must be 0 to {(1 << bits) - 1}, not {value}")
 
@@ -61,8 +62,8 @@ class Session:
             raise ValueError("a session needs a destination address other than all zeroes")
         if not 0 < self.protocol < 256:
             raise ValueError(f"an IP protocol is 1 to 255, not {self.protocol}")
-        _check(self.port, 16, "a port")
-        _check(self.flags, 8, "session flags")
+        check_bits(self.port, 16, "a port")
+        check_bits(self.flags, 8, "session flags")
 
     @property
     def key(self) -> SessionKey:
@@ -88,7 +89,7 @@ class Hop:
     lih: int = 0
 
     def __post_init__(self) -> None:
-        _check(self.lih, 32, "a logical interface handle")
+        check_bits(self.lih, 32, "a logical interface handle")
 
 
 @register(ClassNum.INTEGRITY, CType.INTEGRITY)
@@ -102,11 +103,29 @@ class Integrity:
     flags: int = 0
 
     def __post_init__(self) -> None:
-        _check(self.key_id, 48, "a key identifier")
-        _check(self.sequence, 64, "a sequence number")
-        _check(self.flags, 8, "integrity flags")
+        check_bits(self.key_id, 48, "a key identifier")
+        check_bits(self.sequence, 64, "a sequence number")
+        check_bits(self.flags, 8, "integrity flags")
         if not self.digest or len(self.digest) % 4:
             raise ValueError("a digest is a positive multiple of 4 bytes long")
+
+
+@register(ClassNum.CHALLENGE, CType.CHALLENGE)
+@dataclass(frozen=True, slots=True)
+class Challenge:
+    """Asks for proof of a key, or returns what was asked (RFC 2747 section 4.3).
+
+    `cookie` is 64 bits that the challenger makes up anew each time.
+    """
+
+    key_id: int
+    cookie: int
+    class_num: ClassVar[ClassNum] = ClassNum.CHALLENGE
+    ctype: ClassVar[int] = CType.CHALLENGE
+
+    def __post_init__(self) -> None:
+        check_bits(self.key_id, 48, "a key identifier")
+        check_bits(self.cookie, 64, "a challenge cookie")
 
 
 @register(ClassNum.TIME_VALUES, CType.TIME_VALUES)
@@ -117,7 +136,7 @@ class TimeValues:
     refresh_ms: int
 
     def __post_init__(self) -> None:
-        _check(self.refresh_ms, 32, "a refresh period in milliseconds")
+        check_bits(self.refresh_ms, 32, "a refresh period in milliseconds")
 
 
 @register(ClassNum.ERROR_SPEC, CType.IPV4, CType.IPV6)
@@ -131,9 +150,9 @@ class ErrorSpec:
     flags: int = 0
 
     def __post_init__(self) -> None:
-        _check(self.code, 8, "an error code")
-        _check(self.value, 16, "an error value")
-        _check(self.flags, 8, "error flags")
+        check_bits(self.code, 8, "an error code")
+        check_bits(self.value, 16, "an error value")
+        check_bits(self.flags, 8, "error flags")
 
 
 @register(ClassNum.SCOPE, CType.IPV4, CType.IPV6)
@@ -161,8 +180,8 @@ class Style:
     flags: int = 0
 
     def __post_init__(self) -> None:
-        _check(self.option_vector, 24, "a style's option vector")
-        _check(self.flags, 8, "style flags")
+        check_bits(self.option_vector, 24, "a style's option vector")
+        check_bits(self.flags, 8, "style flags")
 
     @property
     def shared(self) -> bool:
@@ -203,7 +222,7 @@ class FilterSpec:
     def __post_init__(self) -> None:
         if not int(self.address):
             raise ValueError("a sender needs an address other than all zeroes")
-        _check(self.port, 16, "a port")
+        check_bits(self.port, 16, "a port")
 
     def __str__(self) -> str:
         host = f"[{self.address}]" if self.address.version == 6 else self.address
@@ -222,7 +241,7 @@ class FlowLabelFilterSpec:
     def __post_init__(self) -> None:
         if not int(self.address):
             raise ValueError("a sender needs an address other than all zeroes")
-        _check(self.flow_label, 24, "a flow label")
+        check_bits(self.flow_label, 24, "a flow label")
 
     def __str__(self) -> str:
         return f"[{self.address}] flow label {self.flow_label:#x}"
@@ -234,14 +253,32 @@ Filter: TypeAlias = FilterSpec | FlowLabelFilterSpec
 SenderTemplate: TypeAlias = FilterSpec
 
 
+class PolicyElement(Protocol):
+    """What POLICY_DATA is there to carry: one of the classes of `rsvp.policy` (RFC 2750 section 3.3)."""
+
+    @property
+    def p_type(self) -> int:
+        """The element's type (P-Type)."""
+
+
 @register(ClassNum.POLICY_DATA, CType.POLICY_DATA)
 @dataclass(frozen=True, slots=True)
 class PolicyData:
-    """Policy elements, carried unread (RFC 2205 A.13, RFC 2750)."""
+    """Policy elements, and options that say whom they are for (RFC 2205 A.13, RFC 2750 section 3).
 
-    data: bytes
+    Nodes that have no policy forward the object as it came. Contents that RFC 2750 does not describe
+    are in `data` then, and there are no options and no elements; otherwise `data` is None.
+    """
+
+    data: bytes | None = None
+    options: tuple[Nested, ...] = ()
+    elements: tuple[PolicyElement, ...] = ()
 
     def __post_init__(self) -> None:
+        if self.data is None:
+            return
+        if self.options or self.elements:
+            raise ValueError("policy data has either unread contents or options and elements")
         if len(self.data) % 4:
             raise ValueError("policy data is a multiple of 4 bytes long")
 
@@ -254,9 +291,34 @@ class ResvConfirm:
     receiver: IPAddress
 
 
+def ctype_of(class_num: int, value: Any) -> int:
+    """The C-Type under which an object of a class goes on the wire.
+
+    Where a class has one for each address family, the smaller number is IPv4's.
+    """
+    mine = ((number, ctype) for (number, ctype), cls in REGISTRY.items() if cls is type(value))
+    found = sorted(ctype for number, ctype in mine if number == class_num)
+    addresses = (getattr(value, name) for name in type(value).__slots__)
+    if any(isinstance(address, IPv6Address) for address in addresses):
+        return found[-1]
+    return found[0]
+
+
+class AnyObject(Protocol):
+    """What may stand in a message's `extra`: `Opaque`, or any class of the extensions' modules."""
+
+    @property
+    def class_num(self) -> int:
+        """The class number; its top two bits say what a node does that does not implement it."""
+
+    @property
+    def ctype(self) -> int:
+        """The C-Type."""
+
+
 @dataclass(frozen=True, slots=True)
 class Opaque:
-    """An object of a class that this package does not know, kept as it came.
+    """An object of a class or C-Type that this package does not know, kept as it came.
 
     The top two bits of `class_num` say what a node does with it (RFC 2205 section 3.10,
     `iana.UnknownClass`).
@@ -267,7 +329,24 @@ class Opaque:
     data: bytes
 
     def __post_init__(self) -> None:
-        _check(self.class_num, 8, "a class number")
-        _check(self.ctype, 8, "a C-Type")
+        check_bits(self.class_num, 8, "a class number")
+        check_bits(self.ctype, 8, "a C-Type")
         if len(self.data) % 4:
             raise ValueError("an object's contents are a multiple of 4 bytes long")
+
+
+@dataclass(frozen=True, slots=True)
+class Nested:
+    """An object inside another: an option of POLICY_DATA, or what a DIAG_RESPONSE reports.
+
+    `value` is what an object of class `class_num` holds in a message, or an `Opaque` where its class
+    or C-Type is not known, or where it has objects inside itself.
+    """
+
+    class_num: int
+    value: object
+
+    def __post_init__(self) -> None:
+        check_bits(self.class_num, 8, "a class number")
+        if isinstance(self.value, Opaque) and self.value.class_num != self.class_num:
+            raise ValueError(f"class {self.class_num} cannot hold an object of class {self.value.class_num}")

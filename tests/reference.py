@@ -1,6 +1,7 @@
 """A slow and obvious decoder of RSVP messages, the oracle for the fast one (RFC 2205 section 3.1).
 
-It shares no code with the codec and no cleverness: objects are cut out one after the other with
+It shares no code with the codec (but for the contents of objects of the extensions, which golden
+messages and tshark have to judge) and no cleverness: objects are cut out one after the other with
 `struct`, the grammars are written out as the RFC has them, and everything is built by calling the
 classes, so that `__post_init__` has its say. Byte-for-byte layout is not its business.
 """
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any, NoReturn
 
+from rsvp import _wire
 from rsvp import intserv as i
 from rsvp import messages as m
 from rsvp import objects as o
@@ -260,6 +262,19 @@ READERS = {
     15: (confirm, (1, 2)),
 }
 
+EXTENDED = {key for key in o.REGISTRY if key[1] not in READERS.get(key[0], (None, ()))[1]}
+
+
+def extension(p: Piece) -> Any:
+    """The contents of an object of the extensions, as the codec reads them."""
+    body = (len(p.data) + 4).to_bytes(2, "big") + bytes((p.number, p.ctype)) + p.data
+    size = (len(body) + 8).to_bytes(2, "big")
+    found = _wire.dissect(b"\x10\xff\0\0\0\0" + size + body)
+    if found.error is not None:
+        p.fail(found.error.reason)
+    return found.objects[0].value
+
+
 # --- messages: required and optional objects, in the RFC's order --------------------------------------
 
 NAMES = {1: "session", 3: "hop", 4: "integrity", 5: "time_values", 6: "error", 7: "scope", 8: "style",
@@ -287,6 +302,7 @@ class Descriptors:
         self.tear = cls is m.ResvTear
         self.single = cls is m.ResvErr
         self.seen: list[tuple[i.Flowspec | None, list[o.Filter]]] = []
+        self.attached: dict[int, list[Any]] = {}
 
     def flowspec(self, p: Piece, value: i.Flowspec) -> None:
         if self.kind == "FF" and self.seen and not self.seen[-1][1]:
@@ -310,6 +326,22 @@ class Descriptors:
         else:
             self.seen[-1][1].append(value)
 
+    def attach(self, value: Any) -> bool:
+        """To the n-th of all filters."""
+        n = sum(len(filters) for _, filters in self.seen)
+        if n:
+            self.attached.setdefault(n - 1, []).append(value)
+        return bool(n)
+
+    def made(self) -> tuple[m.Flow, ...]:
+        flows = []
+        n = 0
+        for spec, filters in self.seen:
+            groups = [tuple(self.attached.get(n + k, ())) for k in range(len(filters))]
+            flows.append(m.Flow(spec, tuple(filters), tuple(groups) if any(groups) else ()))
+            n += len(filters)
+        return tuple(flows)
+
     def close(self) -> tuple[tuple[m.Flow, ...], int | None]:
         """The flows, or the class of the object that is missing."""
         missing = None
@@ -321,7 +353,7 @@ class Descriptors:
                 self.seen.append((None, []))
             elif not self.single:
                 missing = 9
-        return tuple(m.Flow(spec, tuple(filters)) for spec, filters in self.seen), missing
+        return self.made(), missing
 
 
 def decode(data: bytes) -> Any:
@@ -353,11 +385,16 @@ def decode(data: bytes) -> Any:
         if number == 0:
             continue
         if number not in READERS:
-            extra.append(o.Opaque(number, ctype, p.data))
+            known = (number, ctype) in EXTENDED
+            value = extension(p) if known else o.Opaque(number, ctype, p.data)
+            if flows is None or number not in {key[0] for key in EXTENDED} or not flows.attach(value):
+                extra.append(value)
             continue
         reader, ctypes = READERS[number]
         if ctype not in ctypes:
-            p.fail("unknown C-Type")
+            if (number, ctype) not in EXTENDED:
+                p.fail("unknown C-Type")
+            reader = extension
         if number not in required and number not in optional:
             p.fail("object not allowed")
         if number in FLOWS:

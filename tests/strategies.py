@@ -5,6 +5,7 @@ Everything drawn is in the form that `decode` gives back, so `decode(encode(x)) 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
@@ -14,7 +15,10 @@ from hypothesis.strategies import SearchStrategy
 from rsvp import intserv as i
 from rsvp import messages as m
 from rsvp import objects as o
-from rsvp.iana import ClassNum, CType, Service
+from rsvp.iana import BASE_CLASSES, ClassNum, CType, MessageType, Service
+
+from . import strategies_intserv as e
+from . import strategies_te as t
 
 V4, V6 = 4, 6
 
@@ -75,13 +79,17 @@ integrities = st.builds(
     u8,
 )
 time_values = st.builds(o.TimeValues, u32)
-policies = st.builds(o.PolicyData, words)
+policies = e.policies | e.unread_policies
 any_styles = st.builds(o.Style, st.integers(0, 0xFFFFFF), u8)
 
-tspecs = st.builds(i.Tspec, singles, singles, singles, u32, u32)
+buckets = st.builds(i.Tspec, singles, singles, singles, u32, u32)
+null_tspecs = st.builds(i.NullTspec, M=u32)
+tspecs = st.builds(i.Tspec, singles, singles, singles, u32, u32, st.none() | u32) | null_tspecs
 rspecs = st.builds(i.Rspec, singles, u32)
-flowspecs = st.builds(i.Flowspec, st.just(Service.CONTROLLED_LOAD), tspecs) | st.builds(
-    i.Flowspec, st.just(Service.GUARANTEED), tspecs, rspecs
+flowspecs = (
+    st.builds(i.Flowspec, st.just(Service.CONTROLLED_LOAD), buckets)
+    | st.builds(i.Flowspec, st.just(Service.GUARANTEED), buckets, rspecs)
+    | st.builds(i.Flowspec, st.just(Service.NULL), null_tspecs)
 )
 
 KNOWN_PARAMETERS = {4, 6, 8, 10}
@@ -151,6 +159,8 @@ OBJECTS: dict[tuple[int, int], SearchStrategy[Any]] = {
     (ClassNum.POLICY_DATA, CType.POLICY_DATA): policies,
     (ClassNum.RESV_CONFIRM, CType.IPV4): confirms(V4),
     (ClassNum.RESV_CONFIRM, CType.IPV6): confirms(V6),
+    **e.OBJECTS,
+    **t.OBJECTS,
 }
 """(class number, C-Type) -> what such an object may hold."""
 
@@ -158,14 +168,55 @@ OBJECTS: dict[tuple[int, int], SearchStrategy[Any]] = {
 # --- messages ---------------------------------------------------------------------------------------
 
 
+def any_sessions(version: int) -> SearchStrategy[Any]:
+    """Sessions of every C-Type, the plain ones most often."""
+    found = [one for (class_num, _), one in OBJECTS.items() if class_num == ClassNum.SESSION]
+    return sessions(version) | st.one_of(*found)
+
+
+def any_filters(version: int) -> SearchStrategy[Any]:
+    """Filters of every C-Type, the plain ones most often."""
+    found = [one for (class_num, _), one in OBJECTS.items() if class_num == ClassNum.FILTER_SPEC]
+    return filters(version) | st.one_of(*found)
+
+
+def with_attached(flow: m.Flow) -> SearchStrategy[m.Flow]:
+    """The flow, with objects of the extensions behind its filters or without."""
+    kinds = (ClassNum.LABEL, ClassNum.RECORD_ROUTE, ClassNum.S2L_SUB_LSP, ClassNum.LSP_ATTRIBUTES)
+    some = st.one_of(*(one for (class_num, _), one in t.OBJECTS.items() if class_num in kinds))
+    group = st.lists(some, max_size=3).map(tuple)
+    groups = st.tuples(*(group for _ in flow.filters))
+    return groups.map(lambda found: replace(flow, attached=found if any(found) else ()))
+
+
 def _common(version: int) -> dict[str, SearchStrategy[Any]]:
     return {
-        "session": sessions(version),
+        "session": any_sessions(version),
         "send_ttl": u8,
         "flags": st.integers(0, 15),
         "integrity": st.none() | integrities,
-        "extra": st.lists(opaques, max_size=3).map(tuple),
+        "extra": extras(),
     }
+
+
+def extras(*but: int) -> SearchStrategy[tuple[Any, ...]]:
+    """Objects without a field of their own, none of the classes `but`, in the order of the wire."""
+    return _extras(but)
+
+
+@st.composite
+def _extras(draw: st.DrawFn, but: tuple[int, ...]) -> tuple[Any, ...]:
+    # Drawn in steps, as a strategy that names them all would have an overlong repr.
+    keys = [key for key in OBJECTS if key[0] not in BASE_CLASSES and key[0] not in but]
+    chosen = draw(st.lists(st.sampled_from([None, *keys]), max_size=3))
+    return in_wire_order([draw(opaques if key is None else OBJECTS[key]) for key in chosen])
+
+
+def in_wire_order(found: list[Any]) -> tuple[Any, ...]:
+    def place(one: Any) -> int:
+        return 0 if one.class_num in m.FRONT else 1 if one.class_num in m.EARLY else 2
+
+    return tuple(sorted(found, key=place))
 
 
 def _policy() -> SearchStrategy[tuple[o.PolicyData, ...]]:
@@ -173,18 +224,20 @@ def _policy() -> SearchStrategy[tuple[o.PolicyData, ...]]:
 
 
 def senders(version: int, tspec: SearchStrategy[Any] = tspecs) -> SearchStrategy[m.Sender]:
-    return st.builds(m.Sender, filters(version), tspec, st.none() | adspecs)
+    return st.builds(m.Sender, any_filters(version), tspec, st.none() | adspecs)
 
 
 def _flow_lists(
     style: o.Style, version: int, least: int, most: int, flowspec: SearchStrategy[Any]
 ) -> SearchStrategy[tuple[m.Flow, ...]]:
-    one = st.lists(filters(version), min_size=1, max_size=4).map(tuple)
+    one = st.lists(any_filters(version), min_size=1, max_size=4).map(tuple)
     if style == o.FF:
-        flow = st.builds(m.Flow, flowspec, st.tuples(filters(version)))
+        flow = st.builds(m.Flow, flowspec, st.tuples(any_filters(version))).flatmap(with_attached)
         return st.lists(flow, min_size=least, max_size=most).map(tuple)
     if style == o.SE:
-        return st.lists(st.builds(m.Flow, flowspec, one), min_size=least, max_size=1).map(tuple)
+        return st.lists(
+            st.builds(m.Flow, flowspec, one).flatmap(with_attached), min_size=least, max_size=1
+        ).map(tuple)
     return st.lists(st.builds(m.Flow, flowspec), min_size=least, max_size=1).map(tuple)
 
 
@@ -208,9 +261,13 @@ def _with_style(
 
 def messages_of(cls: type[Any], version: int) -> SearchStrategy[Any]:
     """Messages of one class about sessions of one IP version."""
+    if cls in (m.DREQ, m.DREP):
+        return _diagnostics(cls, version)
+    if not hasattr(cls, "session"):
+        return _sessionless(cls, version)
     common = _common(version)
-    hop = hops(version)
-    error = error_specs(version)
+    hop = hops(version) | t.interface_hops(version)
+    error = error_specs(version) | t.interface_errors(version)
     if cls is m.Path:
         return st.builds(
             cls, **common, hop=hop, time_values=time_values, sender=senders(version), policy=_policy()
@@ -228,7 +285,59 @@ def messages_of(cls: type[Any], version: int) -> SearchStrategy[Any]:
         return _with_style(cls, version, common | fields)
     if cls is m.ResvTear:
         return _with_style(cls, version, common | {"hop": hop, "scope": scope}, st.none() | flowspecs)
+    if cls is m.ResvTearConfirm:
+        parts = {"hop": hop, "error": error, "confirm": confirms(version), "scope": scopes(version)}
+        optional = {name: st.none() | strategy for name, strategy in parts.items()}
+        return _with_style(cls, version, common | optional, st.none() | flowspecs)
     return _with_style(cls, version, common | {"error": error, "confirm": confirms(version)})
+
+
+def _diagnostics(cls: type[Any], version: int) -> SearchStrategy[Any]:
+    own = {
+        "diagnostic": e.diagnostics(version),
+        "select": st.none() | e.selects,
+        "route": st.none() | e.routes(version),
+        "responses": st.lists(e.responses(version), max_size=2).map(tuple),
+    }
+    classes = (ClassNum.DIAGNOSTIC, ClassNum.DIAG_SELECT, ClassNum.ROUTE, ClassNum.DIAG_RESPONSE)
+    return st.builds(cls, **_common(version) | {"extra": extras(*classes)}, hop=hops(version), **own)
+
+
+def notified(version: int) -> SearchStrategy[m.Notified]:
+    listed = st.lists(any_filters(version), min_size=1, max_size=3).map(tuple)
+    flow = st.builds(m.Flow, flowspecs, listed).flatmap(with_attached)
+    return st.builds(
+        m.Notified,
+        session=any_sessions(version),
+        extra=st.lists(opaques | t.OBJECTS[ClassNum.ADMIN_STATUS, CType.GENERIC], max_size=2).map(tuple),
+        policy=_policy(),
+        sender=st.none() | senders(version, st.none() | tspecs),
+        flows=st.lists(flow, max_size=2).map(tuple),
+    )
+
+
+def _sessionless(cls: type[Any], version: int) -> SearchStrategy[Any]:
+    header = {"send_ttl": u8, "flags": st.integers(0, 15)}
+    if cls is m.Bundle:
+        inner = st.deferred(lambda: st.one_of(*(MESSAGES[n] for n in MESSAGES if n != MessageType.BUNDLE)))
+        return st.builds(cls, messages=st.lists(inner, min_size=1, max_size=3).map(tuple), **header)
+    signed = {"integrity": st.none() | integrities}
+    if cls is m.Ack:
+        acks = st.lists(e.acks | e.nacks, min_size=1, max_size=3).map(tuple)
+        return st.builds(cls, acks=acks, extra=extras(ClassNum.MESSAGE_ID_ACK), **header, **signed)
+    if cls is m.Srefresh:
+        some = st.one_of(e.id_lists, e.source_lists(version), e.multicast_lists(version))
+        lists = st.lists(some, min_size=1, max_size=3).map(tuple)
+        return st.builds(cls, lists=lists, extra=extras(ClassNum.MESSAGE_ID_LIST), **header, **signed)
+    if cls is m.Hello:
+        return st.builds(cls, hello=t.hellos, extra=extras(ClassNum.HELLO), **header, **signed)
+    if cls is m.Notify:
+        some = st.lists(notified(version), min_size=1, max_size=3).map(tuple)
+        error = error_specs(version) | t.interface_errors(version)
+        return st.builds(cls, error=error, sessions=some, extra=extras(), **header, **signed)
+    if cls is m.IntegrityResponse:
+        signed = {"integrity": integrities}
+    return st.builds(cls, challenge=e.challenges, extra=extras(ClassNum.CHALLENGE), **header, **signed)
 
 
 MESSAGES: dict[int, SearchStrategy[Any]] = {
@@ -274,7 +383,7 @@ def object_bytes(class_num: int, value: Any) -> bytes:
         ),
         ClassNum.POLICY_DATA: lambda: m.Resv(**resv, policy=(value,)),
         ClassNum.RESV_CONFIRM: lambda: m.Resv(**resv, confirm=value),
-    }[ClassNum(class_num)]()
+    }.get(ClassNum(class_num), lambda: m.Resv(**resv, extra=(value,)))()
     data = _wire.encode(holder)
     (found,) = [one for one in _wire.dissect(data).objects if one.class_num == class_num]
     assert found.value == value

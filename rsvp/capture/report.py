@@ -1,11 +1,12 @@
 """What `rsvp decode --json` prints: one JSON object for each RSVP packet (RFC 2205 section 3.1).
 
 Soft state says the same again every refresh period, so most objects of a capture are repeats:
-each distinct one is put into JSON once, and the text is kept.
+each distinct one, and each distinct message, is put into JSON once, and the text is kept.
 """
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -21,11 +22,11 @@ from .dissected import Dissected, dissect_frame
 UNKNOWN: Final = "UNKNOWN"
 """The name of message types and object classes that IANA does not list."""
 
-KEPT: Final = 8192
-"""Distinct objects whose JSON is kept, and addresses whose text is."""
+KEPT: Final = 4096
+"""Distinct messages and objects whose JSON is kept, and addresses whose text is."""
 
 KEPT_BYTES: Final = 512
-"""Objects longer than this are not kept: they are rare, and memory has to have a bound."""
+"""What is longer than this is not kept: it is rare, and memory has to have a bound."""
 
 
 class Fault(msgspec.Struct, frozen=True):
@@ -38,30 +39,8 @@ class Fault(msgspec.Struct, frozen=True):
 
 
 class MessageReport(msgspec.Struct, frozen=True):
-    """A message inside a Bundle."""
+    """A message: a packet's, behind what its frame says, or one inside a Bundle."""
 
-    version: int
-    flags: int
-    type: int
-    message: str
-    send_ttl: int
-    length: int
-    checksum: str
-    objects: list[msgspec.Raw]
-    messages: list[MessageReport] | None
-    error: Fault | None
-
-
-class PacketReport(msgspec.Struct, frozen=True):
-    """A message with its frame; `time` is seconds since 1970, all its decimals kept."""
-
-    frame: int
-    time: msgspec.Raw
-    source: str
-    destination: str
-    ip_ttl: int
-    router_alert: bool
-    udp_encapsulated: bool
     version: int
     flags: int
     type: int
@@ -79,54 +58,45 @@ class Reporter:
 
     def __init__(self) -> None:
         self._encode = msgspec.json.Encoder().encode
+        self._messages: dict[bytes, bytes] = {}
         self._objects: dict[bytes, msgspec.Raw] = {}
-        self._addresses: dict[IPAddress, str] = {}
+        # By identity, which the value keeps alive: addresses hash and compare slowly.
+        self._addresses: dict[int, tuple[IPAddress, bytes]] = {}
 
     def line(self, frame: Frame, found: Dissected | None = None) -> bytes:
         """One frame's JSON object, without a newline; `found` saves taking it apart again."""
-        if found is None:
-            found = dissect_frame(frame)
-        header = found.header
-        return self._encode(
-            PacketReport(
-                frame.number,
-                msgspec.Raw(time_text(frame.time_ns)),
-                self._address(frame.source),
-                self._address(frame.destination),
-                frame.ip_ttl,
-                frame.router_alert,
-                frame.udp_encapsulated,
-                header.version,
-                header.flags,
-                header.type,
-                MESSAGE_NAMES.get(header.type, UNKNOWN),
-                header.send_ttl,
-                header.length,
-                header.checksum,
-                self._object_list(found),
-                self._messages(found),
-                _fault(found.error),
-            )
+        data = frame.data
+        # A message that the capture cut has an error that its bytes do not tell.
+        text = None if frame.missing else self._messages.get(data)
+        if text is None:
+            text = self._encode(self._message(found or dissect_frame(frame)))
+            if not frame.missing and len(data) <= KEPT_BYTES:
+                if len(self._messages) >= KEPT:
+                    self._messages.clear()
+                self._messages[data] = text
+        return b'{"frame":%d,"time":%b,"source":"%b","destination":"%b",%b,%b' % (
+            frame.number,
+            time_text(frame.time_ns),
+            self._address(frame.source),
+            self._address(frame.destination),
+            _ip_facts(frame.ip_ttl, frame.router_alert, frame.udp_encapsulated),
+            text[1:],
         )
 
-    def _messages(self, found: Dissected) -> list[MessageReport] | None:
-        if found.messages is None:
-            return None
-        return [
-            MessageReport(
-                inner.header.version,
-                inner.header.flags,
-                inner.header.type,
-                MESSAGE_NAMES.get(inner.header.type, UNKNOWN),
-                inner.header.send_ttl,
-                inner.header.length,
-                inner.header.checksum,
-                self._object_list(inner),
-                None,
-                _fault(inner.error),
-            )
-            for inner in found.messages
-        ]
+    def _message(self, found: Dissected) -> MessageReport:
+        header = found.header
+        return MessageReport(
+            header.version,
+            header.flags,
+            header.type,
+            MESSAGE_NAMES.get(header.type, UNKNOWN),
+            header.send_ttl,
+            header.length,
+            header.checksum,
+            self._object_list(found),
+            None if found.messages is None else [self._message(inner) for inner in found.messages],
+            _fault(found.error),
+        )
 
     def _object_list(self, found: Dissected) -> list[msgspec.Raw]:
         data, known = found.data, self._objects
@@ -144,13 +114,23 @@ class Reporter:
             texts.append(text)
         return texts
 
-    def _address(self, address: IPAddress) -> str:
-        text = self._addresses.get(address)
-        if text is None:
-            if len(self._addresses) >= KEPT:
-                self._addresses.clear()
-            text = self._addresses[address] = str(address)
-        return text
+    def _address(self, address: IPAddress) -> bytes:
+        text = self._addresses.get(id(address))
+        if text is not None and text[0] is address:
+            return text[1]
+        if len(self._addresses) >= KEPT:
+            self._addresses.clear()
+        known = self._addresses[id(address)] = (address, str(address).encode())
+        return known[1]
+
+
+@lru_cache(1024)
+def _ip_facts(ttl: int, router_alert: bool, in_udp: bool) -> bytes:
+    return b'"ip_ttl":%d,"router_alert":%b,"udp_encapsulated":%b' % (
+        ttl,
+        b"true" if router_alert else b"false",
+        b"true" if in_udp else b"false",
+    )
 
 
 def object_form(entry: WireObject) -> dict[str, object]:

@@ -8,40 +8,42 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from typing import Any, Final, TypeAlias
 
 from .. import intserv as i
 from .. import objects as o
+from ..diagnostics import DiagSelect
 from ..dissection import WireObject
-from ..iana import CLASS_NAMES, LATENCY_UNKNOWN, MESSAGE_NAMES, ClassNum, ErrorFlag, Protocol, error_text
+from ..iana import (
+    CLASS_NAMES,
+    MESSAGE_NAMES,
+    ClassNum,
+    ErrorFlag,
+    error_reference,
+    error_text,
+)
+from ..iana_names import MESSAGE_RFCS, ctype_name, object_reference
 from . import Frame
 from .dissected import Dissected
 from .report import UNKNOWN, time_text
+from .rows import generic_rows, wanted_rows
+from .units import (
+    bit_rate,
+    byte_rate,
+    digest,
+    flags,
+    hexadecimal,
+    microseconds,
+    milliseconds,
+    protocol,
+    size,
+    yes,
+)
 
 Line: TypeAlias = list[tuple[str, str]]
 """Parts of one line: (text, style), the style "" for ordinary text."""
-
-SECTIONS: Final[dict[int, str]] = {
-    ClassNum.NULL: "RFC 2205 3.1.2",
-    ClassNum.SESSION: "RFC 2205 A.1",
-    ClassNum.RSVP_HOP: "RFC 2205 A.2",
-    ClassNum.INTEGRITY: "RFC 2747 2",
-    ClassNum.TIME_VALUES: "RFC 2205 A.4",
-    ClassNum.ERROR_SPEC: "RFC 2205 A.5",
-    ClassNum.SCOPE: "RFC 2205 A.6",
-    ClassNum.STYLE: "RFC 2205 A.7",
-    ClassNum.FLOWSPEC: "RFC 2210 3.2",
-    ClassNum.FILTER_SPEC: "RFC 2205 A.9",
-    ClassNum.SENDER_TEMPLATE: "RFC 2205 A.10",
-    ClassNum.SENDER_TSPEC: "RFC 2210 3.1",
-    ClassNum.ADSPEC: "RFC 2210 3.3",
-    ClassNum.POLICY_DATA: "RFC 2205 A.13",
-    ClassNum.RESV_CONFIRM: "RFC 2205 A.14",
-}
-"""Where each class that is decoded is defined."""
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -51,58 +53,8 @@ def plain(line: Line) -> str:
     return "".join(text for text, _ in line)
 
 
-# --- numbers with their units --------------------------------------------------------------------
-
-
-def bit_rate(rate: float) -> str:
-    """A rate of bytes/s in bit/s: "1.5 Mbit/s", "infinite"."""
-    bits = rate * 8.0
-    if not math.isfinite(bits):
-        return "infinite" if bits > 0 else str(bits)
-    for size, unit in ((1e9, "Gbit/s"), (1e6, "Mbit/s"), (1e3, "kbit/s")):
-        if bits >= size:
-            return f"{bits / size:.6g} {unit}"
-    return f"{bits:.6g} bit/s"
-
-
-def _count(value: float) -> str:
-    return f"{value:.12g}" if math.isfinite(value) else "infinite"
-
-
-def _rate(value: float) -> str:
-    if not math.isfinite(value):
-        return "infinite"
-    return f"{_count(value)} bytes/s ({bit_rate(value)})"
-
-
-def _bytes(value: float) -> str:
-    return f"{_count(value)} bytes"
-
-
-def _microseconds(value: int) -> str:
-    return "unknown" if value == LATENCY_UNKNOWN else f"{value} microseconds"
-
-
-def _protocol(value: int) -> str:
-    names = {int(known): known.name for known in Protocol}
-    return f"{value} ({names[value]})" if value in names else str(value)
-
-
-def _hex(value: int) -> str:
-    return f"{value:#x}"
-
-
-def _yes(value: bool) -> str:
-    return "yes" if value else "no"
-
-
-def _digest(value: bytes) -> str:
-    return f"{value.hex()} ({len(value)} bytes)"
-
-
 def _error_flags(value: int) -> str:
-    names = [flag.name.replace("_", " ").lower() for flag in ErrorFlag if value & flag and flag.name]
-    return f"{value:#x}" + (f" ({', '.join(names)})" if names else "")
+    return flags({int(flag): flag.name.replace("_", " ").lower() for flag in ErrorFlag if flag.name})(value)
 
 
 # --- the tree ------------------------------------------------------------------------------------
@@ -112,47 +64,46 @@ Row: TypeAlias = tuple[str, str, Callable[[Any], str]]
 ROWS: Final[Mapping[type[Any], tuple[Row, ...]]] = {
     o.Session: (
         ("destination", "destination", str),
-        ("protocol", "protocol", _protocol),
+        ("protocol", "protocol", protocol),
         ("port", "port", str),
-        ("e_police", "police at the first hop (E_Police)", _yes),
+        ("e_police", "police at the first hop (E_Police)", yes),
     ),
-    o.Hop: (("address", "neighbour", str), ("lih", "logical interface handle", _hex)),
+    o.Hop: (("address", "neighbour", str), ("lih", "logical interface handle", hexadecimal)),
     o.Integrity: (
         ("key_id", "key identifier", lambda value: f"{value:012x}"),
         ("sequence", "sequence number", str),
-        ("digest", "digest", _digest),
-        ("flags", "flags", _hex),
+        ("digest", "digest", digest),
+        ("flags", "flags", hexadecimal),
     ),
-    o.TimeValues: (("refresh_ms", "refresh period R", lambda value: f"{value / 1000:g} seconds"),),
+    o.TimeValues: (("refresh_ms", "refresh period R", milliseconds),),
     o.Style: (("name", "style", str), ("option_vector", "option vector", lambda value: f"{value:#08x}")),
     o.FilterSpec: (("address", "sender", str), ("port", "port", str)),
-    o.FlowLabelFilterSpec: (("address", "sender", str), ("flow_label", "flow label", _hex)),
-    o.PolicyData: (("data", "policy elements", bytes.hex),),
+    o.FlowLabelFilterSpec: (("address", "sender", str), ("flow_label", "flow label", hexadecimal)),
     o.ResvConfirm: (("receiver", "receiver", str),),
     i.Tspec: (
-        ("rate", "token rate r", _rate),
-        ("bucket", "bucket depth b", _bytes),
-        ("peak", "peak rate p", _rate),
-        ("m", "minimum policed unit m", _bytes),
-        ("M", "largest packet M", _bytes),
+        ("rate", "token rate r", byte_rate),
+        ("bucket", "bucket depth b", size),
+        ("peak", "peak rate p", byte_rate),
+        ("m", "minimum policed unit m", size),
+        ("M", "largest packet M", size),
     ),
-    i.Rspec: (("rate", "reserved rate R", _rate), ("slack", "slack S", _microseconds)),
+    i.Rspec: (("rate", "reserved rate R", byte_rate), ("slack", "slack S", microseconds)),
     i.General: (
         ("is_hops", "RSVP hops", str),
-        ("bandwidth", "path bandwidth", _rate),
-        ("latency", "least latency", _microseconds),
-        ("mtu", "path MTU", _bytes),
-        ("broken", "crossed a hop without RSVP", _yes),
+        ("bandwidth", "path bandwidth", byte_rate),
+        ("latency", "least latency", microseconds),
+        ("mtu", "path MTU", size),
+        ("broken", "crossed a hop without RSVP", yes),
     ),
     i.Overrides: (
         ("is_hops", "RSVP hops", str),
-        ("bandwidth", "path bandwidth", _rate),
-        ("latency", "least latency", _microseconds),
-        ("mtu", "path MTU", _bytes),
+        ("bandwidth", "path bandwidth", byte_rate),
+        ("latency", "least latency", microseconds),
+        ("mtu", "path MTU", size),
     ),
     i.OtherAdvert: (
         ("service", "service number", str),
-        ("broken", "crossed a hop without the service", _yes),
+        ("broken", "crossed a hop without the service", yes),
         ("data", "contents", bytes.hex),
     ),
 }
@@ -161,7 +112,9 @@ ROWS: Final[Mapping[type[Any], tuple[Row, ...]]] = {
 
 def _error_rows(value: o.ErrorSpec) -> Iterator[tuple[int, str]]:
     yield 0, f"reported by: {value.node}"
-    yield 0, f"error: {error_text(value.code, value.value)} (code {value.code}, value {value.value})"
+    known = error_reference(value.code, value.value)
+    facts = f"code {value.code}, value {value.value}" + (f"; {known}" if known else "")
+    yield 0, f"error: {error_text(value.code, value.value)} ({facts})"
     yield 0, f"flags: {_error_flags(value.flags)}"
 
 
@@ -195,14 +148,14 @@ def _guaranteed_rows(value: i.GuaranteedAdvert) -> Iterator[tuple[int, str]]:
     if value.empty:
         yield 0, "no terms: the sender does not implement it"
     else:
-        yield 0, f"C: {_bytes(value.c_tot)} in all, {_bytes(value.c_sum)} since the last reshaping"
-        d_tot, d_sum = _microseconds(value.d_tot), _microseconds(value.d_sum)
+        yield 0, f"C: {size(value.c_tot)} in all, {size(value.c_sum)} since the last reshaping"
+        d_tot, d_sum = microseconds(value.d_tot), microseconds(value.d_sum)
         yield 0, f"D: {d_tot} in all, {d_sum} since the last reshaping"
     yield from _service_rows(value)
 
 
 def _service_rows(value: i.GuaranteedAdvert | i.ControlledLoadAdvert) -> Iterator[tuple[int, str]]:
-    yield 0, f"crossed a hop without the service: {_yes(value.broken)}"
+    yield 0, f"crossed a hop without the service: {yes(value.broken)}"
     if value.overrides is not None:
         yield 0, "in place of the general parameters"
         yield from _deeper(value.overrides)
@@ -215,6 +168,7 @@ TREES: Final[Mapping[type[Any], Callable[[Any], Iterable[tuple[int, str]]]]] = {
     i.Adspec: _adspec_rows,
     i.GuaranteedAdvert: _guaranteed_rows,
     i.ControlledLoadAdvert: _service_rows,
+    DiagSelect: wanted_rows,
 }
 """Classes whose tree is more than their attributes."""
 
@@ -226,9 +180,10 @@ def _rows(value: object) -> Iterator[tuple[int, str]]:
         yield from tree(value)
         return
     rows = ROWS.get(type(value))
-    if rows is None and is_dataclass(value):
-        rows = tuple((field.name, field.name.replace("_", " "), str) for field in fields(value))
-    for name, label, write in rows or ():
+    if rows is None:
+        yield from generic_rows(value, _rows)
+        return
+    for name, label, write in rows:
         content = getattr(value, name)
         if content is not None:
             yield 0, f"{label}: {write(content)}"
@@ -260,6 +215,7 @@ def _message_tree(found: Dissected, indent: str, frame: Frame | None) -> Iterato
         (_message_name(found), "bold cyan"),
         (facts, ""),
         (header.checksum, "red" if header.checksum == "bad" else ""),
+        (f"; {MESSAGE_RFCS[header.type]}" if header.type in MESSAGE_RFCS else "", "dim"),
     ]
     for entry in found.objects:
         yield from _object_tree(entry, indent + "  ")
@@ -272,9 +228,12 @@ def _message_tree(found: Dissected, indent: str, frame: Frame | None) -> Iterato
 def _object_tree(entry: WireObject, indent: str) -> Iterator[Line]:
     name = CLASS_NAMES.get(entry.class_num, UNKNOWN)
     about = f"class {entry.class_num}, C-Type {entry.ctype}, {entry.length} bytes"
-    section = SECTIONS.get(entry.class_num)
-    if section is not None:
-        about += f"; {section}"
+    kind = ctype_name(entry.class_num, entry.ctype)
+    if kind is not None:
+        about = f"class {entry.class_num}, C-Type {entry.ctype} ({kind}), {entry.length} bytes"
+    reference = object_reference(entry.class_num, entry.ctype)
+    if reference is not None:
+        about += f"; {reference}"
     yield [(indent, ""), (name, "green"), (f" ({about})", "dim")]
     if entry.value is None:
         for at in range(0, len(entry.data), 32):
@@ -309,7 +268,7 @@ def _ip_facts(frame: Frame) -> Iterator[str]:
 
 def _tspec_words(value: i.Tspec) -> str:
     peak = f", peak {bit_rate(value.peak)}" if math.isfinite(value.peak) else ""
-    return f"{bit_rate(value.rate)}, bucket {_bytes(value.bucket)}{peak}"
+    return f"{bit_rate(value.rate)}, bucket {size(value.bucket)}{peak}"
 
 
 def _flowspec_words(value: i.Flowspec) -> str:
@@ -352,7 +311,7 @@ def summary(frame: Frame, found: Dissected, start_ns: int | None) -> Line:
 
 def _gist(found: Dissected) -> Line:
     line: Line = [(_message_name(found), "bold cyan")]
-    session = [entry.value for entry in found.objects if isinstance(entry.value, o.Session)]
+    session = [entry.value for entry in found.objects if entry.class_num == ClassNum.SESSION and entry.value]
     if session:
         line.append((f" {session[0]}", "bold"))
     words = list(_words(found.objects))

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.text import Text
 
-from ..capture import Capture
+from ..capture import Capture, Frame
 from ..capture.dissected import dissect_frame
+from ..capture.filter import Test, matches, read_filter
 from ..capture.link import link_name
 from ..capture.report import Reporter
 from ..capture.text import Line, plain, summary, tree
+from ..capture.write import PcapWriter, ip_packet
+from ..errors import CaptureError
 
 
 def decode(
@@ -28,12 +32,25 @@ def decode(
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="Every object and field, with units and RFC sections.")
     ] = False,
+    wanted: Annotated[
+        list[str] | None,
+        typer.Option("--filter", metavar="WHAT", help="Only this message, address or session; repeatable."),
+    ] = None,
+    write: Annotated[
+        str | None, typer.Option("--write", metavar="OUT", help="Write the packets shown to a pcap file.")
+    ] = None,
 ) -> None:
     """Show the RSVP messages of a packet capture.
 
     Reads pcap and pcapng: Ethernet, Linux cooked, raw IP and loopback,
     VLAN tags, IPv4 and IPv6. Fragments are put together, and RSVP in UDP
     is found too. A broken packet is shown as far as it goes.
+
+    A filter is a message's name (Resv), an address or a prefix (10.1.0.2,
+    10.0.0.0/8) that the packet or its objects name, or a session
+    (10.1.0.2:5000, 10.1.0.2:5000/udp); for a tunnel, its end and number.
+    A packet has to pass all filters. Those that do can be written to
+    another capture, from their IP header on.
 
     Example:
 
@@ -42,14 +59,19 @@ def decode(
         rsvp decode path.pcap
 
         rsvp decode path.pcap --json | jq 'select(.message == "ResvErr")'
+
+        rsvp decode path.pcap --filter Resv --filter 10.1.0.2:5000 --write one.pcap
     """
+    tests = [_filter(text) for text in wanted or ()]
     capture = Capture(file)
     live = file == "-"
     try:
-        if json:
-            _print_json(capture, live)
-        else:
-            _print_text(capture, verbose, live)
+        with _target(write, file) as keep:
+            chosen = _choose(capture, tests, keep) if tests or keep else iter(capture)
+            if json:
+                _print_json(capture, chosen, live)
+            else:
+                _print_text(capture, chosen, verbose, live)
     except BrokenPipeError:
         # The reader (head, less) has seen enough. Python flushes once more at exit: give it a sink.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -57,11 +79,46 @@ def decode(
         raise typer.Exit(130) from None
 
 
-def _print_json(capture: Capture, live: bool) -> None:
+def _filter(text: str) -> Test:
+    try:
+        return read_filter(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+@contextmanager
+def _target(name: str | None, source: str) -> Iterator[Callable[[Frame], None] | None]:
+    """Open the capture to write, and give what adds a frame to it."""
+    if name is None:
+        yield None
+        return
+    if os.path.exists(name) and os.path.exists(source) and os.path.samefile(name, source):
+        raise CaptureError(f"{name} is the capture that is read: write to another file")
+    try:
+        with open(name, "wb") as stream:
+            writer = PcapWriter(stream)
+            yield lambda frame: writer.write(frame.time_ns, *ip_packet(frame))
+    except OSError as error:
+        if error.filename != name and not isinstance(error, BrokenPipeError):
+            raise CaptureError(f"{name} cannot be written ({error.strerror}): check the disk") from None
+        raise
+
+
+def _choose(capture: Capture, tests: Sequence[Test], keep: Callable[[Frame], None] | None) -> Iterator[Frame]:
+    """The frames that pass all filters, kept where that is asked for."""
+    for frame in capture:
+        if tests and not matches(tests, frame, dissect_frame(frame)):
+            continue
+        if keep is not None:
+            keep(frame)
+        yield frame
+
+
+def _print_json(capture: Capture, chosen: Iterator[Frame], live: bool) -> None:
     line = Reporter().line
     out = sys.stdout.buffer
     try:
-        for frame in capture:
+        for frame in chosen:
             out.write(line(frame) + b"\n")
             if live:
                 out.flush()
@@ -70,11 +127,11 @@ def _print_json(capture: Capture, live: bool) -> None:
     _note_foreign(capture)
 
 
-def _print_text(capture: Capture, verbose: bool, live: bool) -> None:
+def _print_text(capture: Capture, chosen: Iterator[Frame], verbose: bool, live: bool) -> None:
     write = _writer()
     shown = broken = 0
     try:
-        for frame in capture:
+        for frame in chosen:
             found = dissect_frame(frame)
             shown += 1
             broken += found.error is not None or any(inner.error for inner in found.messages or ())

@@ -9,7 +9,7 @@ from functools import reduce
 from .. import jsonform
 from ..engine.outputs import PathEvent, PathGone, ResvConfirmed, Upcall
 from ..intserv import Flowspec, Tspec, lub
-from ..messages import Flow, Sender
+from ..messages import Flow, Sender, base_filter
 from ..objects import Filter, Session, Style
 from . import words
 from .application import Application, Limits
@@ -53,7 +53,7 @@ class Receiving(Application):
     async def heard(self, event: Upcall) -> bool:
         """Keep up with the senders."""
         if isinstance(event, PathEvent):
-            self._known[event.sender.template] = event.sender
+            self._known[base_filter(event.sender.template)] = event.sender
         elif isinstance(event, PathGone):
             self._known.pop(event.template, None)
         if isinstance(event, ResvConfirmed if self._confirm else PathEvent):

@@ -41,7 +41,7 @@ from ..jsonform import (
     to_json,
     tspec,
 )
-from ..messages import Flow, Sender
+from ..messages import Flow, Sender, base_filter, base_filters
 from ..objects import ErrorSpec, Filter, Style
 
 MAX_LINE = 1 << 20
@@ -174,7 +174,7 @@ def flow_to_json(flow: Flow) -> Object:
     """{"flowspec", "filters"}."""
     return {
         "flowspec": None if flow.flowspec is None else flowspec(flow.flowspec),
-        "filters": filters_to_json(flow.filters),
+        "filters": filters_to_json(base_filters(flow.filters)),
     }
 
 
@@ -292,7 +292,7 @@ def _sender_to_json(sender: Sender | None) -> Object:
     if sender is None:
         return {"sender": None, "tspec": None, "adspec": None}
     return {
-        "sender": filter_spec(sender.template),
+        "sender": filter_spec(base_filter(sender.template)),
         "tspec": _maybe(tspec, sender.tspec),
         "adspec": _maybe(adspec, sender.adspec),
     }

@@ -18,6 +18,7 @@ from ..control.client import Client, NoDaemon, connect
 from ..errors import LocalError
 from ..intserv import Tspec, controlled_load
 from ..lab import SCRATCH, Lab, chain
+from ..messages import base_filter
 from ..objects import FF
 
 NODES = ("h1", "r1", "r2", "h2")
@@ -127,7 +128,7 @@ class Network:
             await sending.send(plan.tspec, source=str(self.lab["h1"].address), port=plan.source_port)
             sender = await receiving.sender(SETUP_PATIENCE)
             wanted = controlled_load(sender.tspec or plan.tspec)
-            reservation = await receiving.reserve(FF, wanted, [sender.template], confirm=True)
+            reservation = await receiving.reserve(FF, wanted, [base_filter(sender.template)], confirm=True)
             await reservation.confirmed(SETUP_PATIENCE)
         except TimeoutError:
             raise LocalError(f"no reservation was confirmed within {SETUP_PATIENCE:g} s") from None

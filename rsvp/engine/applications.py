@@ -7,7 +7,7 @@ upcall. Reservations of applications are no soft state: they wait for senders to
 from __future__ import annotations
 
 from ..errors import LocalError, StyleConflict, UnknownSession
-from ..messages import Sender
+from ..messages import Sender, base_filters
 from ..objects import Filter
 from . import path, resv, traffic, upstream
 from .core import Application, Core
@@ -145,7 +145,7 @@ def _check(core: Core, state: SessionState, verb: Reserve) -> None:
                 if verb.style.explicit
                 else "a reservation of style WF lists no senders"
             )
-        if any(one.address.version != version for one in flow.filters):
+        if any(one.address.version != version for one in base_filters(flow.filters)):
             raise LocalError("a filter has an address of the session's family")
         if flow.flowspec.service not in traffic.SERVICES:
             raise LocalError("a reservation's service is controlled-load or guaranteed")
@@ -167,7 +167,7 @@ def _blocks(state: SessionState, verb: Reserve) -> list[ReservationStateBlock]:
     blocks = []
     for flow in verb.flows:
         assert flow.flowspec is not None
-        for group, filters in split(verb.style, flow.filters):
+        for group, filters in split(verb.style, base_filters(flow.filters)):
             rsb = ReservationStateBlock(
                 LOCAL,
                 group,

@@ -7,8 +7,8 @@ from ipaddress import IPv4Address, IPv6Address
 from random import Random
 
 from ..iana import DEFAULT_TTL, UnknownClass
-from ..messages import Message
-from ..objects import Filter, Hop, IPAddress, Opaque, Session, SessionKey, TimeValues
+from ..messages import AnySession, Message
+from ..objects import AnyObject, Filter, Hop, IPAddress, Session, SessionKey, TimeValues
 from .admission import Budget
 from .inputs import RouteResolved
 from .interfaces import LOCAL, Config, Interface
@@ -103,9 +103,9 @@ class Core:
         """Count a message that is not acted on."""
         self.out.append(Dropped(reason, interface, message_type))
 
-    def find_session(self, session: Session) -> SessionState | None:
+    def find_session(self, session: AnySession) -> SessionState | None:
         """The state of a session, if there is any."""
-        return self.sessions.get(session.key)
+        return self.sessions.get(session.key) if isinstance(session, Session) else None
 
     def add_session(self, session: Session) -> SessionState:
         """The state of a session, made where there is none; flags are not kept."""
@@ -133,7 +133,7 @@ class Core:
                 del self.ports[key[:3]]
 
 
-def forwarded(extra: tuple[Opaque, ...]) -> tuple[Opaque, ...]:
+def forwarded(extra: tuple[AnyObject, ...]) -> tuple[AnyObject, ...]:
     """The unknown objects that travel on; the others stop here (RFC 2205 section 3.10)."""
     if not extra:
         return ()

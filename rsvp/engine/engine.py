@@ -11,9 +11,8 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
-from ..iana import ClassNum, ErrorCode, MessageType, UnknownClass
-from ..messages import Message, Path, Resv
-from ..objects import IPAddress, Session
+from ..iana import MessageType
+from ..objects import Session
 from . import applications, look, network, path, patherr, resv, resvconf, resverr
 from .core import Core
 from .inputs import (
@@ -33,7 +32,8 @@ from .inputs import (
 )
 from .interfaces import Config
 from .outputs import Output
-from .reject import Drop, Reject
+from .reject import Drop
+from .screen import screen
 from .views import (
     InstalledView,
     InterfaceView,
@@ -126,44 +126,12 @@ class Engine:
 
 def _received(core: Core, received: Received, now: float) -> None:
     message = received.message
+    arrived = _MESSAGES.get(message.type)
     try:
-        _screen(core, received, message)
-        _MESSAGES[message.type](core, received, message, now)
+        if core.interface(received.interface) is None:
+            raise Drop("interface disabled")
+        if arrived is None:
+            raise Drop("unsupported message")
+        arrived(core, received, screen(core, received, message), now)
     except Drop as drop:
         core.drop(drop.reason, received.interface, message.type)
-
-
-def _is_neighbor(address: IPAddress, session: Session) -> bool:
-    """Whether something could be sent to this address about that session."""
-    return (
-        address.version == session.destination.version
-        and not address.is_multicast
-        and not address.is_unspecified
-    )
-
-
-def _screen(core: Core, received: Received, message: Message) -> None:
-    """What holds for every message: no disabled interface, nothing of our own, no unknown class."""
-    if core.interface(received.interface) is None:
-        raise Drop("interface disabled")
-    hop = getattr(message, "hop", None)
-    if hop is not None:
-        if hop.address in core.own:
-            raise Drop("own message")
-        if not _is_neighbor(hop.address, message.session):
-            raise Drop("bad hop address")
-    confirm = getattr(message, "confirm", None)
-    if confirm is not None and not _is_neighbor(confirm.receiver, message.session):
-        raise Drop("bad confirm address")
-    for unknown in message.extra:
-        if unknown.class_num == ClassNum.NULL:
-            continue
-        if UnknownClass.of(unknown.class_num) is not UnknownClass.REJECT:
-            continue
-        refusal = Reject(ErrorCode.UNKNOWN_OBJECT_CLASS, unknown.class_num << 8 | unknown.ctype)
-        if isinstance(message, Path):
-            patherr.answer(core, message, received.interface, refusal)
-        elif isinstance(message, Resv):
-            for flow in message.flows or (None,):
-                resverr.answer(core, message, received.interface, flow, refusal)
-        raise Drop("unknown object class")

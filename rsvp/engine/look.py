@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from ..messages import base_filters
 from .core import Core
 from .interfaces import LOCAL
 from .style import flows
@@ -87,7 +88,14 @@ def reservations(core: Core, now: float) -> list[ReservationView]:
 def requests(core: Core) -> list[RequestView]:
     """Every flow that a previous hop is asked for."""
     return [
-        RequestView(state.session, phop.request.style, phop.address, phop.iif, flow.filters, flow.flowspec)
+        RequestView(
+            state.session,
+            phop.request.style,
+            phop.address,
+            phop.iif,
+            base_filters(flow.filters),
+            flow.flowspec,
+        )
         for state in core.sessions.values()
         for phop in state.phops.values()
         if phop.request is not None

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from ..iana import ApiError, ErrorCode, SessionFlag
 from ..intserv import advertise
-from ..messages import Path, PathTear, Sender
-from ..objects import Filter, FlowLabelFilterSpec, Hop, IPAddress, Opaque, PolicyData, Session, TimeValues
+from ..messages import Path, PathTear, Sender, base_filter, base_session
+from ..objects import AnyObject, Filter, FlowLabelFilterSpec, Hop, IPAddress, PolicyData, Session, TimeValues
 from . import patherr, resv, upstream
 from .core import Core, Route, forwarded
 from .inputs import Received, RouteResolved
@@ -28,21 +28,21 @@ def arrived(core: Core, received: Received, message: Path, now: float) -> None:
     """Make, change or refresh a sender's path state (RFC 2209, PATH MESSAGE ARRIVES)."""
     _check_sender(core, message)
     try:
-        check_ports(core, message.session, message.sender.template)
+        check_ports(core, base_session(message), base_filter(message.sender.template))
     except Reject as refusal:
         patherr.answer(core, message, received.interface, refusal)
         return
     if message.integrity is not None or message.layout is not None:
         message = replace(message, integrity=None, layout=None)
     state = core.find_session(message.session)
-    template, iif = message.sender.template, received.interface
+    template, iif = base_filter(message.sender.template), received.interface
     psb = state.psbs.get(state.psb_key(template, iif)) if state is not None else None
     if psb is not None and psb.handle is not None:
         raise Drop("own sender")
     ttl = message.send_ttl if received.ttl is None else received.ttl
     hop = (iif, message.hop.address)
     if psb is None:
-        state = _room_for(core, message.session)
+        state = _room_for(core, base_session(message))
         psb = add(core, state, message, iif, ttl, message.hop.address, None)
         moved = False
     else:
@@ -64,12 +64,12 @@ def arrived(core: Core, received: Received, message: Path, now: float) -> None:
 
 
 def _check_sender(core: Core, message: Path) -> None:
-    address = message.sender.template.address
+    address = base_filter(message.sender.template).address
     if message.sender.tspec is None:
         raise Drop("Path without a Tspec")
     if message.time_values.refresh_ms == 0:
         raise Drop("refresh period of zero")
-    if address.is_multicast or address.version != message.session.destination.version:
+    if address.is_multicast or address.version != base_session(message).destination.version:
         raise Drop("bad sender address")
     if address in core.own:
         raise Drop("own sender")
@@ -244,7 +244,7 @@ def _build(core: Core, psb: PathStateBlock, oi: int) -> Send | None:
 def tear_arrived(core: Core, received: Received, message: PathTear, now: float) -> None:
     """Remove a sender that its previous hop gave up (RFC 2205 section 3.1.5)."""
     state = core.find_session(message.session)
-    key = (message.sender.template, received.interface)
+    key = (base_filter(message.sender.template), received.interface)
     psb = state.psbs.get(state.psb_key(*key)) if state is not None else None
     if psb is None or psb.handle is not None:
         raise Drop("tear without state")
@@ -258,14 +258,18 @@ def expired(core: Core, psb: PathStateBlock, now: float) -> None:
     remove(core, psb, now)
 
 
-def remove(core: Core, psb: PathStateBlock, now: float, extra: tuple[Opaque, ...] = ()) -> None:
+def remove(core: Core, psb: PathStateBlock, now: float, extra: tuple[AnyObject, ...] = ()) -> None:
     """Take a sender out: PathTear downstream, and the reservations for it go quietly.
 
     The same PathTear takes care of them everywhere else, so nothing is sent upstream (section 3.1.5).
     """
     state = psb.state
     for send in _tears(core, psb):
-        core.out.append(replace(send, message=replace(send.message, extra=extra)) if extra else send)
+        tear = send.message
+        if extra and isinstance(tear, PathTear):
+            core.out.append(replace(send, message=replace(tear, extra=extra)))
+        else:
+            core.out.append(send)
     for handle in state.handles:
         if handle != psb.handle:
             core.out.append(PathGone(handle, state.session, psb.template))

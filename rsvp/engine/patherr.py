@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ..messages import Path, PathErr, Sender
-from ..objects import ErrorSpec, Hop, Opaque, PolicyData, Session
+from ..messages import AnyHop, AnySession, Path, PathErr, Sender
+from ..objects import AnyObject, ErrorSpec, PolicyData
 from .core import Core, forwarded
 from .inputs import Received
 from .outputs import PathError
@@ -30,15 +30,15 @@ def answer(core: Core, message: Path, interface: int, refusal: Reject) -> None:
 def send(
     core: Core,
     interface: int,
-    session: Session,
-    hop: Hop,
+    session: AnySession,
+    hop: AnyHop,
     sender: Sender | None,
     refusal: Reject,
     policy: tuple[PolicyData, ...] = (),
-    extra: tuple[Opaque, ...] = (),
+    extra: tuple[AnyObject, ...] = (),
 ) -> None:
     """Send a PathErr to the neighbour `hop`, behind an interface."""
-    node = core.own_address(interface, session.destination.version)
+    node = core.own_address(interface, hop.address.version)
     message = PathErr(
         session=session,
         error=ErrorSpec(node, refusal.code, refusal.value, refusal.flags),

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ..intserv import Flowspec
-from ..objects import IPAddress, Opaque, PolicyData, Scope, Style
+from ..objects import AnyObject, IPAddress, PolicyData, Scope, Style
 from .bsb import BlockadeStateBlock
 from .style import Group
 from .timers import Timer
@@ -29,7 +29,7 @@ class Request:
     want: dict[Group, Flowspec]
     scope: Scope | None = None
     policy: tuple[PolicyData, ...] = ()
-    extra: tuple[Opaque, ...] = ()
+    extra: tuple[AnyObject, ...] = ()
 
 
 @dataclass(slots=True, eq=False)

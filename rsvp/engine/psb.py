@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ..messages import Path
+from ..messages import Path, base_filter, base_session
 from ..objects import Filter
 from .bsb import BlockadeStateBlock
 from .interfaces import LOCAL
@@ -46,7 +46,7 @@ class PathStateBlock:
     @property
     def template(self) -> Filter:
         """The sender, as the filter spec that selects it."""
-        return self.path.sender.template
+        return base_filter(self.path.sender.template)
 
     @property
     def tspec(self) -> Tspec:
@@ -58,7 +58,7 @@ class PathStateBlock:
     @property
     def e_police(self) -> bool:
         """Whether nobody upstream has policed this flow (RFC 2205 section 3.8)."""
-        return self.iif == LOCAL or self.path.session.e_police
+        return self.iif == LOCAL or base_session(self.path).e_police
 
     def routes_to(self, oi: int) -> bool:
         """Whether data of this sender leaves through `oi`.

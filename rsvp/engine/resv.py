@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ..iana import ErrorCode
-from ..messages import Flow, Resv, ResvTear
+from ..messages import Flow, Resv, ResvTear, base_filters, base_session
 from ..objects import Filter
 from . import resverr, traffic
 from .core import Core, forwarded
@@ -46,7 +46,7 @@ def arrived(core: Core, received: Received, message: Resv, now: float) -> None:
         return
     touched: dict[PreviousHop, None] = {}
     for flow in message.flows:
-        for group, filters in split(message.style, flow.filters):
+        for group, filters in split(message.style, base_filters(flow.filters)):
             try:
                 _reserve(core, known, message, oi, group, Flow(flow.flowspec, filters), now, touched)
             except Reject as refusal:
@@ -64,7 +64,7 @@ def _outgoing_interface(core: Core, received: Received, lih: int) -> int:
 
 def _check_session(core: Core, state: SessionState | None, message: Resv) -> SessionState:
     if state is None or not state.psbs:
-        if core.port_conflict(message.session):
+        if core.port_conflict(base_session(message)):
             raise Reject(ErrorCode.CONFLICTING_DEST_PORTS)
         raise Reject(ErrorCode.NO_PATH_INFORMATION)
     if not message.style.known:
@@ -90,7 +90,7 @@ def _reserve(
     psbs = [
         psb
         for psb in state.senders(oi)
-        if selects(style, flow.filters, psb.template)
+        if selects(style, base_filters(flow.filters), psb.template)
         and (scope is None or psb.template.address in scope.addresses)
     ]
     if not psbs:
@@ -190,7 +190,7 @@ def tear_arrived(core: Core, received: Received, message: ResvTear, now: float) 
     found = False
     if style is not None and compatible(style, message.style):
         for flow in message.flows or (Flow(None),):
-            for group, filters in split(message.style, flow.filters):
+            for group, filters in split(message.style, base_filters(flow.filters)):
                 rsb = state.rsbs.get((oi, group), {}).get(message.hop.address)
                 if rsb is not None:
                     found |= _give_back(core, state, rsb, filters, now)

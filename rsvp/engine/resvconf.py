@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from ..iana import DEFAULT_TTL, ErrorCode
 from ..intserv import Flowspec
-from ..messages import Flow, ResvConf
+from ..messages import AnyError, Flow, ResvConf, base_filters
 from ..objects import ErrorSpec, Filter, ResvConfirm, Style
 from .core import Core, forwarded
 from .inputs import Received
@@ -69,12 +69,13 @@ def _way(state: SessionState | None, arrived_on: int) -> int | None:
     return ois.pop() if len(ois) == 1 else None
 
 
-def deliver(core: Core, state: SessionState, error: ErrorSpec, style: Style, flow: Flow) -> None:
+def deliver(core: Core, state: SessionState, error: AnyError, style: Style, flow: Flow) -> None:
     """Tell every application that waits for this confirmation, once for each sender.
 
     One that is for less than what is reserved by now answers an earlier request.
     """
-    confirmed: set[Group] = set(flow.filters or (None,))
+    senders = base_filters(flow.filters)
+    confirmed: set[Group] = set(senders or (None,))
     for rsb in list(state.reservations()):
         news = rsb.unconfirmed & confirmed
         if rsb.handle is None or not news:
@@ -82,5 +83,5 @@ def deliver(core: Core, state: SessionState, error: ErrorSpec, style: Style, flo
         if flow.flowspec is not None and flow.flowspec.rate < rsb.flowspec.rate:
             continue
         rsb.unconfirmed -= news
-        filters = tuple(one for one in flow.filters if one in news)
+        filters = tuple(one for one in senders if one in news)
         core.out.append(ResvConfirmed(rsb.handle, state.session, error.node, style, flow.flowspec, filters))

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from ..iana import ErrorCode, ErrorFlag
 from ..intserv import Flowspec, at_most
-from ..messages import Flow, Resv, ResvErr
-from ..objects import ErrorSpec, Filter, IPAddress, Opaque, PolicyData, Scope, Session, Style
+from ..messages import AnyError, AnySession, Flow, Resv, ResvErr, base_filters, base_session
+from ..objects import AnyObject, ErrorSpec, Filter, IPAddress, PolicyData, Scope, Style
 from . import upstream
 from .bsb import BlockadeStateBlock
 from .core import Core, forwarded
@@ -51,12 +51,12 @@ def report(core: Core, state: SessionState, rsb: ReservationStateBlock, refusal:
         refusal.value,
         refusal.flags,
     )
-    _deliver(core, state, rsb, error, rsb.flowspec, flow.filters)
+    _deliver(core, state, rsb, error, rsb.flowspec, tuple(rsb.filters))
 
 
 def send(
     core: Core,
-    session: Session,
+    session: AnySession,
     interface: int,
     address: IPAddress,
     style: Style,
@@ -64,11 +64,10 @@ def send(
     refusal: Reject,
     scope: Scope | None = None,
     policy: tuple[PolicyData, ...] = (),
-    extra: tuple[Opaque, ...] = (),
+    extra: tuple[AnyObject, ...] = (),
 ) -> None:
     """Send a ResvErr to the neighbour at `address`, behind an interface."""
-    version = session.destination.version
-    hop = core.hop(interface, version)
+    hop = core.hop(interface, address.version)
     message = ResvErr(
         session=session,
         hop=hop,
@@ -115,7 +114,9 @@ def _blockade(core: Core, state: SessionState, iif: int, message: ResvErr, now: 
     phop = state.find_phop(iif, message.hop.address)
     if phop is None:
         return
-    concerned = [psb for psb in phop.psbs if selects(message.style, message.flow.filters, psb.template)]
+    concerned = [
+        psb for psb in phop.psbs if selects(message.style, base_filters(message.flow.filters), psb.template)
+    ]
     if message.style.explicit:
         for psb in concerned:
             psb.blockade = block
@@ -157,7 +158,7 @@ def _pass_on(
     assert rsb.nhop is not None
     onward = replace(
         message,
-        hop=core.hop(rsb.oi, message.session.destination.version),
+        hop=core.hop(rsb.oi, base_session(message).destination.version),
         flow=None if message.flow is None else Flow(message.flow.flowspec, common),
         scope=scope,
         extra=forwarded(message.extra),
@@ -171,7 +172,7 @@ def _deliver(
     core: Core,
     state: SessionState,
     rsb: ReservationStateBlock,
-    error: ErrorSpec,
+    error: AnyError,
     flowspec: Flowspec | None,
     filters: tuple[Filter, ...],
 ) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ..intserv import Flowspec
-from ..objects import Filter, IPAddress, Opaque, PolicyData, ResvConfirm, Scope, Style
+from ..objects import AnyObject, Filter, IPAddress, PolicyData, ResvConfirm, Scope, Style
 from .style import Group
 from .timers import NEVER, Timer
 
@@ -32,7 +32,7 @@ class ReservationStateBlock:
     unconfirmed: set[Group] = field(default_factory=set)
     """For which senders an application waits for a ResvConf (None: any); refreshes ask until it comes."""
     policy: tuple[PolicyData, ...] = ()
-    extra: tuple[Opaque, ...] = ()
+    extra: tuple[AnyObject, ...] = ()
     ttl: int | None = None
 
     @property

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from ..messages import Resv, ResvTear
+from ..messages import Resv, ResvTear, base_filters
 from ..objects import Filter, ResvConfirm
 from . import resvconf
 from .core import Core
@@ -140,11 +140,13 @@ def _upcall(
     lost = {one: spec for one, spec in gone.items() if one not in still}
     if old is not None:
         for flow in flows(old.style, lost):
-            core.out.append(ResvGone(phop.handle, state.session, old.style, flow.filters))
+            core.out.append(ResvGone(phop.handle, state.session, old.style, base_filters(flow.filters)))
     if new is not None:
         for flow in flows(new.style, news):
             assert flow.flowspec is not None
-            core.out.append(ResvEvent(phop.handle, state.session, new.style, flow.flowspec, flow.filters))
+            core.out.append(
+                ResvEvent(phop.handle, state.session, new.style, flow.flowspec, base_filters(flow.filters))
+            )
 
 
 def _send_tear(core: Core, state: SessionState, phop: PreviousHop, old: Request, gone: Wanted) -> None:

@@ -349,8 +349,9 @@ def test_an_error_on_a_line() -> None:
     )
     words = "10.0.1.9 says: admission control failure: requested bandwidth unavailable, FF"
     assert words in text(message)
-    assert "error: admission control failure: requested bandwidth unavailable (code 1, value 2)" in verbose(
-        message
+    assert (
+        "error: admission control failure: requested bandwidth unavailable (code 1, value 2; RFC 2205)"
+        in verbose(message)
     )
 
 
@@ -391,27 +392,27 @@ def test_the_tree_names_fields_units_and_sections() -> None:
     )
     assert verbose(message).splitlines() == [
         "Frame 1  2023-11-14 22:13:20.123456 UTC  10.0.1.1 > 10.0.2.2  IP TTL 63, Router Alert",
-        f"  Path: version 1, flags 0x0, Send_TTL 63, {len(message)} bytes, checksum ok",
-        "    SESSION (class 1, C-Type 1, 12 bytes; RFC 2205 A.1)",
+        f"  Path: version 1, flags 0x0, Send_TTL 63, {len(message)} bytes, checksum ok; RFC 2205 3.1",
+        "    SESSION (class 1, C-Type 1 (IPv4), 12 bytes; RFC 2205 A.1)",
         "      destination: 10.0.2.2",
         "      protocol: 17 (UDP)",
         "      port: 5000",
         "      police at the first hop (E_Police): no",
-        "    RSVP_HOP (class 3, C-Type 1, 12 bytes; RFC 2205 A.2)",
+        "    RSVP_HOP (class 3, C-Type 1 (IPv4), 12 bytes; RFC 2205 A.2)",
         "      neighbour: 10.0.1.9",
         "      logical interface handle: 0x3",
-        "    TIME_VALUES (class 5, C-Type 1, 8 bytes; RFC 2205 A.4)",
+        "    TIME_VALUES (class 5, C-Type 1 (refresh period), 8 bytes; RFC 2205 A.4)",
         "      refresh period R: 30 seconds",
-        "    SENDER_TEMPLATE (class 11, C-Type 1, 12 bytes; RFC 2205 A.10)",
+        "    SENDER_TEMPLATE (class 11, C-Type 1 (IPv4), 12 bytes; RFC 2205 A.10)",
         "      sender: 10.0.1.1",
         "      port: 4000",
-        "    SENDER_TSPEC (class 12, C-Type 2, 36 bytes; RFC 2210 3.1)",
+        "    SENDER_TSPEC (class 12, C-Type 2 (integrated services), 36 bytes; RFC 2210 3.1)",
         "      token rate r: 125000 bytes/s (1 Mbit/s)",
         "      bucket depth b: 5000 bytes",
         "      peak rate p: infinite",
         "      minimum policed unit m: 64 bytes",
         "      largest packet M: 1500 bytes",
-        "    ADSPEC (class 13, C-Type 2, 84 bytes; RFC 2210 3.3)",
+        "    ADSPEC (class 13, C-Type 2 (integrated services), 84 bytes; RFC 2210 3.3)",
         "      default general parameters",
         "        RSVP hops: 0",
         "        path bandwidth: infinite",
@@ -489,7 +490,7 @@ def test_the_tree_of_a_message_with_every_other_object() -> None:
         "digest: 000102030405060708090a0b0c0d0e0f (16 bytes)",
         "sender: 2001:db8::9",
         "receiver: 2001:db8::2",
-        "policy elements: 00080001",
+        "contents: 00080001",
         "flow label: 0xabc",
         "reserved rate R: 150000 bytes/s (1.2 Mbit/s)",
         "slack S: 40 microseconds",

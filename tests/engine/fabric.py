@@ -112,7 +112,7 @@ class Router:
         message = decode(encode(message))
         hop = getattr(message, "hop", None)
         came = a(source) if source else hop.address if hop else a(f"10.{interface}.0.1")
-        to = message.session.destination
+        to = getattr(getattr(message, "session", None), "destination", a(f"10.{interface}.0.254"))
         return self.feed(e.Received(message, interface, came, to, message.send_ttl if ttl is None else ttl))
 
     def advance(self, seconds: float) -> list[e.Output]:

@@ -9,7 +9,7 @@ import pytest
 from rsvp import engine as e
 from rsvp.errors import LocalError, StyleConflict, UnknownSession
 from rsvp.iana import AdmissionError, ErrorCode, ErrorFlag, TrafficControlCode
-from rsvp.intserv import Flowspec, Rspec, controlled_load, guaranteed
+from rsvp.intserv import Flowspec, NullTspec, Rspec, controlled_load, guaranteed
 from rsvp.messages import Flow, Resv, ResvConf, ResvErr, ResvTear
 from rsvp.objects import FF, SE, WF, ErrorSpec, Opaque, ResvConfirm, Scope, Style
 
@@ -638,7 +638,7 @@ class TestMisuse:
             (e.Reserve(1, FF, ()), "at least one flow"),
             (e.Reserve(1, Style(0x1B), (Flow(load()),)), "FF, WF or SE"),
             (e.Reserve(1, WF, (Flow(None),)), "needs a flowspec"),
-            (e.Reserve(1, WF, (Flow(Flowspec(6, tspec())),)), "controlled-load or guaranteed"),
+            (e.Reserve(1, WF, (Flow(Flowspec(6, NullTspec())),)), "controlled-load or guaranteed"),
             (e.Reserve(1, FF, (Flow(load(), (S1,)), Flow(guaranteed(tspec()), (S2,)))), "all of one service"),
         ],
     )

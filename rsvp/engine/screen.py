@@ -1,0 +1,124 @@
+"""What every received message has to pass: nothing of our own, addresses that can be, known objects.
+
+A class that this engine does not implement is treated by its top two bits, a C-Type that it does not
+implement is answered with error 14 (RFC 2205 section 3.10).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from types import NoneType
+from typing import Any
+
+from ..iana import ClassNum, ErrorCode, Service, TrafficControlCode, UnknownClass
+from ..intserv import NullTspec
+from ..messages import Flow, Path, Resv
+from ..objects import FilterSpec, FlowLabelFilterSpec, Hop, IPAddress, Session, ctype_of
+from . import patherr, resverr
+from .core import Core
+from .inputs import Received
+from .reject import Drop, Reject
+
+
+def screen(core: Core, received: Received, message: Any) -> Any:
+    """What holds for every message, before its own rules; returns the message as the rooms take it.
+
+    Raises Drop, after the answer that RFC 2205 section 3.10 asks for, where the message is not ours
+    to act on.
+    """
+    hop = getattr(message, "hop", None)
+    if hop is not None and hop.address in core.own:
+        raise Drop("own message")
+    foreign = _foreign(message)
+    if foreign is not None:
+        _refuse(core, received, message, Reject(ErrorCode.UNKNOWN_OBJECT_CTYPE, foreign))
+        raise Drop("unknown C-Type")
+    version = message.session.destination.version
+    if hop is not None and not _is_neighbor(hop.address, version):
+        raise Drop("bad hop address")
+    confirm = getattr(message, "confirm", None)
+    if confirm is not None and not _is_neighbor(confirm.receiver, version):
+        raise Drop("bad confirm address")
+    if _null_service(message):
+        refusal = Reject(ErrorCode.TRAFFIC_CONTROL_ERROR, TrafficControlCode.SERVICE_UNSUPPORTED)
+        _refuse(core, received, message, refusal)
+        raise Drop("unsupported service")
+    message = _together(message)
+    for unknown in message.extra:
+        if unknown.class_num == ClassNum.NULL:
+            continue
+        if UnknownClass.of(unknown.class_num) is not UnknownClass.REJECT:
+            continue
+        refusal = Reject(ErrorCode.UNKNOWN_OBJECT_CLASS, unknown.class_num << 8 | unknown.ctype)
+        _refuse(core, received, message, refusal)
+        raise Drop("unknown object class")
+    return message
+
+
+def _is_neighbor(address: IPAddress, version: int) -> bool:
+    """Whether a node of that IP version could be sent anything at this address."""
+    return address.version == version and not address.is_multicast and not address.is_unspecified
+
+
+def _refuse(core: Core, received: Received, message: Any, refusal: Reject) -> None:
+    """Answer a Path or Resv; errors and tears are not answered (RFC 2205 section 3.10)."""
+    if isinstance(message, Path):
+        patherr.answer(core, message, received.interface, refusal)
+    elif isinstance(message, Resv):
+        for flow in message.flows or (None,):
+            resverr.answer(core, message, received.interface, flow, refusal)
+
+
+_BASE = {
+    ClassNum.SESSION: (Session,),
+    ClassNum.RSVP_HOP: (Hop, NoneType),
+    ClassNum.SENDER_TEMPLATE: (FilterSpec, FlowLabelFilterSpec),
+    ClassNum.FILTER_SPEC: (FilterSpec, FlowLabelFilterSpec),
+}
+"""What this engine implements of the classes whose C-Types say different things."""
+
+
+def _foreign(message: Any) -> int | None:
+    """Class and C-Type, as in an error value, of the first object that this engine does not implement."""
+    for class_num, value in _objects(message):
+        if not isinstance(value, _BASE[class_num]):
+            return class_num << 8 | ctype_of(class_num, value)
+    return None
+
+
+def _objects(message: Any) -> Iterator[tuple[ClassNum, Any]]:
+    yield ClassNum.SESSION, message.session
+    yield ClassNum.RSVP_HOP, getattr(message, "hop", None)
+    sender = getattr(message, "sender", None)
+    if sender is not None:
+        yield ClassNum.SENDER_TEMPLATE, sender.template
+    for flow in _flows(message):
+        for value in flow.filters:
+            yield ClassNum.FILTER_SPEC, value
+
+
+def _null_service(message: Any) -> bool:
+    """Whether the message speaks of the null service (RFC 2997), which this engine does not offer."""
+    sender = getattr(message, "sender", None)
+    if sender is not None and isinstance(sender.tspec, NullTspec):
+        return True
+    return any(
+        flow.flowspec is not None and flow.flowspec.service == Service.NULL for flow in _flows(message)
+    )
+
+
+def _flows(message: Any) -> tuple[Flow, ...]:
+    flow = getattr(message, "flow", None)
+    flows: tuple[Flow, ...] = getattr(message, "flows", ()) if flow is None else (flow,)
+    return flows
+
+
+def _together(message: Any) -> Any:
+    """The message with what is attached to its filters put with the other objects of the extensions."""
+    attached = tuple(one for flow in _flows(message) for group in flow.attached for one in group)
+    if not attached:
+        return message
+    bare = tuple(replace(flow, attached=()) for flow in _flows(message))
+    changes: dict[str, Any] = {"flows": bare} if hasattr(message, "flows") else {"flow": bare[0]}
+    return replace(message, extra=message.extra + attached, layout=None, **changes)

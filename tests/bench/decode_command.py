@@ -1,0 +1,130 @@
+"""How fast `rsvp decode --json` gets through a capture, beside tcpdump, tshark and scapy, in one run.
+
+`python -m tests.bench.decode_command` writes two captures of `--packets` packets, half Path with
+ADSPEC, half guaranteed Resv, and times whole processes, start included, on one core: `rsvp decode
+--json`, `tcpdump -vvv -r`, `tshark -V -r` and, on a hundredth of the packets because it is that
+slow, scapy. The programs take turns, `--rounds` times, and each one's best counts. The `refreshes`
+are of 500 flows, which is what soft state looks like; in `changing` 20,000
+different packets come round, more than anything here remembers. A
+program that is not installed is left out, and said to be.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from ipaddress import IPv4Address
+from pathlib import Path
+
+from rsvp._wire import encode
+from rsvp.capture.write import RAW_IP, PcapWriter, wrap
+from tests.bench.wire import path, resv
+
+FLOWS = 500
+DIFFERENT = 10_000
+SCAPY_SHARE = 100
+"""scapy gets one packet of so many."""
+
+SCAPY = """
+import sys
+from scapy.contrib.rsvp import RSVP
+from scapy.utils import RawPcapReader
+from scapy.layers.inet import IP
+for data, _ in RawPcapReader(sys.argv[1]):
+    IP(data).show2(dump=True)
+"""
+
+
+def packets(count: int, flows: int) -> Iterator[bytes]:
+    """IPv4 packets: Path and Resv in turn, alike again after `flows` of each."""
+    known: dict[int, bytes] = {}
+    for n in range(count):
+        which = n % (2 * flows)
+        packet = known.get(which)
+        if packet is None:
+            message = resv(which) if n % 2 else path(which)
+            hop = IPv4Address(0x0A000001 + which)
+            to = hop + 1 if n % 2 else message.session.destination
+            packet = known[which] = wrap(encode(message), hop, to, 63, router_alert=not n % 2)
+        yield packet
+
+
+def write(file: Path, count: int, flows: int) -> int:
+    """Write a capture; return its bytes."""
+    with open(file, "wb") as out:
+        writer = PcapWriter(out, RAW_IP)
+        for n, packet in enumerate(packets(count, flows)):
+            writer.write(1_700_000_000_000_000_000 + n * 1_000_000, packet)
+    return file.stat().st_size
+
+
+def commands(file: Path, part: Path) -> dict[str, tuple[list[str], int]]:
+    """Program -> its command line, and of how many packets it gets one."""
+    found = {"rsvp decode --json": ([sys.executable, "-m", "rsvp", "decode", "--json", str(file)], 1)}
+    if shutil.which("tcpdump"):
+        found["tcpdump -vvv"] = (["tcpdump", "-n", "-vvv", "-r", str(file)], 1)
+    if shutil.which("tshark"):
+        found["tshark -V"] = (["tshark", "-n", "-V", "-r", str(file)], 1)
+    found["scapy"] = ([sys.executable, "-c", SCAPY, str(part)], SCAPY_SHARE)
+    return found
+
+
+def run(command: list[str]) -> float:
+    """Seconds that a process takes on one core, its output thrown away."""
+    started = time.perf_counter()
+    subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
+    return time.perf_counter() - started
+
+
+def measure(count: int, rounds: int, folder: Path) -> dict[str, dict[str, float]]:
+    """{"refreshes": {program: packets/s}, "changing": {...}}."""
+    results = {}
+    for name, flows in (("refreshes", FLOWS), ("changing", DIFFERENT)):
+        file, part = folder / f"{name}.pcap", folder / f"{name}-part.pcap"
+        write(file, count, flows)
+        write(part, max(1, count // SCAPY_SHARE), flows)
+        best: dict[str, float] = {}
+        for _ in range(rounds):
+            for program, (command, share) in commands(file, part).items():
+                rate = max(1, count // share) / run(command)
+                best[program] = max(rate, best.get(program, 0.0))
+        results[name] = best
+    return results
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.decode_command", description=main.__doc__)
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    parser.add_argument("--rounds", type=int, default=3, help="rounds of which the best counts")
+    parser.add_argument("--packets", type=int, default=100_000, help="packets in each capture")
+    options = parser.parse_args()
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    with tempfile.TemporaryDirectory() as folder:
+        results = measure(options.packets, options.rounds, Path(folder))
+    if options.json:
+        json.dump(results, sys.stdout, indent=1)
+        print()
+        return
+    out = io.StringIO()
+    for name, rates in results.items():
+        own = rates["rsvp decode --json"]
+        print(f"{name}: {options.packets:,} packets", file=out)
+        for program, rate in rates.items():
+            print(f"  {program:20} {rate:12,.0f} packets/s   rsvp is {own / rate:6.2f} x", file=out)
+        missing = {"tcpdump -vvv", "tshark -V"} - rates.keys()
+        for program in sorted(missing):
+            print(f"  {program:20} not installed", file=out)
+    print(out.getvalue(), end="")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,42 @@
+"""The seeds: every message of the project's captures, whole, repaired and taken out of Bundles.
+
+`python -m tests.fuzz.corpus FOLDER` writes them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from rsvp.capture import Capture
+from rsvp.capture.dissected import dissect
+from tests.fuzz.laws import REPAIR
+
+CAPTURES = Path(__file__).parent.parent / "captures"
+
+
+def messages() -> Iterator[bytes]:
+    """Each message once."""
+    known: set[bytes] = set()
+    for file in sorted(CAPTURES.glob("*.pcap")):
+        for frame in Capture(file):
+            found = dissect(frame.data)
+            for data in (frame.data, *(inner.data for inner in found.messages or ())):
+                if data not in known:
+                    known.add(data)
+                    yield data
+
+
+def main() -> None:
+    """Write the seeds."""
+    folder = Path(sys.argv[1])
+    folder.mkdir(parents=True, exist_ok=True)
+    for data in messages():
+        for seed in (data, bytes((REPAIR,)) + data[1:]):
+            (folder / hashlib.sha1(seed).hexdigest()).write_bytes(seed)
+
+
+if __name__ == "__main__":
+    main()

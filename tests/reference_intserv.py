@@ -1,0 +1,292 @@
+"""Slow and obvious readers of the objects of RFC 2207, 2745, 2747, 2750, 2961, 2996, 3175 and 4860.
+
+Part of `tests.reference`: written from the RFCs' figures with `struct`, sharing nothing with the
+codec. A reader takes contents and C-Type and gives the value, or raises `Bad` with the reason; offsets are
+not its business.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from ipaddress import IPv4Address, IPv6Address
+from typing import Any
+
+from rsvp import diagnostics as d
+from rsvp import objects as o
+from rsvp import policy as p
+from rsvp import reduction as r
+from rsvp import sessions as s
+
+
+class Bad(Exception):
+    """The contents are malformed, for this reason."""
+
+
+LENGTH = "wrong object length"
+NESTED = "wrong nested object"
+
+
+def need(good: bool, reason: str = LENGTH) -> None:
+    if not good:
+        raise Bad(reason)
+
+
+def address(data: bytes) -> Any:
+    return IPv4Address(data) if len(data) == 4 else IPv6Address(data)
+
+
+def sized(data: bytes, v6: bool, fixed: int, addresses: int = 1) -> int:
+    """The size of an address, in contents of `fixed` bytes and some addresses."""
+    size = 16 if v6 else 4
+    need(len(data) == fixed + addresses * size)
+    return size
+
+
+def nonzero(data: bytes) -> Any:
+    need(any(data), "zero address")
+    return address(data)
+
+
+def gpi_session(data: bytes, ctype: int) -> s.GpiSession:
+    n = sized(data, ctype == 4, 4)
+    protocol, flags, port = struct.unpack("!BBH", data[n:])
+    where = nonzero(data[:n])
+    need(protocol != 0, "zero protocol")
+    return s.GpiSession(where, protocol, port, flags)
+
+
+def gpi_filter(data: bytes, ctype: int) -> s.GpiFilter:
+    n = sized(data, ctype == 5, 4)
+    return s.GpiFilter(nonzero(data[:n]), int.from_bytes(data[n:], "big"))
+
+
+def aggregate_session(data: bytes, ctype: int) -> s.AggregateSession:
+    n = sized(data, ctype == 10, 4)
+    return s.AggregateSession(nonzero(data[:n]), data[n + 3] % 64, data[n + 1])
+
+
+def aggregate_filter(data: bytes, ctype: int) -> s.AggregateFilter:
+    sized(data, ctype == 10, 0)
+    return s.AggregateFilter(nonzero(data))
+
+
+def generic_session(data: bytes, ctype: int) -> s.GenericAggregateSession:
+    n = sized(data, ctype == 18, 8, 2)
+    _, flags, phb, _, port = struct.unpack("!BBHHH", data[n : n + 8])
+    return s.GenericAggregateSession(
+        nonzero(data[:n]), phb, port, int.from_bytes(data[n + 8 :], "big"), flags
+    )
+
+
+def interest(data: bytes, ctype: int) -> s.SessionOfInterest:
+    return s.SessionOfInterest(generic_session(data, ctype + 16))
+
+
+def dclass(data: bytes, ctype: int) -> s.Dclass:
+    need(len(data) >= 4)
+    return s.Dclass(tuple(data[3::4]))
+
+
+def numbered(cls: type[Any]) -> Callable[[bytes, int], Any]:
+    def read(data: bytes, ctype: int) -> Any:
+        need(len(data) == 8)
+        return cls(int.from_bytes(data[1:4], "big"), int.from_bytes(data[4:], "big"), data[0])
+
+    return read
+
+
+def chunks(data: bytes, size: int) -> list[bytes]:
+    need(len(data) % size == 0)
+    return [data[n : n + size] for n in range(0, len(data), size)]
+
+
+def id_list(data: bytes, ctype: int) -> Any:
+    need(len(data) >= 4)
+    flags, epoch = data[0], int.from_bytes(data[1:4], "big")
+    if ctype == 1:
+        return r.MessageIdList(epoch, tuple(int.from_bytes(c, "big") for c in chunks(data[4:], 4)), flags)
+    n = 4 if ctype in (2, 4) else 16
+    if ctype in (2, 3):
+        sources = [r.SourceId(int.from_bytes(c[:4], "big"), address(c[4:])) for c in chunks(data[4:], 4 + n)]
+        return r.SourceIdList(epoch, tuple(sources), 4 if n == 4 else 6, flags)
+    entries = [
+        r.MulticastId(int.from_bytes(c[:4], "big"), address(c[4 : 4 + n]), address(c[4 + n :]))
+        for c in chunks(data[4:], 4 + 2 * n)
+    ]
+    return r.MulticastIdList(epoch, tuple(entries), 4 if n == 4 else 6, flags)
+
+
+def challenge(data: bytes, ctype: int) -> o.Challenge:
+    need(len(data) == 16)
+    return o.Challenge(int.from_bytes(data[2:8], "big"), int.from_bytes(data[8:], "big"))
+
+
+# --- objects inside objects ----------------------------------------------------------------------------
+
+CONTAINERS = (14, 30, 32)
+Read = Callable[[int, int, bytes], Any]
+"""Reads an object by class and C-Type; None where that is not known. Raises Bad."""
+
+
+def split(data: bytes) -> list[tuple[int, int, bytes]]:
+    found = []
+    while data:
+        size, class_num, ctype = struct.unpack_from("!HBB", data)
+        need(size >= 4 and size % 4 == 0 and size <= len(data))
+        found.append((class_num, ctype, data[4:size]))
+        data = data[size:]
+    return found
+
+
+def nested(data: bytes, read: Read) -> tuple[o.Nested, ...]:
+    found = []
+    for class_num, ctype, contents in split(data):
+        value = None if class_num in CONTAINERS else read(class_num, ctype, contents)
+        found.append(o.Nested(class_num, o.Opaque(class_num, ctype, contents) if value is None else value))
+    return tuple(found)
+
+
+def diagnostic(data: bytes, ctype: int, read: Read) -> d.Diagnostic:
+    n = 4 if ctype == 1 else 16
+    need(len(data) >= 40 if ctype == 1 else len(data) >= 76)
+    hops, count, bits, request, mtu, offset = struct.unpack("!BBHIHH", data[:12])
+    last_hop = address(data[12 : 12 + n])
+    ends = []
+    rest = data[12 + n :]
+    for wanted in (11, 10):
+        need(bool(rest))
+        size, class_num, kind = struct.unpack_from("!HBB", rest)
+        need(size >= 4 and size % 4 == 0 and size <= len(rest))
+        need(class_num == wanted, NESTED)
+        value = read(class_num, kind, rest[4:size])
+        need(isinstance(value, o.FilterSpec | o.FlowLabelFilterSpec | s.GpiFilter), NESTED)
+        need(value.address.version == last_hop.version, NESTED)
+        ends.append(value)
+        rest = rest[size:]
+    need(not rest)
+    return d.Diagnostic(hops, count, request, mtu, last_hop, *ends, offset, bool(bits & 1))
+
+
+def select(data: bytes, ctype: int) -> d.DiagSelect:
+    pairs = [tuple(pair) for pair in chunks(data, 2)]
+    if pairs and pairs[-1] == (0, 0):
+        pairs.pop()
+    return d.DiagSelect(tuple(pairs))  # type: ignore[arg-type]
+
+
+def route(data: bytes, ctype: int) -> d.Route:
+    need(len(data) >= 4)
+    n = 4 if ctype == 1 else 16
+    return d.Route(tuple(address(c) for c in chunks(data[4:], n)), data[3], 4 if n == 4 else 6)
+
+
+def response(data: bytes, ctype: int, read: Read) -> d.DiagResponse:
+    n = 4 if ctype == 1 else 16
+    need(len(data) >= 8 + 3 * n)
+    arrival = int.from_bytes(data[:4], "big")
+    addresses = [address(c) for c in chunks(data[4 : 4 + 3 * n], n)]
+    ttl, bits, timer = struct.unpack("!BBH", data[4 + 3 * n : 8 + 3 * n])
+    return d.DiagResponse(
+        arrival,
+        *addresses,
+        ttl,
+        bits % 16,
+        timer,
+        bits >= 128,
+        bits // 16 % 8,
+        nested(data[8 + 3 * n :], read),
+    )
+
+
+# --- POLICY_DATA: contents as they came wherever the RFCs are not followed to the letter --------------------
+
+
+def attributes(data: bytes) -> tuple[Any, ...] | None:
+    found: list[Any] = []
+    while data:
+        size, a_type, sub_type = struct.unpack_from("!HBB", data)
+        padded = (size + 3) // 4 * 4
+        if size < 4 or padded > len(data) or any(data[size:padded]):
+            return None
+        if a_type == 4 and size >= 8:
+            reserved, error = struct.unpack_from("!HH", data, 4)
+            if reserved:
+                return None
+            found.append(p.PolicyError(error, data[8:size], sub_type))
+        else:
+            found.append(p.Attribute(a_type, sub_type, data[4:size]))
+        data = data[padded:]
+    return tuple(found)
+
+
+def element(p_type: int, data: bytes) -> Any:
+    if p_type == 1 and len(data) == 8 and data[3] == 0:
+        flags, strategy, error, _, preemption, defending = struct.unpack("!BBBBHH", data)
+        return p.PreemptionPriority(preemption, defending, strategy, error, flags)
+    if p_type in (2, 3) and data:
+        found = attributes(data)
+        if found is not None:
+            return p.Identity(p_type, found)
+    return p.UnknownElement(p_type, data)
+
+
+def policy(
+    data: bytes, ctype: int, read: Read, zero_reserved: Callable[[int, int, bytes], bool]
+) -> o.PolicyData:
+    """`zero_reserved`: whether an option has zeroes wherever its RFC has nothing."""
+    if len(data) < 4:
+        return o.PolicyData(data)
+    offset, reserved = struct.unpack("!HH", data[:4])
+    if reserved or offset < 8 or offset % 4 or offset > len(data) + 4:
+        return o.PolicyData(data)
+    try:
+        options = nested(data[4 : offset - 4], read)
+        if not all(
+            class_num in CONTAINERS or zero_reserved(class_num, kind, contents)
+            for class_num, kind, contents in split(data[4 : offset - 4])
+        ):
+            return o.PolicyData(data)
+    except Bad:
+        return o.PolicyData(data)
+    rest = data[offset - 4 :]
+    elements = []
+    while rest:
+        size, p_type = struct.unpack_from("!HH", rest)
+        if size < 4 or size % 4 or size > len(rest):
+            return o.PolicyData(data)
+        elements.append(element(p_type, rest[4:size]))
+        rest = rest[size:]
+    return o.PolicyData(None, options, tuple(elements))
+
+
+PLAIN: dict[int, tuple[Callable[[bytes, int], Any], tuple[int, ...]]] = {
+    23: (numbered(r.MessageId), (1,)),
+    25: (id_list, (1, 2, 3, 4, 5)),
+    31: (route, (1, 2)),
+    33: (select, (1,)),
+    64: (challenge, (1,)),
+    132: (interest, (1, 2)),
+    225: (dclass, (1,)),
+}
+OTHERS: dict[tuple[int, int], Callable[[bytes, int], Any]] = {
+    (1, 3): gpi_session,
+    (1, 4): gpi_session,
+    (1, 9): aggregate_session,
+    (1, 10): aggregate_session,
+    (1, 17): generic_session,
+    (1, 18): generic_session,
+    (24, 1): numbered(r.MessageIdAck),
+    (24, 2): numbered(r.MessageIdNack),
+    **{(c, t): gpi_filter for c in (10, 11) for t in (4, 5)},
+    **{(c, t): aggregate_filter for c in (10, 11) for t in (9, 10)},
+}
+READERS = OTHERS | {(c, t): read for c, (read, ctypes) in PLAIN.items() for t in ctypes}
+"""(class number, C-Type) -> its reader."""
+DEEP_READERS: dict[tuple[int, int], Callable[[bytes, int, Read], Any]] = {
+    (30, 1): diagnostic,
+    (30, 2): diagnostic,
+    (32, 1): response,
+    (32, 2): response,
+}
+"""The same for those that hold objects."""
