@@ -22,7 +22,7 @@ EXTENSIONS = {
     "aggregate",
     "attributes",
 }
-"""Rooms of objects that other RFCs than 2205 and 2210 define; none but GMPLS, which extends RSVP-TE, needs another."""
+"""Rooms of objects that other RFCs than 2205 and 2210 define; only GMPLS needs another, RSVP-TE."""
 
 ALLOWED = {
     "units": set(),
