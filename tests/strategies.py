@@ -350,6 +350,10 @@ MESSAGES: dict[int, SearchStrategy[Any]] = {
 """Message type -> messages of that type."""
 
 messages = st.one_of(*MESSAGES.values())
+core_messages = st.one_of(
+    *(MESSAGES[number] for number in range(MessageType.PATH, MessageType.RESV_CONF + 1))
+)
+"""Messages of RFC 2205 itself."""
 
 
 def object_bytes(class_num: int, value: Any) -> bytes:
