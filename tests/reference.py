@@ -9,7 +9,7 @@ classes, so that `__post_init__` has its say. Byte-for-byte layout is not its bu
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any, NoReturn
 
@@ -121,7 +121,9 @@ def filter_spec(p: Piece) -> o.Filter:
 
 
 def policy(p: Piece) -> o.PolicyData:
-    return o.PolicyData(p.data)
+    found = extension(p)
+    assert isinstance(found, o.PolicyData)
+    return found
 
 
 def confirm(p: Piece) -> o.ResvConfirm:
@@ -144,17 +146,34 @@ def token_bucket(p: Piece, at: int) -> i.Tspec:
     return i.Tspec(rate, bucket, peak, *struct.unpack_from("!II", p.data, at + 16))
 
 
+def null_service(p: Piece, at: int) -> int:
+    """M of the null service, the last one of the object."""
+    data = p.data[at:]
+    if data[0] != 6:
+        p.fail("unsupported service")
+    if data[2:4] != b"\0\2" or len(data) != 12:
+        p.fail("wrong service length")
+    if data[4] != 128 or data[6:8] != b"\0\1":
+        p.fail("wrong parameter")
+    return int.from_bytes(data[8:], "big")
+
+
 def sender_tspec(p: Piece) -> i.Tspec:
     message_header(p)
-    if p.data[4] != 1 or len(p.data) > 32:
+    if p.data[4] == 6:
+        return i.NullTspec(M=null_service(p, 4))
+    if p.data[4] != 1:
         p.fail("unsupported service")
     if p.data[6:8] != b"\0\6" or len(p.data) < 32:
         p.fail("wrong service length")
-    return token_bucket(p, 8)
+    null = null_service(p, 32) if len(p.data) > 32 else None
+    return replace(token_bucket(p, 8), null_M=null)
 
 
 def flowspec(p: Piece) -> i.Flowspec:
     message_header(p)
+    if p.data[4] == 6:
+        return i.Flowspec(6, i.NullTspec(M=null_service(p, 4)))
     words = {5: 6, 2: 9}.get(p.data[4])
     if words is None:
         p.fail("unsupported service")

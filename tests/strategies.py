@@ -168,25 +168,34 @@ OBJECTS: dict[tuple[int, int], SearchStrategy[Any]] = {
 # --- messages ---------------------------------------------------------------------------------------
 
 
-def any_sessions(version: int) -> SearchStrategy[Any]:
+# Composites, because what they choose from is too long to be shown when a test fails.
+
+
+@st.composite
+def any_sessions(draw: st.DrawFn, version: int) -> Any:
     """Sessions of every C-Type, the plain ones most often."""
-    found = [one for (class_num, _), one in OBJECTS.items() if class_num == ClassNum.SESSION]
-    return sessions(version) | st.one_of(*found)
+    keys = [key for key in OBJECTS if key[0] == ClassNum.SESSION]
+    return draw(OBJECTS[draw(st.sampled_from(keys))] if draw(st.booleans()) else sessions(version))
 
 
-def any_filters(version: int) -> SearchStrategy[Any]:
+@st.composite
+def any_filters(draw: st.DrawFn, version: int) -> Any:
     """Filters of every C-Type, the plain ones most often."""
-    found = [one for (class_num, _), one in OBJECTS.items() if class_num == ClassNum.FILTER_SPEC]
-    return filters(version) | st.one_of(*found)
+    keys = [key for key in OBJECTS if key[0] == ClassNum.FILTER_SPEC]
+    return draw(OBJECTS[draw(st.sampled_from(keys))] if draw(st.booleans()) else filters(version))
 
 
-def with_attached(flow: m.Flow) -> SearchStrategy[m.Flow]:
+ATTACHED = (ClassNum.LABEL, ClassNum.RECORD_ROUTE, ClassNum.S2L_SUB_LSP, ClassNum.LSP_ATTRIBUTES)
+
+
+@st.composite
+def with_attached(draw: st.DrawFn, flow: m.Flow) -> m.Flow:
     """The flow, with objects of the extensions behind its filters or without."""
-    kinds = (ClassNum.LABEL, ClassNum.RECORD_ROUTE, ClassNum.S2L_SUB_LSP, ClassNum.LSP_ATTRIBUTES)
-    some = st.one_of(*(one for (class_num, _), one in t.OBJECTS.items() if class_num in kinds))
-    group = st.lists(some, max_size=3).map(tuple)
-    groups = st.tuples(*(group for _ in flow.filters))
-    return groups.map(lambda found: replace(flow, attached=found if any(found) else ()))
+    keys = [key for key in t.OBJECTS if key[0] in ATTACHED]
+    chosen = draw(st.lists(st.lists(st.sampled_from(keys), max_size=2), max_size=len(flow.filters)))
+    chosen += [[]] * (len(flow.filters) - len(chosen))
+    groups = tuple(tuple(draw(t.OBJECTS[key]) for key in group) for group in chosen)
+    return replace(flow, attached=groups if any(groups) else ())
 
 
 def _common(version: int) -> dict[str, SearchStrategy[Any]]:
@@ -199,16 +208,11 @@ def _common(version: int) -> dict[str, SearchStrategy[Any]]:
     }
 
 
-def extras(*but: int) -> SearchStrategy[tuple[Any, ...]]:
-    """Objects without a field of their own, none of the classes `but`, in the order of the wire."""
-    return _extras(but)
-
-
 @st.composite
-def _extras(draw: st.DrawFn, but: tuple[int, ...]) -> tuple[Any, ...]:
-    # Drawn in steps, as a strategy that names them all would have an overlong repr.
+def extras(draw: st.DrawFn, *but: int) -> tuple[Any, ...]:
+    """Objects without a field of their own, none of the classes `but`, in the order of the wire."""
     keys = [key for key in OBJECTS if key[0] not in BASE_CLASSES and key[0] not in but]
-    chosen = draw(st.lists(st.sampled_from([None, *keys]), max_size=3))
+    chosen = draw(st.lists(st.none() | st.sampled_from(keys), max_size=3))
     return in_wire_order([draw(opaques if key is None else OBJECTS[key]) for key in chosen])
 
 
@@ -346,6 +350,10 @@ MESSAGES: dict[int, SearchStrategy[Any]] = {
 """Message type -> messages of that type."""
 
 messages = st.one_of(*MESSAGES.values())
+core_messages = st.one_of(
+    *(MESSAGES[number] for number in range(MessageType.PATH, MessageType.RESV_CONF + 1))
+)
+"""Messages of RFC 2205 itself."""
 
 
 def object_bytes(class_num: int, value: Any) -> bytes:

@@ -92,23 +92,22 @@ challenges = st.builds(o.Challenge, u48, u64)
 CONTAINERS = {ClassNum.POLICY_DATA, ClassNum.DIAGNOSTIC, ClassNum.DIAG_RESPONSE}
 
 
-def _nested() -> SearchStrategy[o.Nested]:
+@st.composite
+def _nested(draw: st.DrawFn) -> o.Nested:
+    # Drawn in steps, as a strategy that names all objects would have an overlong repr.
     from tests import strategies
 
-    known = st.one_of(
-        *(
-            st.builds(o.Nested, st.just(int(class_num)), strategy)
-            for (class_num, _), strategy in strategies.OBJECTS.items()
-            if class_num not in CONTAINERS
-        )
-    )
-    unknown = st.builds(o.Opaque, u8, u8, words).filter(
-        lambda opaque: opaque.class_num in CONTAINERS or (opaque.class_num, opaque.ctype) not in o.REGISTRY
-    )
-    return known | unknown.map(lambda opaque: o.Nested(opaque.class_num, opaque))
+    keys = [key for key in strategies.OBJECTS if key[0] not in CONTAINERS]
+    key = draw(st.sampled_from([None, *keys]))
+    if key is not None:
+        return o.Nested(int(key[0]), draw(strategies.OBJECTS[key]))
+    opaque = draw(st.builds(o.Opaque, u8, u8, words))
+    if opaque.class_num not in CONTAINERS and (opaque.class_num, opaque.ctype) in o.REGISTRY:
+        opaque = o.Opaque(int(ClassNum.POLICY_DATA), opaque.ctype, opaque.data)
+    return o.Nested(opaque.class_num, opaque)
 
 
-nested = st.deferred(_nested)
+nested = _nested()
 
 priorities = st.builds(p.PreemptionPriority, u16, u16, u8, u8, u8)
 attributes = st.builds(

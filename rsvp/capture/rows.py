@@ -135,11 +135,15 @@ def _content(label: str, content: object, rows: Rows) -> Iterator[tuple[int, str
         yield 0, label
         for part in content:
             inner = part.value if isinstance(part, Nested) else part
-            yield 1, CLASS_NAMES[part.class_num] if isinstance(part, Nested) else kind_name(type(part))
+            yield 1, _class_name(part.class_num) if isinstance(part, Nested) else kind_name(type(part))
             for depth, text in rows(inner):
                 yield depth + 2, text
     elif content != ():
         yield 0, f"{label}: {_plain(content)}"
+
+
+def _class_name(class_num: int) -> str:
+    return CLASS_NAMES.get(class_num, f"class {class_num}")
 
 
 def _plain(content: object) -> str:

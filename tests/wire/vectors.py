@@ -13,12 +13,18 @@ from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 from typing import Any
 
-from rsvp import intserv, messages, objects
+from rsvp import diagnostics, gmpls, intserv, messages, objects, policy, reduction, sessions, te
 
 NAMES: dict[str, Any] = {
     **vars(objects),
     **vars(intserv),
     **vars(messages),
+    **vars(sessions),
+    **vars(reduction),
+    **vars(policy),
+    **vars(diagnostics),
+    **vars(te),
+    **vars(gmpls),
     "IPv4Address": IPv4Address,
     "IPv6Address": IPv6Address,
     "inf": math.inf,
