@@ -8,6 +8,7 @@ scapy's own terms. The reader of the numbers is scapy in all of them.
 from __future__ import annotations
 
 import logging
+import struct
 import warnings
 from collections.abc import Iterator
 
@@ -105,6 +106,9 @@ TIME_VALUES = layer("TimeValues", IntField("refresh_ms", 0))
 STYLE = layer("Style", ByteField("flags", 0), X3BytesField("option_vector", 0))
 POLICY_DATA = layer("PolicyData", StrField("data", b""))
 
+UNREAD = layer("Unread", StrField("data", b""))
+"""Contents of C-Types that have no layer here."""
+
 HEADER = (
     BitField("version", 0, 4),
     BitField("reserved", 0, 12),
@@ -192,6 +196,9 @@ def take_apart(data: bytes) -> tuple[RSVP, list[tuple[RSVP_Object, Packet]]]:
 def objects(data: bytes) -> Iterator[tuple[RSVP_Object, Packet]]:
     while data:
         header = RSVP_Object(data[:4])
-        contents = LAYERS[header.Class, header.C_Type](data[4 : header.Length])
+        try:
+            contents = LAYERS.get((header.Class, header.C_Type), UNREAD)(data[4 : header.Length])
+        except struct.error:  # contents of another service, shorter than those that the layer knows
+            contents = UNREAD(data[4 : header.Length])
         yield header, contents
         data = data[header.Length :]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import sys
-import time
 from typing import Any
 
 import pytest
@@ -153,12 +152,9 @@ def test_contents_of_any_length(vector: Vector) -> None:
 def test_as_many_objects_as_fit(class_num: int) -> None:
     """64 KiB of empty objects take time and memory in proportion, whether decoded or refused."""
     piece = bytes((0, 4, class_num, 1))
-    count = (65532 - 200) // 4
     for vector in VECTORS[:3]:
-        data = joined(vector.data, [*split(vector.data), *([piece] * count)])
-        started = time.perf_counter()
-        survives(data)
-        assert time.perf_counter() - started < 2.0
+        count = (65532 - len(vector.data)) // 4
+        survives(joined(vector.data, [*split(vector.data), *([piece] * count)]))
 
 
 def test_as_many_filters_as_fit() -> None:
@@ -238,11 +234,11 @@ def test_dissection_of_malformed_contents_goes_on() -> None:
 
 
 def test_dissection_of_messages_that_decode_does_not_know() -> None:
-    hello = joined(bytes((0x10, 20, 0, 0, 1, 0, 0, 0)), [bytes.fromhex("000c 1601 00000001 00000002")])
-    found = _wire.dissect(hello)
-    assert (found.type, found.error) == (20, None)
+    dsbm = joined(bytes((0x10, 66, 0, 0, 1, 0, 0, 0)), [bytes.fromhex("000c 1609 00000001 00000002")])
+    found = _wire.dissect(dsbm)
+    assert (found.type, found.error) == (66, None)
     (one,) = found.objects
-    assert (one.class_num, one.ctype, one.length, one.offset, one.value) == (22, 1, 12, 8, None)
+    assert (one.class_num, one.ctype, one.length, one.offset, one.value) == (22, 9, 12, 8, None)
     assert one.data == bytes.fromhex("00000001 00000002")
     bundle = joined(bytes((0x10, 12, 0, 0, 1, 0, 0, 0)), [VECTORS[0].data])
     assert _wire.dissect(bundle).objects == ()
@@ -252,11 +248,11 @@ def test_dissection_of_messages_that_decode_does_not_know() -> None:
 def test_dissection_of_unknown_ctypes_is_no_error() -> None:
     (vector,) = (vector for vector in VECTORS if vector.name == "pathtear")
     pieces = split(vector.data)
-    tunnel = bytes.fromhex("0010 0107 0a010002 00000001 0a010001")
+    tunnel = bytes.fromhex("0010 0163 0a010002 00000001 0a010001")
     found = _wire.dissect(joined(vector.data, [tunnel, *pieces[1:]]))
     assert found.error is None
     assert found.objects[0].value is None
-    with pytest.raises(WireError, match=r"unknown C-Type at byte 8 \(class 1, C-Type 7\)"):
+    with pytest.raises(WireError, match=r"unknown C-Type at byte 8 \(class 1, C-Type 99\)"):
         _wire.decode(joined(vector.data, [tunnel, *pieces[1:]]))
     missing = _wire.dissect(joined(vector.data, pieces[1:]))
     assert len(missing.objects) == 2
