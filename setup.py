@@ -8,6 +8,7 @@ RSVP_FUZZ=1 counts branches and reports comparisons to libFuzzer.
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 from Cython.Build import cythonize
 from setuptools import Extension, setup
@@ -35,7 +36,15 @@ if os.environ.get("RSVP_FUZZ"):
     flags += ["-fsanitize-coverage=trace-pc,trace-cmp"]
     sources += ["tests/fuzz/coverage.c"]
 
+# An extension built in place with other switches looks up to date, so its kind is written down.
+kind = " ".join(name for name in ("RSVP_DEBUG", "RSVP_SANITIZE", "RSVP_FUZZ") if os.environ.get(name))
+stamp = Path("build/kind")
+other = (stamp.read_text() if stamp.exists() else "") != kind
+stamp.parent.mkdir(exist_ok=True)
+stamp.write_text(kind)
+
 setup(
+    options={"build_ext": {"force": other}},
     ext_modules=cythonize(
         [
             Extension(
@@ -47,5 +56,6 @@ setup(
             )
         ],
         compiler_directives=directives,
-    )
+        force=other,
+    ),
 )
