@@ -343,6 +343,11 @@ def at_most(a: Flowspec, b: Flowspec) -> bool:
     return a.rspec.rate <= b.rspec.rate and a.rspec.slack >= b.rspec.slack
 
 
+def strictly_less(a: Flowspec, b: Flowspec) -> bool:
+    """Whether `b` is better than `a` in something and worse in nothing (RFC 2205 section 3.5)."""
+    return a != b and at_most(a, b)
+
+
 def lub(a: Flowspec, b: Flowspec) -> Flowspec:
     """Least upper bound of two flowspecs of one service (RFC 2205 section 2.2).
 

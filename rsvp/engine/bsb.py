@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..intserv import Flowspec, at_most
+from ..intserv import Flowspec, strictly_less
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +22,4 @@ class BlockadeStateBlock:
 
     def blocks(self, flowspec: Flowspec, now: float) -> bool:
         """Whether a reservation is ignored: Qb is not strictly greater than it (section 3.5)."""
-        if now >= self.until:
-            return False
-        return flowspec == self.flowspec or not at_most(flowspec, self.flowspec)
+        return now < self.until and not strictly_less(flowspec, self.flowspec)

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from ..intserv import Flowspec, Tspec, at_most, glb, lub, tspec_sum
+from ..intserv import Flowspec, Tspec, at_most, glb, lub, strictly_less, tspec_sum
 from ..objects import Filter, IPAddress, Scope
 from .interfaces import LOCAL
 from .outputs import Police
@@ -160,7 +160,4 @@ def _union(parts: Iterable[tuple[T, ...]]) -> tuple[T, ...]:
 
 def strictly_largest(tcsb: TrafficControlStateBlock, among: list[TrafficControlStateBlock]) -> bool:
     """Whether one reservation is larger than all others merged with it (RFC 2205 section 3.1.4)."""
-    return all(
-        other is tcsb or (at_most(other.flowspec, tcsb.flowspec) and other.flowspec != tcsb.flowspec)
-        for other in among
-    )
+    return all(other is tcsb or strictly_less(other.flowspec, tcsb.flowspec) for other in among)

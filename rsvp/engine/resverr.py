@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ..iana import ErrorCode, ErrorFlag
-from ..intserv import Flowspec, at_most
+from ..intserv import Flowspec, strictly_less
 from ..messages import AnyError, AnySession, Flow, Resv, ResvErr, base_filters, base_session
 from ..objects import AnyObject, ErrorSpec, Filter, IPAddress, PolicyData, Scope, Style
 from . import upstream
@@ -133,12 +133,8 @@ def _spared(message: ResvErr, rsb: ReservationStateBlock) -> bool:
         message.error.code == ErrorCode.ADMISSION_CONTROL_FAILURE
         and bool(message.error.flags & ErrorFlag.IN_PLACE)
         and failed is not None
-        and _strictly_less(rsb.flowspec, failed)
+        and strictly_less(rsb.flowspec, failed)
     )
-
-
-def _strictly_less(a: Flowspec, b: Flowspec) -> bool:
-    return a != b and at_most(a, b)
 
 
 def _pass_on(
@@ -181,7 +177,7 @@ def _deliver(
     if (
         error.code == ErrorCode.ADMISSION_CONTROL_FAILURE
         and flowspec is not None
-        and _strictly_less(rsb.flowspec, flowspec)
+        and strictly_less(rsb.flowspec, flowspec)
     ):
         flags |= ErrorFlag.NOT_GUILTY
     assert rsb.handle is not None

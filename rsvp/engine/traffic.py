@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from ..iana import AdmissionError, ErrorCode, ErrorFlag, Service, TrafficControlCode
-from ..intserv import Flowspec, at_most, effective
+from ..intserv import Flowspec, effective, strictly_less
 from . import resvconf
 from .core import Core
 from .interfaces import LOCAL
@@ -139,7 +139,7 @@ def _settle_confirmations(core: Core, state: SessionState, key: GroupKey) -> Non
         if rsb.confirm is None:
             continue
         others = (other for other in rsbs if other is not rsb)
-        if all(at_most(o.flowspec, rsb.flowspec) and o.flowspec != rsb.flowspec for o in others):
+        if all(strictly_less(o.flowspec, rsb.flowspec) for o in others):
             tcsb.confirm = rsb.confirm
         else:
             resvconf.send(core, state, rsb.confirm, rsb.style, tcsb.flowspec, tcsb.filters, tcsb.oi)
