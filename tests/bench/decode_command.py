@@ -25,7 +25,7 @@ from pathlib import Path
 
 from rsvp._wire import encode
 from rsvp.capture.write import RAW_IP, PcapWriter, wrap
-from tests.bench.wire import path, resv
+from tests.bench.messages import path, resv
 
 FLOWS = 500
 DIFFERENT = 10_000
