@@ -19,6 +19,7 @@ from .commands.demo import demo
 from .commands.reserve import reserve
 from .commands.send import send
 from .commands.show import show
+from .commands.sim import sim
 from .errors import RsvpError
 
 UsageError: type[Exception] = typer.BadParameter.__mro__[1]
@@ -32,7 +33,7 @@ app = typer.Typer(
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (demo, daemon, show, send, reserve, decode):
+for command in (demo, daemon, show, send, reserve, decode, sim):
     app.command()(command)
 
 

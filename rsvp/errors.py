@@ -83,3 +83,7 @@ class ConfigError(RsvpError):
 
 class CaptureError(RsvpError):
     """A file that is no packet capture, is cut off, or has a link type that is not known."""
+
+
+class ScenarioError(RsvpError):
+    """A topology or scenario file that cannot be understood; names the file, the line and the fix."""

@@ -11,7 +11,7 @@ import logging
 import math
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from random import Random
 from types import TracebackType
 from typing import Any, Self
@@ -32,6 +32,7 @@ from .iana import (
 )
 from .intserv import DEFAULT_ADSPEC, Adspec, Tspec
 from .jsonform import Json
+from .ledger import Ledger
 from .messages import Flow
 from .objects import Filter, FilterSpec, IPAddress, Session, Style
 from .routing import Link, Route, Routing
@@ -78,7 +79,7 @@ class Node(Endpoint):
         self._links: dict[int, Link] = {}
         self._managed: set[int] = set()
         self._refusals: dict[int, str] = {}
-        self._flows: dict[int, tuple[int, tc.Flow]] = {}
+        self._ledger = Ledger()
         self._routes: dict[tuple[IPAddress, IPAddress | None], Route | None] = {}
         self._queues: dict[int, asyncio.Queue[Upcall | None]] = {}
         self._counts: dict[int, _Counts] = {}
@@ -350,9 +351,8 @@ class Node(Endpoint):
             self._traffic.open_interface(link.index, link.name, bandwidth, link.mtu)
             if link.index not in self._managed:
                 self._managed.add(link.index)
-                for interface, flow in list(self._flows.values()):
-                    if interface == link.index:
-                        self._traffic.add_flow(interface, flow)
+                for flow in self._ledger.on(link.index):
+                    self._traffic.add_flow(link.index, flow)
         except (TrafficControlError, Unavailable) as error:
             if self._refusals.get(link.index) != str(error):
                 log.warning("%s: reservations are not enforced there: %s", link.name, error)
@@ -371,7 +371,7 @@ class Node(Endpoint):
                 log.warning("interface %s: %s", index, error)
 
     def _order(self, order: TrafficOrder) -> None:
-        self._note_flow(order)
+        self._ledger.note(order)
         if order.interface not in self._managed:
             return
         try:
@@ -381,27 +381,10 @@ class Node(Endpoint):
             if not isinstance(order, e.RemoveFlow | e.RemoveFilter):
                 self._pending.append(e.FlowRejected(order.handle, ErrorCode.TRAFFIC_CONTROL_SYSTEM_ERROR, 0))
 
-    def _note_flow(self, order: TrafficOrder) -> None:
-        if isinstance(order, e.InstallFlow):
-            flow = tc.Flow(order.handle, order.session, order.filters, order.flowspec, order.tspec)
-            self._flows[order.handle] = (order.interface, flow)
-            return
-        if isinstance(order, e.RemoveFlow):
-            self._flows.pop(order.handle, None)
-            return
-        interface, flow = self._flows[order.handle]
-        if isinstance(order, e.ModifyFlow):
-            flow = replace(flow, flowspec=order.flowspec, tspec=order.tspec)
-        elif isinstance(order, e.AddFilter):
-            flow = replace(flow, filters=(*flow.filters, order.filter))
-        else:
-            flow = replace(flow, filters=tuple(one for one in flow.filters if one != order.filter))
-        self._flows[order.handle] = (interface, flow)
-
     def _tell_traffic_control(self, order: TrafficOrder) -> None:
         traffic, oi = self._traffic, order.interface
         if isinstance(order, e.InstallFlow):
-            traffic.add_flow(oi, self._flows[order.handle][1])
+            traffic.add_flow(oi, self._ledger.flows[order.handle][1])
         elif isinstance(order, e.ModifyFlow):
             traffic.modify_flow(oi, order.handle, order.flowspec, order.tspec)
         elif isinstance(order, e.AddFilter):

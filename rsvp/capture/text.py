@@ -302,14 +302,15 @@ def summary(frame: Frame, found: Dissected, start_ns: int | None) -> Line:
     line = [
         (f"{frame.number:>5} {when:>12}  ", "dim"),
         (f"{frame.source} > {frame.destination}  ", ""),
-        *_gist(found),
+        *gist(found),
     ]
     for remark in _remarks(found, frame):
         line.append((f"; {remark}", "red"))
     return line
 
 
-def _gist(found: Dissected) -> Line:
+def gist(found: Dissected) -> Line:
+    """What a message is about: its name, its session, and a word on each object that matters."""
     line: Line = [(_message_name(found), "bold cyan")]
     session = [entry.value for entry in found.objects if entry.class_num == ClassNum.SESSION and entry.value]
     if session:
@@ -319,7 +320,7 @@ def _gist(found: Dissected) -> Line:
         line.append((f" {', '.join(words)}", ""))
     for number, inner in enumerate(found.messages or ()):
         line.append((" | " if number else ": ", ""))
-        line.extend(_gist(inner))
+        line.extend(gist(inner))
         line.extend((f"; {remark}", "red") for remark in _remarks(inner, None))
     return line
 

@@ -27,7 +27,7 @@ class Place:
     port: int
 
 
-def _as_usage(read: Callable[[str], T]) -> Callable[[str], T]:
+def as_usage(read: Callable[[str], T]) -> Callable[[str], T]:
     """Make a reader that raises ValueError one that typer reports with its sentence."""
 
     def parser(text: str) -> T:
@@ -103,7 +103,7 @@ def one_of(known: Iterable[str], sentence: str) -> Callable[[str], str]:
             raise ValueError(sentence.format(text=repr(text)))
         return text
 
-    return _as_usage(read)
+    return as_usage(read)
 
 
 def whole(low: int, high: int) -> Callable[[str], int]:
@@ -115,7 +115,7 @@ def whole(low: int, high: int) -> Callable[[str], int]:
             raise ValueError(f"{text!r} is no whole number from {low} to {high}")
         return number
 
-    return _as_usage(read)
+    return as_usage(read)
 
 
 def _read_positive(text: str) -> float:
@@ -131,10 +131,10 @@ def _read_positive(text: str) -> float:
 MAX_COUNT = 10**9
 LARGEST_PACKET = 65535
 
-destination = _as_usage(_read_end)
-source = _as_usage(_read_source)
-sender = _as_usage(_read_sender)
-protocol = _as_usage(_read_protocol)
-style = _as_usage(_read_style)
-rate = _as_usage(parse_rate)
-positive = _as_usage(_read_positive)
+destination = as_usage(_read_end)
+source = as_usage(_read_source)
+sender = as_usage(_read_sender)
+protocol = as_usage(_read_protocol)
+style = as_usage(_read_style)
+rate = as_usage(parse_rate)
+positive = as_usage(_read_positive)

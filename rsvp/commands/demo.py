@@ -37,9 +37,10 @@ def demo(
     from rich.console import Console
 
     from ..demo.network import Plan
-    from ..demo.plot import check, draw
+    from ..demo.plot import draw
     from ..demo.report import follow, show
     from ..demo.run import Demo
+    from ..pictures import check
 
     if plot is not None:
         check(plot)

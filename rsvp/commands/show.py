@@ -109,7 +109,7 @@ def show(
 
         print(dumps({what: entries}))
     elif entries:
-        _print(what, entries)
+        print_table(what, entries)
     else:
         print(f"no {what}")
 
@@ -121,12 +121,13 @@ async def _ask(control: str, what: str) -> list[dict[str, Json]]:
         return await client.show(what)
 
 
-def _print(what: str, entries: list[dict[str, Json]]) -> None:
+def print_table(what: str, entries: list[dict[str, Json]], *more: str) -> None:
+    """Print entries for people, one a line; `more` are keys to begin with that only these entries have."""
     from rich.console import Console
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    columns = COLUMNS[what].split()
+    columns = [*more, *COLUMNS[what].split()]
     for column in columns:
         numbers = all(isinstance(entry[column], int) for entry in entries)
         table.add_column(column.replace("_", " "), justify="right" if numbers else "left")

@@ -2,41 +2,21 @@
 
 from __future__ import annotations
 
-import importlib.util
-import io
 from pathlib import Path
 from typing import Any
 
-from ..errors import LocalError
+from .. import pictures
 from .run import Result, Run
 
-FORMATS = (".png", ".svg", ".pdf")
 WITHOUT, WITH = "#c2452d", "#1f6f8b"
 BIN = 0.25
 """Seconds over which loss is averaged."""
 
 
-def check(file: Path) -> None:
-    """Raise LocalError now for what would keep `draw` from writing `file` after a long run."""
-    if file.suffix.lower() not in FORMATS:
-        raise LocalError(f"{file} has to end in {', '.join(FORMATS[:-1])} or {FORMATS[-1]}")
-    if not file.absolute().parent.is_dir():
-        raise LocalError(f"there is no directory {file.absolute().parent} to put {file.name} in")
-    if file.is_dir():
-        raise LocalError(f"{file} is a directory")
-    if importlib.util.find_spec("matplotlib") is None:
-        raise LocalError("--plot needs matplotlib: install it with 'pip install pyrsvp[plot]'")
-
-
 def draw(result: Result, file: Path) -> None:
     """Write the picture; its form is `file`'s suffix. Raises OSError where it cannot be written."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
     runs = (("without reservation", result.without, WITHOUT), ("with reservation", result.reserved, WITH))
-    figure, (upper, lower) = pyplot.subplots(
+    figure, (upper, lower) = pictures.pyplot().subplots(
         2, 1, sharex=True, figsize=(8, 5.6), height_ratios=(3, 1.3), layout="constrained"
     )
     plan = result.plan
@@ -59,11 +39,7 @@ def draw(result: Result, file: Path) -> None:
     for axes in (upper, lower):
         axes.grid(alpha=0.25, which="major")
         axes.spines[["top", "right"]].set_visible(False)
-    # Written at once when complete: an interrupt leaves no half a picture.
-    picture = io.BytesIO()
-    figure.savefig(picture, dpi=150, format=file.suffix[1:].lower())
-    pyplot.close(figure)
-    file.write_bytes(picture.getvalue())
+    pictures.save(figure, file)
 
 
 def _draw_delays(axes: Any, label: str, run: Run, color: str) -> None:

@@ -192,12 +192,13 @@ def forward(core: Core, psb: PathStateBlock, now: float, *, trigger: bool) -> No
         if oi == LOCAL or interface is None or psb.local_only:
             continue
         send = psb.sent.get(oi)
+        news = trigger or send is None
         if send is None:
             send = _build(core, psb, oi)
             if send is None:
                 continue
             psb.sent[oi] = send
-        core.out.append(send if not trigger else replace(send, trigger=True))
+        core.out.append(send if not news else replace(send, trigger=True))
         refresh = min(refresh, interface.refresh)
     if refresh != NEVER:
         psb.refresh.deadline = now + core.jittered(refresh)

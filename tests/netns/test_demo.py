@@ -17,12 +17,13 @@ import pytest
 from rich.console import Console
 
 from rsvp.demo.network import Network, Plan
-from rsvp.demo.plot import check, draw
+from rsvp.demo.plot import draw
 from rsvp.demo.report import show
 from rsvp.demo.run import Result, Run
 from rsvp.demo.traffic import Arrival
 from rsvp.errors import LocalError
 from rsvp.lab import CLONE_NEWUSER, SCRATCH
+from rsvp.pictures import check
 
 COMMAND = (sys.executable, "-m", "rsvp", "demo")
 

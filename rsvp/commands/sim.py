@@ -1,0 +1,178 @@
+"""`rsvp sim`: a network in virtual time, from a file, told over time."""
+
+from __future__ import annotations
+
+import json as json_module
+import sys
+from collections.abc import Callable
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, BinaryIO
+
+import typer
+
+from ..errors import RsvpError
+from ..units import parse_time
+from . import arguments
+
+if TYPE_CHECKING:
+    from ..simulation import Event, Simulation
+
+MAX_SEED = 10**18
+
+read_until = arguments.as_usage(parse_time)
+
+
+def sim(
+    file: Annotated[
+        str, typer.Argument(metavar="FILE", help="A scenario: a network and what happens in it.")
+    ],
+    until: Annotated[
+        float | None, typer.Option(metavar="T", parser=read_until, help="Run until then: 120, 30s or 2min.")
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(metavar="N", parser=arguments.whole(0, MAX_SEED), help="In place of the file's seed."),
+    ] = None,
+    node: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Tell of this node only; may be given again.")
+    ] = None,
+    messages: Annotated[
+        bool, typer.Option("--messages", help="Every message on every link, refreshes too.")
+    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+    pcap: Annotated[
+        str | None, typer.Option(metavar="OUT", help="Write every packet to a capture file.")
+    ] = None,
+    plot: Annotated[
+        Path | None,
+        typer.Option(metavar="OUT", help="Draw reserved rates and state over time: .png, .svg or .pdf."),
+    ] = None,
+) -> None:
+    """Run a network in virtual time and tell what happens.
+
+    The engines, the merging and the messages are those of the daemon; only
+    links and clocks are not real. Losses and delays come from the seed: the
+    same file and seed give the same run, to the byte. At the end comes the
+    state of each node. Exit status 1 if something that the file expects did
+    not hold.
+
+    Example: write these lines to two.rsvp, and run it.
+
+        link h1 r1 100mbit 1ms
+
+        link r1 h2 10mbit 1ms loss 5%
+
+        at 0 h1 send h2:5000 from :4000 20kbit
+
+        at 1 h2 reserve h2:5000 ff confirm
+
+        at 10 expect r1 installed 1
+
+        run 60
+
+    Then:
+
+        rsvp sim two.rsvp
+
+        rsvp sim two.rsvp --seed 7 --json | jq 'select(.event == "confirm")'
+
+        rsvp sim two.rsvp --pcap two.pcap --plot two.png
+    """
+    from ..pictures import check
+    from ..simulation import Scenario
+    from ..simulation.plot import Samples
+
+    if plot is not None:
+        check(plot)
+    scenario = Scenario.load(file)
+    simulation = scenario.simulation(seed)
+    nodes = [simulation.node(name) for name in node or simulation.nodes]
+    end = scenario.end if until is None else until
+    telling = Telling(simulation, json, messages, {one.name for one in nodes})
+    samples = Samples()
+    if plot is not None:
+        samples.watch(simulation, end, nodes)
+    with nullcontext() if pcap is None else open(pcap, "wb") as stream:
+        if stream is not None:
+            _capture(simulation, stream)
+        simulation.run(end)
+    telling.end()
+    if plot is not None:
+        samples.draw(plot, f"{Path(file).name}, seed {simulation.seed}")
+    if telling.failed:
+        raise RsvpError(f"{file}: {telling.failed} of {telling.checks} expectations did not hold")
+
+
+class Telling:
+    """Prints what happens, for people or as JSON, and counts what was expected."""
+
+    def __init__(self, simulation: Simulation, json: bool, messages: bool, nodes: set[str]) -> None:
+        from ..simulation.report import Lines
+        from . import simtext
+
+        self.checks = self.failed = 0
+        self._simulation = simulation
+        self._json = json
+        self._messages = messages
+        self._nodes = nodes
+        self._line: Callable[[Event], str] = Lines().line if json else simtext.line
+        simulation.observe(self._tell)
+
+    def _tell(self, event: Event) -> None:
+        from ..simulation import Checked, Crossing, Shown
+
+        if isinstance(event, Checked):
+            self.checks += 1
+            self.failed += not event.held
+        else:
+            if isinstance(event, Crossing) and event.refresh and not self._messages:
+                return
+            if event.node is not None and event.node not in self._nodes:
+                return
+        print(self._line(event))
+        if isinstance(event, Shown) and not self._json:
+            _print_table(event.what, event.entries)
+
+    def end(self) -> None:
+        """Print the state of the nodes, and how much there was."""
+        from ..simulation.node import WHAT
+        from ..simulation.report import state, totals
+
+        nodes = [node for name, node in self._simulation.nodes.items() if name in self._nodes]
+        sums = totals(self._simulation, self.checks, self.failed)
+        if self._json:
+            for node in nodes:
+                print(json_module.dumps(state(node)))
+            print(json_module.dumps(sums))
+            return
+        for what in WHAT[1:-1]:
+            entries = [{"node": node.name, **entry} for node in nodes for entry in node.show(what)]
+            if entries:
+                print(f"\n{what}")
+                _print_table(what, entries, "node")
+        sys.stdout.flush()
+        held = f", {self.checks - self.failed} of {self.checks} expectations held" if self.checks else ""
+        print(f"\n{sums['messages']} messages in {sums['time']:g} s, {sums['lost']} lost{held}")
+
+
+def _print_table(what: str, entries: list[dict[str, object]], *more: str) -> None:
+    from .show import print_table
+
+    print_table(what, entries, *more)
+
+
+def _capture(simulation: Simulation, stream: BinaryIO) -> None:
+    """Write every packet that crosses a link to a capture."""
+    from ..capture.write import PcapWriter, ip_packet
+    from ..simulation import Crossing
+    from ..simulation.report import frame_of
+
+    writer = PcapWriter(stream)
+
+    def keep(event: Event) -> None:
+        if isinstance(event, Crossing):
+            frame = frame_of(event)
+            writer.write(frame.time_ns, *ip_packet(frame))
+
+    simulation.observe(keep)

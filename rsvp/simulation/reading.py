@@ -1,0 +1,122 @@
+"""The lines that describe a network, of topology files and of scenarios alike.
+
+host h1 h2
+router r1 r2 refresh 5
+plain p1
+link h1 r1 100mbit 1ms loss 5%
+lan r1 r2 h2 10mbit
+topology lab.clab.yml
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from .lines import (
+    Words,
+    is_rate,
+    is_time,
+    read_count,
+    read_lines,
+    read_rate,
+    read_share,
+    read_span,
+    read_time,
+)
+from .topology import End, Kind, LinkSpec, Topology, read_end, read_name
+
+LINK_WORDS: dict[str, tuple[str, Callable[[str], float]]] = {
+    "bandwidth": ("bandwidth", read_rate),
+    "delay": ("delay", read_time),
+    "jitter": ("jitter", read_time),
+    "loss": ("loss", read_share),
+    "duplicate": ("duplication", read_share),
+    "reorder": ("reordering", read_share),
+    "held": ("held", read_span),
+    "reservable": ("reservable", read_share),
+    "per-flow": ("per_flow", read_rate),
+    "mtu": ("mtu", read_count),
+    "cost": ("cost", read_count),
+}
+"""A word behind a link's ends -> the field of `LinkSpec` that it sets, and how its value is written."""
+
+NODE_WORDS = ("refresh", "keep")
+STATEMENTS = ("host", "router", "plain", "link", "lan", "topology")
+
+
+def read_topology(text: str, file: str) -> Topology:
+    """A topology from its lines. Raises ScenarioError."""
+    topology = Topology()
+    for words in read_lines(text, file):
+        if not read_statement(words, topology, Path(file).parent):
+            words.unknown(words.take(""), "statement", STATEMENTS)
+    return topology
+
+
+def read_statement(words: Words, topology: Topology, folder: Path) -> bool:
+    """Add what one line says to a topology; False, taking nothing, for a line that says other things."""
+    statement = words.maybe(*STATEMENTS)
+    if statement is None:
+        return False
+    if statement == "topology":
+        _include(words, topology, folder)
+    elif statement in ("link", "lan"):
+        _read_link(words, topology, statement)
+    else:
+        _read_nodes(words, topology, Kind(statement))
+    return True
+
+
+def _include(words: Words, topology: Topology, folder: Path) -> None:
+    found = Topology.load(folder / words.take("a file"))
+    words.end()
+    for spec in found.nodes.values():
+        topology.nodes.setdefault(spec.name, spec)
+    topology.links.extend(found.links)
+
+
+def _read_nodes(words: Words, topology: Topology, kind: Kind) -> None:
+    specs = []
+    while words.next is not None and words.next not in NODE_WORDS:
+        specs.append(topology.node(words.read(read_name, "a node's name"), kind))
+    if not specs:
+        words.take("a node's name")
+    while word := words.maybe(*NODE_WORDS):
+        value = words.read(read_span, "a time") if word == "refresh" else words.read(read_count, "a number")
+        for spec in specs:
+            setattr(spec, word, value)
+    words.end(*NODE_WORDS)
+
+
+def _read_link(words: Words, topology: Topology, statement: str) -> None:
+    ends: list[End] = []
+    while words.next is not None and words.next not in LINK_WORDS and not _is_value(words.next):
+        ends.append(words.read(read_end, "an end of the link"))
+    if statement == "link" and len(ends) != 2:
+        words.fail(f"a link has two ends, not {len(ends)}: write 'lan' for more")
+    spec = LinkSpec(tuple(ends), **read_link_fields(words))  # type: ignore[arg-type]
+    try:
+        topology.add(spec)
+    except ValueError as error:
+        words.fail(str(error))
+
+
+def _is_value(word: str) -> bool:
+    return is_rate(word) or is_time(word)
+
+
+def read_link_fields(words: Words) -> dict[str, float]:
+    """Fields of `LinkSpec` up to the end of the line: "10mbit 1ms loss 5%", in any order."""
+    found: dict[str, float] = {}
+    while words.next is not None:
+        if is_time(words.next):
+            found["delay"] = words.read(read_time, "a time")
+        elif is_rate(words.next):
+            found["bandwidth"] = words.read(read_rate, "a rate")
+        elif words.next in LINK_WORDS:
+            name, reader = LINK_WORDS[words.take("")]
+            found[name] = words.read(reader, "a value")
+        else:
+            words.unknown(words.next, "word", LINK_WORDS)
+    return found

@@ -1,0 +1,3 @@
+"""Networks in virtual time."""
+
+from __future__ import annotations
