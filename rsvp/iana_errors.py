@@ -1,12 +1,27 @@
 """Error codes and error values of ERROR_SPEC in words, each with its RFC (RFC 2205 appendix B).
 
 All that IANA's registry "RSVP Parameters" lists; `iana` holds the few that this implementation
-raises itself. Only `iana.error_text` reads these tables.
+raises itself, and only `iana.error_text` reads these tables.
 """
 
 from __future__ import annotations
 
+from enum import IntEnum
 from typing import Final
+
+
+class RsvpSystemError(IntEnum):
+    """Values this implementation puts beside error code 23 (RFC 2205 appendix B)."""
+
+    TOO_MANY_RESERVATIONS = 1
+
+
+class PolicyControlError(IntEnum):
+    """Values of error code 2 that this implementation raises (RFC 2750 appendix A, RFC 4495 section 5.1)."""
+
+    PREEMPTED = 5
+    PARTIALLY_PREEMPTED = 102
+
 
 ERROR_CODES: Final[dict[int, tuple[str, int]]] = {
     0: ("confirmation", 2205),
@@ -86,6 +101,7 @@ ERROR_VALUES: Final[dict[tuple[int, int], tuple[str, int]]] = {
     (21, 3): ("bad flowspec value", 2205),
     (21, 4): ("bad Tspec value", 2205),
     (21, 5): ("bad Adspec value", 2205),
+    (23, 1): ("too many reservations in this session", 2205),
     (24, 1): ("bad EXPLICIT_ROUTE object", 3209),
     (24, 2): ("bad strict hop", 3209),
     (24, 3): ("bad loose hop", 3209),
@@ -161,7 +177,7 @@ ERROR_VALUES: Final[dict[tuple[int, int], tuple[str, int]]] = {
     (32, 4): ("duplicate call", 4974),
     (33, 0): ("see the USER_ERROR_SPEC object", 5284),
 }
-"""(Error code, error value) -> what it means, and its RFC; code 20's are this implementation's own."""
+"""(Error code, error value) -> what it means, and its RFC; codes 20 and 23 have values of our own."""
 
 SUBCODED: Final = frozenset({1, 2, 12, 21, 24, 25, 27, 28})
 """Codes whose value is split into the bits ssur and twelve bits of sub-code (RFC 2205 appendix B)."""

@@ -37,7 +37,7 @@ ALLOWED = {
     "messages": {"iana", "objects", "intserv", *EXTENSIONS},
     "dissection": {"errors"},
     "jsonform": {"iana", "objects", "intserv", *EXTENSIONS},
-    "engine": {"iana", "objects", "intserv", "messages", "errors"},
+    "engine": {"iana", "iana_errors", "objects", "intserv", "messages", "errors"},
     "transport": {"errors", "iana", "objects", "routing"},
     "routing": {"errors", "objects", "netlink"},
     "tc": {"errors", "iana", "objects", "intserv", "netlink"},

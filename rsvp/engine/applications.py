@@ -85,13 +85,15 @@ def add_sender(core: Core, verb: AddSender, now: float) -> None:
         if (existing := state.psbs.get(state.psb_key(verb.template, LOCAL))) is not None:
             whose = "another application" if existing.handle is not None else "another node"
             raise LocalError(f"{whose} already sends from {verb.template} in this session")
-        psb = path.add(core, state, message, LOCAL, verb.ttl, None, verb.handle)
+        psb = path.add(core, state, message, LOCAL, verb.ttl, verb.handle)
         application.senders[verb.template] = psb
+        before = None
     elif psb.path == message and psb.ttl == verb.ttl:
         return
     else:
+        before = psb.path
         psb.path, psb.ttl = message, verb.ttl
-    path.announce(core, psb, now)
+    path.announce(core, psb, before, now)
     path.follow(core, psb, now)
 
 
@@ -179,6 +181,7 @@ def _blocks(state: SessionState, verb: Reserve) -> list[ReservationStateBlock]:
                 unconfirmed=set(filters or (None,)) if verb.confirm else set(),
                 policy=verb.policy,
                 ttl=verb.ttl,
+                interface=verb.interface,
             )
             rsb.expiry = Timer((state, rsb), resv.expired)
             blocks.append(rsb)
@@ -187,7 +190,7 @@ def _blocks(state: SessionState, verb: Reserve) -> list[ReservationStateBlock]:
 
 def _same(old: list[ReservationStateBlock], new: list[ReservationStateBlock]) -> bool:
     def what(rsb: ReservationStateBlock) -> tuple[object, ...]:
-        return (rsb.group, rsb.style, rsb.flowspec, tuple(rsb.filters), rsb.policy, rsb.ttl)
+        return (rsb.group, rsb.style, rsb.flowspec, tuple(rsb.filters), rsb.policy, rsb.ttl, rsb.interface)
 
     return [what(rsb) for rsb in old] == [what(rsb) for rsb in new]
 

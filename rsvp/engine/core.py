@@ -138,3 +138,8 @@ def forwarded(extra: tuple[AnyObject, ...]) -> tuple[AnyObject, ...]:
     if not extra:
         return ()
     return tuple(o for o in extra if UnknownClass.of(o.class_num) is UnknownClass.FORWARD)
+
+
+def is_host(address: IPAddress, version: int) -> bool:
+    """Whether a node of that IP version could have this address, and be sent anything at it."""
+    return address.version == version and not address.is_multicast and not address.is_unspecified

@@ -33,7 +33,7 @@ from .inputs import (
 from .interfaces import Config
 from .outputs import Output
 from .reject import Drop
-from .screen import screen
+from .screen import passes_through, screen
 from .views import (
     InstalledView,
     InterfaceView,
@@ -130,6 +130,8 @@ def _received(core: Core, received: Received, now: float) -> None:
     try:
         if core.interface(received.interface) is None:
             raise Drop("interface disabled")
+        if passes_through(core, received):
+            return
         if arrived is None:
             raise Drop("unsupported message")
         arrived(core, received, screen(core, received, message), now)

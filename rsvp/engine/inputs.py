@@ -138,7 +138,8 @@ class Reserve:
     """The application asks for, or changes, its reservation (RESERVE of RFC 2205 3.11.1).
 
     The flows replace those that the application reserved before in this session. `confirm` asks
-    for a ResvConf.
+    for a ResvConf. `interface` is the number of the one where the application has joined the group;
+    None where it left that to the system (RFC 2205 section 3.9).
     """
 
     handle: int
@@ -147,6 +148,7 @@ class Reserve:
     confirm: bool = False
     policy: tuple[PolicyData, ...] = ()
     ttl: int | None = None
+    interface: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

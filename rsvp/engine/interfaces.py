@@ -44,7 +44,8 @@ class Interface:
     `bandwidth` is the link's rate in bytes/s (infinite where nobody knows it), `reservable` the
     share of it that reservations may take together (0 to 1), `per_flow` the most one reservation
     may take in bytes/s. `enabled` False: nothing is sent, what arrives is dropped and counted.
-    `controls_traffic` is whether this node polices and schedules on the interface.
+    `controls_traffic` is whether this node polices and schedules on the interface. `refresh` is R
+    and `route_delay` W, both in seconds; `keep` is K, `blockade` Kb and `slew` Slew.Max.
     """
 
     index: int
@@ -57,6 +58,9 @@ class Interface:
     enabled: bool = True
     refresh: float = REFRESH
     keep: int = KEEP
+    slew: float = SLEW_MAX
+    blockade: int = BLOCKADE
+    route_delay: float = ROUTE_DELAY
     ttl: int = DEFAULT_TTL
     latency: int = 0
     controls_traffic: bool = True
@@ -97,3 +101,4 @@ class Config:
 
     max_sessions: int = 100_000
     max_senders_per_session: int = 10_000
+    max_reservations_per_session: int = 10_000

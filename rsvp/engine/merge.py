@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import reduce
 from typing import TypeVar
 
 from ..intserv import Flowspec, Tspec, at_most, glb, lub, strictly_less, tspec_sum
-from ..objects import Filter, IPAddress, Scope
+from ..objects import Filter, Scope, Style
 from .interfaces import LOCAL
 from .outputs import Police
 from .phop import PreviousHop, Request
@@ -41,32 +42,29 @@ def installation(state: SessionState, key: GroupKey) -> Installation | None:
     """
     rsbs = list(state.rsbs.get(key, {}).values())
     oi, _ = key
-    senders = [psb for psb in state.senders(oi) if any(covers(rsb, psb) for rsb in rsbs)]
+    senders = {psb.template: psb for psb in state.senders(oi) if any(covers(rsb, psb) for rsb in rsbs)}
     if not senders:
         return None
     style = rsbs[0].style
-    flowspec = rsbs[0].flowspec
-    for rsb in rsbs[1:]:
-        flowspec = lub(flowspec, rsb.flowspec)
-    path_te = senders[0].tspec
-    for psb in senders[1:]:
-        path_te = tspec_sum(path_te, psb.tspec)
-    templates = sorted({psb.template for psb in senders}, key=filter_order) if style.explicit else ()
+    flowspec = reduce(lub, (rsb.flowspec for rsb in rsbs))
+    path_te = reduce(tspec_sum, (psb.tspec for psb in senders.values()))
     police = Police.NONE
-    if any(psb.e_police for psb in senders):
+    if any(psb.e_police for psb in senders.values()):
         police |= Police.ENTRY
     if style.shared and len(senders) > 1:
         police |= Police.MERGE
-    if _branches(state, key, flowspec):
+    if _branches(state, key, flowspec, senders):
         police |= Police.BRANCH
-    return Installation(flowspec, tuple(templates), path_te, police)
+    return Installation(
+        flowspec, tuple(sorted(senders, key=filter_order)) if style.explicit else (), path_te, police
+    )
 
 
-def _branches(state: SessionState, key: GroupKey, flowspec: Flowspec) -> bool:
-    """Whether another interface has a reservation that this one does not cover (RFC 2205 3.8)."""
+def _branches(state: SessionState, key: GroupKey, flowspec: Flowspec, senders: Iterable[Filter]) -> bool:
+    """Whether another interface has a reservation of a sender that this one does not cover (2205 3.8)."""
     oi, group = key
     return any(
-        not at_most(rsb.flowspec, flowspec)
+        not at_most(rsb.flowspec, flowspec) and any(selects(rsb.style, rsb.filters, one) for one in senders)
         for (other, other_group), rsbs in state.rsbs.items()
         if other not in (oi, LOCAL) and other_group == group
         for rsb in rsbs.values()
@@ -74,34 +72,49 @@ def _branches(state: SessionState, key: GroupKey, flowspec: Flowspec) -> bool:
 
 
 def covers(rsb: ReservationStateBlock, psb: PathStateBlock) -> bool:
-    """Whether a reservation is meant for that sender, by filter and by scope."""
+    """Whether a reservation is one for that sender's data as it comes in behind this PSB."""
     if not selects(rsb.style, rsb.filters, psb.template):
         return False
-    return rsb.scope is None or psb.template.address in rsb.scope.addresses
+    return rsb.handle is None or not psb.state.multicast or _received(psb, rsb.interface)
+
+
+def _received(psb: PathStateBlock, joined: int | None) -> bool:
+    """Whether an application gets a group's data as this PSB says (RFC 2205 section 3.9).
+
+    Through the interface where it joined, if Paths come in there, else where routing expects the
+    data; Local_Only state serves who named no interface only where there is no other.
+    """
+    psbs = psb.state.psbs
+    if joined is not None and (psb.template, joined) in psbs:
+        return psb.iif == joined
+    return not psb.local_only or all(
+        other.local_only for other in psbs.values() if other.template == psb.template
+    )
+
+
+def _asks_for(rsb: ReservationStateBlock, psb: PathStateBlock) -> bool:
+    """Whether a reservation goes upstream towards a sender: SCOPE limits that (RFC 2205 section 3.1.4)."""
+    return covers(rsb, psb) and (rsb.scope is None or psb.template.address in rsb.scope.addresses)
 
 
 def request(state: SessionState, phop: PreviousHop, now: float) -> Request | None:
-    """What a previous hop has to be asked for; None for nothing (RFC 2209, RESV REFRESH).
-
-    Reservations that are blockaded are left out; where all are, the least of them is tried again
-    (RFC 2205 section 3.5).
-    """
-    style = state.style
+    """What a previous hop has to be asked for; None for nothing (RFC 2209, RESV REFRESH)."""
+    style = state.style or (phop.request.style if phop.request is not None else None)
     if style is None:
         return None
     asked: list[tuple[Filter, Flowspec]] = []
+    rsbs: dict[ReservationStateBlock, None] = {}
     for psb in phop.psbs:
-        merged = _merge_for(sources(state, psb), psb, now)
-        if merged is not None:
-            asked.append((psb.template, merged))
+        merged = _merge_for(state, psb, now)
+        if merged is None:
+            continue
+        asked.append((psb.template, merged))
+        rsbs.update((rsb, None) for _, group in _wanting(state, psb) for rsb in group)
     if not asked:
         return None
     scope = None
-    if not style.explicit and len(state.phops) > 1 and phop.address is not None:
-        scope = _scope(state, phop)
-        if scope is None:
-            return None
-    rsbs = list(state.reservations())
+    if phop.address is not None and _needs_scope(state, style, rsbs):
+        scope = Scope(tuple(sorted({sender.address for sender, _ in asked}, key=int)))
     return Request(
         style,
         wanted(style, asked),
@@ -111,50 +124,63 @@ def request(state: SessionState, phop: PreviousHop, now: float) -> Request | Non
     )
 
 
-def _merge_for(tcsbs: list[TrafficControlStateBlock], psb: PathStateBlock, now: float) -> Flowspec | None:
-    free = [tcsb for tcsb in tcsbs if not blockaded(tcsb, psb, now)]
-    bound = lub if free else glb
-    merged: Flowspec | None = None
-    for tcsb in free or tcsbs:
-        merged = tcsb.flowspec if merged is None else bound(merged, tcsb.flowspec)
-    return merged
+def _needs_scope(state: SessionState, style: Style, rsbs: Iterable[ReservationStateBlock]) -> bool:
+    """Whether a Resv lists its senders: where it could go round in a loop (RFC 2205 section 3.4).
+
+    That begins at a node with several previous hops, and a list that is there already goes on.
+    """
+    return not style.explicit and (len(state.phops) > 1 or any(rsb.scope is not None for rsb in rsbs))
 
 
-def blockaded(tcsb: TrafficControlStateBlock, psb: PathStateBlock, now: float) -> bool:
+def _merge_for(state: SessionState, psb: PathStateBlock, now: float) -> Flowspec | None:
+    """The flowspec to ask one sender's previous hop for (RFC 2205 section 3.5).
+
+    Reservations that are blockaded are left out; where all are, the least of them is tried again.
+    Where none is left since the route changed, what was asked before stands for a while.
+    """
+    groups = _wanting(state, psb)
+    if not groups:
+        return psb.held.flowspec if psb.held is not None and now < psb.held.until else None
+    if not any(blockaded(tcsb.flowspec, psb, now) for tcsb, _ in groups):
+        return reduce(lub, (tcsb.flowspec for tcsb, _ in groups))
+    flowspecs = [rsb.flowspec for _, rsbs in groups for rsb in rsbs]
+    free = [flowspec for flowspec in flowspecs if not blockaded(flowspec, psb, now)]
+    return reduce(lub, free) if free else reduce(glb, flowspecs)
+
+
+def blockaded(flowspec: Flowspec, psb: PathStateBlock, now: float) -> bool:
     """Whether as much was refused upstream a short while ago (RFC 2205 section 3.5)."""
-    return any(
-        bsb is not None and bsb.blocks(tcsb.flowspec, now) for bsb in (psb.blockade, psb.phop.blockade)
-    )
+    return any(bsb is not None and bsb.blocks(flowspec, now) for bsb in (psb.blockade, psb.phop.blockade))
 
 
 def sources(state: SessionState, psb: PathStateBlock) -> list[TrafficControlStateBlock]:
     """The installed reservations that ask for one sender."""
-    if psb.local_only:
-        return [t for t in _matching(state, psb) if t.oi == LOCAL]
-    return _matching(state, psb)
+    return [tcsb for tcsb, _ in _wanting(state, psb)]
 
 
-def _matching(state: SessionState, psb: PathStateBlock) -> list[TrafficControlStateBlock]:
-    return [
-        tcsb
-        for (oi, group), tcsb in state.tcsbs.items()
-        if psb.routes_to(oi) and (group is None or group == psb.template)
-        if any(covers(rsb, psb) for rsb in state.rsbs.get((oi, group), {}).values())
-    ]
+def unblockaded(state: SessionState, psb: PathStateBlock, now: float) -> bool:
+    """Whether some reservation asks for less of a sender than what was refused (RFC 2205 section 3.5)."""
+    return any(not blockaded(rsb.flowspec, psb, now) for _, rsbs in _wanting(state, psb) for rsb in rsbs)
 
 
-def _scope(state: SessionState, phop: PreviousHop) -> Scope | None:
-    """The senders behind one of several previous hops that the reservations want (RFC 2205 3.4)."""
-    addresses: set[IPAddress] = {
-        psb.template.address
-        for psb in phop.psbs
-        if any(psb.routes_to(rsb.oi) and covers(rsb, psb) for rsb in state.reservations())
-    }
-    return Scope(tuple(sorted(addresses, key=int))) if addresses else None
+def _wanting(
+    state: SessionState, psb: PathStateBlock
+) -> list[tuple[TrafficControlStateBlock, list[ReservationStateBlock]]]:
+    """What is installed for a sender, each with the reservations in it that ask upstream for it."""
+    found = []
+    for oi in dict.fromkeys((*psb.outgoing, LOCAL)):
+        for key in ((oi, None), (oi, psb.template)):
+            tcsb = state.tcsbs.get(key)
+            if tcsb is None or not psb.routes_to(oi):
+                continue
+            rsbs = [rsb for rsb in state.rsbs[key].values() if _asks_for(rsb, psb)]
+            if rsbs:
+                found.append((tcsb, rsbs))
+    return found
 
 
 def _union(parts: Iterable[tuple[T, ...]]) -> tuple[T, ...]:
-    """Every object once, in the order they were met (RFC 2205 section 3.10)."""
+    """Every object once, in the order they were met (RFC 2205 section 3.10, RFC 2750 section 4.2)."""
     return tuple(dict.fromkeys(item for part in parts for item in part))
 
 

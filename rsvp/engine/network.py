@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..iana import MessageType
-from . import path, patherr, resv, resverr
+from . import path, patherr, resv, resverr, upstream
 from .admission import Budget
 from .core import Core
 from .inputs import FlowRejected, InterfaceDown, InterfaceUp, Undecodable
@@ -32,7 +32,8 @@ def interface_up(core: Core, event: InterfaceUp, now: float) -> None:
 
 def interface_down(core: Core, event: InterfaceDown, now: float) -> None:
     """An interface is gone, and with it what was reserved there; what came from it times out."""
-    if core.interfaces.pop(event.index, None) is None:
+    gone = core.interfaces.pop(event.index, None)
+    if gone is None:
         return
     _note_addresses(core)
     for state in list(core.sessions.values()):
@@ -40,6 +41,7 @@ def interface_down(core: Core, event: InterfaceDown, now: float) -> None:
             if event.index in psb.outgoing:
                 psb.outgoing = tuple(oi for oi in psb.outgoing if oi != event.index)
                 psb.sent.pop(event.index, None)
+                upstream.hold(core, psb, now + gone.route_delay)
             if psb.iif == event.index:
                 path.remove(core, psb, now)
         for rsb in list(state.reservations()):

@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from ..intserv import Flowspec, Tspec
 from ..messages import Message, Sender
-from ..objects import Filter, IPAddress, Session, Style
+from ..objects import Filter, IPAddress, PolicyData, Session, Style
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,8 @@ class Send:
 
     `interface` is the outgoing interface's number; None leaves the choice to routing. `source` is
     the IP source address, the sender's own for Path and PathTear (RFC 2205 3.1.3); None leaves it
-    to the kernel. `ttl` is the IP TTL and equals the message's Send_TTL. `trigger` tells messages
+    to the kernel. `ttl` is the IP TTL and equals the message's Send_TTL, unless the message is another
+    node's and only passes through. `trigger` tells messages
     that carry news from refreshes (RFC 2961 section 1.1).
     """
 
@@ -122,6 +123,7 @@ class PathEvent:
     handle: int
     session: Session
     sender: Sender
+    policy: tuple[PolicyData, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +144,7 @@ class ResvEvent:
     style: Style
     flowspec: Flowspec
     filters: tuple[Filter, ...]
+    policy: tuple[PolicyData, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +159,10 @@ class ResvGone:
 
 @dataclass(frozen=True, slots=True)
 class PathError:
-    """PATH_ERROR: a node refused this sender's Path."""
+    """PATH_ERROR: a node refused this sender's Path, or what a receiver proxy reserved for it.
+
+    `flags` are those of ERROR_SPEC; only a receiver proxy sets one (RFC 5946 section 3.1.2).
+    """
 
     handle: int
     session: Session
@@ -164,6 +170,8 @@ class PathError:
     code: int
     value: int
     sender: Sender | None
+    policy: tuple[PolicyData, ...] = ()
+    flags: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +187,7 @@ class ResvError:
     style: Style
     flowspec: Flowspec | None
     filters: tuple[Filter, ...]
+    policy: tuple[PolicyData, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import replace
 
-from ..iana import ApiError, ErrorCode, SessionFlag
-from ..intserv import advertise
-from ..messages import Path, PathTear, Sender, base_filter, base_session
+from ..iana import ApiError, ErrorCode, SessionFlag, TrafficControlCode
+from ..intserv import Tspec, advertise
+from ..messages import AnyHop, Path, PathTear, Sender, base_filter, base_session
 from ..objects import AnyObject, Filter, FlowLabelFilterSpec, Hop, IPAddress, PolicyData, Session, TimeValues
-from . import patherr, resv, upstream
-from .core import Core, Route, forwarded
+from . import patherr, resv, traffic, upstream
+from .core import Core, Route, forwarded, is_host
 from .inputs import Received, RouteResolved
-from .interfaces import LOCAL, REFRESH, ROUTE_DELAY, lifetime
+from .interfaces import LOCAL, REFRESH, lifetime
 from .merge import covers
 from .outputs import ForgetRoute, PathEvent, PathGone, ResolveRoute, Send
 from .phop import PreviousHop
 from .psb import PathStateBlock
 from .reject import Drop, Reject
-from .session import NextHop, SessionState
+from .session import SessionState
 from .timers import NEVER, Timer
 
 # --- Path arrives ---------------------------------------------------------------------------------
@@ -26,53 +26,50 @@ from .timers import NEVER, Timer
 
 def arrived(core: Core, received: Received, message: Path, now: float) -> None:
     """Make, change or refresh a sender's path state (RFC 2209, PATH MESSAGE ARRIVES)."""
-    _check_sender(core, message)
-    try:
-        check_ports(core, base_session(message), base_filter(message.sender.template))
-    except Reject as refusal:
-        patherr.answer(core, message, received.interface, refusal)
-        return
     if message.integrity is not None or message.layout is not None:
         message = replace(message, integrity=None, layout=None)
     state = core.find_session(message.session)
     template, iif = base_filter(message.sender.template), received.interface
     psb = state.psbs.get(state.psb_key(template, iif)) if state is not None else None
+    ttl = message.send_ttl if received.ttl is None else received.ttl
+    if psb is not None and psb.iif == iif and psb.ttl == ttl and psb.path == message:
+        _watch_expiry(core, psb, now)
+        return
     if psb is not None and psb.handle is not None:
         raise Drop("own sender")
-    ttl = message.send_ttl if received.ttl is None else received.ttl
-    hop = (iif, message.hop.address)
+    tspec = _check_sender(core, message)
+    try:
+        check_ports(core, base_session(message), template)
+        if not traffic.reasonable(tspec):
+            raise Reject(ErrorCode.TRAFFIC_CONTROL_ERROR, TrafficControlCode.BAD_TSPEC)
+    except Reject as refusal:
+        patherr.answer(core, message, iif, refusal)
+        return
     if psb is None:
-        state = _room_for(core, base_session(message))
-        psb = add(core, state, message, iif, ttl, message.hop.address, None)
-        moved = False
+        psb = add(core, _room_for(core, base_session(message)), message, iif, ttl, None)
+        before, moved = None, False
     else:
-        state = psb.state
-        moved = (psb.iif, psb.phop.address) != hop
-        if psb.path == message and psb.ttl == ttl and not moved:
-            _watch_expiry(core, psb, now)
-            return
+        before, moved = psb.path, (psb.iif, psb.path.hop) != (iif, message.hop)
         psb.path, psb.ttl, psb.iif = message, ttl, iif
-        if moved:
-            _move(core, psb, iif, message.hop.address)
     psb.non_rsvp = ttl != message.send_ttl
     _watch_expiry(core, psb, now)
-    announce(core, psb, now)
     if moved:
-        # The new previous hop knows nothing of the reservations yet (RFC 2205 section 3.6).
-        psb.phop.request = None
+        _move(core, psb, now)
+    announce(core, psb, before, now, told=not moved)
     follow(core, psb, now)
 
 
-def _check_sender(core: Core, message: Path) -> None:
+def _check_sender(core: Core, message: Path) -> Tspec:
     address = base_filter(message.sender.template).address
     if message.sender.tspec is None:
         raise Drop("Path without a Tspec")
     if message.time_values.refresh_ms == 0:
         raise Drop("refresh period of zero")
-    if address.is_multicast or address.version != base_session(message).destination.version:
+    if not is_host(address, base_session(message).destination.version):
         raise Drop("bad sender address")
     if address in core.own:
         raise Drop("own sender")
+    return message.sender.tspec
 
 
 def check_ports(core: Core, session: Session, template: Filter) -> None:
@@ -112,11 +109,10 @@ def add(
     message: Path,
     iif: int,
     ttl: int,
-    address: IPAddress | None,
     handle: int | None,
 ) -> PathStateBlock:
     """Make a PSB and ask routing for its way."""
-    psb = PathStateBlock(state, message, iif, ttl, _phop(core, state, iif, address, handle), handle=handle)
+    psb = PathStateBlock(state, message, iif, ttl, _phop(state, iif, message.hop, handle), handle=handle)
     psb.phop.psbs.append(psb)
     psb.expiry = Timer(psb, expired)
     psb.refresh = Timer(psb, refresh_due)
@@ -125,23 +121,28 @@ def add(
     return psb
 
 
-def _phop(
-    core: Core, state: SessionState, iif: int, address: IPAddress | None, handle: int | None
-) -> PreviousHop:
-    who: NextHop | None = handle if handle is not None else address
-    assert who is not None
-    phop = state.phops.get((iif, who))
+def _phop(state: SessionState, iif: int, hop: AnyHop, handle: int | None) -> PreviousHop:
+    key = (iif, hop.address if handle is None else handle, hop.lih)
+    phop = state.phops.get(key)
     if phop is None:
-        phop = state.phops[iif, who] = PreviousHop(state, iif, address, handle)
+        address = hop.address if handle is None else None
+        phop = state.phops[key] = PreviousHop(state, key, iif, address, hop.lih, handle)
         phop.refresh = Timer(phop, upstream.refresh_due)
     return phop
 
 
-def _move(core: Core, psb: PathStateBlock, iif: int, address: IPAddress) -> None:
-    """The sender is now behind another previous hop; the old one's state is left to time out."""
+def _move(core: Core, psb: PathStateBlock, now: float) -> None:
+    """The sender is now behind another previous hop; the old one's state is left to time out.
+
+    The new one knows nothing of the reservations yet and hears of them at once (RFC 2205 3.6).
+    """
+    old = psb.phop
     _leave_phop(psb)
-    psb.phop = _phop(core, psb.state, iif, address, None)
+    if old.psbs:
+        upstream.settle(psb.state, old, now)
+    psb.phop = _phop(psb.state, psb.iif, psb.path.hop, None)
     psb.phop.psbs.append(psb)
+    psb.phop.request = None
     route = core.routes.get(_route_key(psb))
     if route is not None and route.answer is not None:
         psb.outgoing = _outgoing(core, psb, route.answer)
@@ -152,9 +153,7 @@ def _leave_phop(psb: PathStateBlock) -> None:
     phop.psbs.remove(psb)
     if not phop.psbs:
         phop.refresh.deadline = NEVER
-        who = phop.handle if phop.handle is not None else phop.address
-        if who is not None:
-            psb.state.phops.pop((phop.iif, who), None)
+        del psb.state.phops[phop.key]
 
 
 def _watch_expiry(core: Core, psb: PathStateBlock, now: float) -> None:
@@ -163,13 +162,20 @@ def _watch_expiry(core: Core, psb: PathStateBlock, now: float) -> None:
     core.timers.watch(psb.expiry)
 
 
-def announce(core: Core, psb: PathStateBlock, now: float) -> None:
-    """Tell applications and the next hops of a new or changed sender, at once (RFC 2205 3.3)."""
-    for handle in psb.state.handles:
-        if handle != psb.handle:
-            core.out.append(PathEvent(handle, psb.state.session, psb.path.sender))
-    psb.sent.clear()
-    forward(core, psb, now, trigger=True)
+def announce(core: Core, psb: PathStateBlock, before: Path | None, now: float, *, told: bool = True) -> None:
+    """Tell applications and the next hops of what is new of a sender, at once (RFC 2205 3.3).
+
+    Applications hear of what concerns them only (section 3.11.1), next hops where they would be sent
+    something else than the last time, or where not everything was told: `told` False.
+    """
+    path = psb.path
+    if before is None or (before.sender, before.policy) != (path.sender, path.policy):
+        for handle in psb.state.handles:
+            if handle != psb.handle:
+                core.out.append(PathEvent(handle, psb.state.session, path.sender, path.policy))
+    sent, psb.sent = psb.sent, {}
+    if dict(_sends(core, psb)) != sent or not told:
+        forward(core, psb, now, trigger=True)
 
 
 def follow(core: Core, psb: PathStateBlock, now: float) -> None:
@@ -187,22 +193,30 @@ def follow(core: Core, psb: PathStateBlock, now: float) -> None:
 def forward(core: Core, psb: PathStateBlock, now: float, *, trigger: bool) -> None:
     """Send a sender's Path out of every interface on its way (RFC 2209, PATH REFRESH)."""
     refresh = NEVER
-    for oi in psb.outgoing:
-        interface = core.interface(oi)
-        if oi == LOCAL or interface is None or psb.local_only:
-            continue
-        send = psb.sent.get(oi)
-        news = trigger or send is None
-        if send is None:
-            send = _build(core, psb, oi)
-            if send is None:
-                continue
-            psb.sent[oi] = send
+    known = set(psb.sent)
+    for oi, send in _sends(core, psb):
+        news = trigger or oi not in known
         core.out.append(send if not news else replace(send, trigger=True))
-        refresh = min(refresh, interface.refresh)
+        refresh = min(refresh, core.interfaces[oi].refresh)
     if refresh != NEVER:
         psb.refresh.deadline = now + core.jittered(refresh)
         core.timers.watch(psb.refresh)
+
+
+def _sends(core: Core, psb: PathStateBlock) -> Iterator[tuple[int, Send]]:
+    """The Path for each interface on a sender's way, built where there is none yet."""
+    for oi in _ways(core, psb):
+        send = psb.sent.get(oi)
+        if send is None:
+            send = psb.sent[oi] = _build(core, psb, oi)
+        yield oi, send
+
+
+def _ways(core: Core, psb: PathStateBlock) -> list[int]:
+    """Where Paths and PathTears of a sender go: nowhere, if they came the wrong way or have no TTL left."""
+    if psb.local_only or _ttl(psb) <= 0:
+        return []
+    return [oi for oi in psb.outgoing if oi != LOCAL and core.interface(oi) is not None]
 
 
 def refresh_due(core: Core, psb: PathStateBlock, now: float) -> None:
@@ -215,10 +229,8 @@ def _ttl(psb: PathStateBlock) -> int:
     return psb.ttl if psb.iif == LOCAL else psb.ttl - 1
 
 
-def _build(core: Core, psb: PathStateBlock, oi: int) -> Send | None:
+def _build(core: Core, psb: PathStateBlock, oi: int) -> Send:
     ttl = _ttl(psb)
-    if ttl <= 0:
-        return None
     interface = core.interfaces[oi]
     session, sender = psb.state.session, psb.path.sender
     if psb.e_police and not interface.controls_traffic:
@@ -292,13 +304,9 @@ def remove(core: Core, psb: PathStateBlock, now: float, extra: tuple[AnyObject, 
     core.forget_if_empty(state)
 
 
-def _tears(core: Core, psb: PathStateBlock) -> Iterable[Send]:
+def _tears(core: Core, psb: PathStateBlock) -> Iterator[Send]:
     ttl = _ttl(psb)
-    if ttl <= 0 or psb.local_only:
-        return
-    for oi in psb.outgoing:
-        if oi == LOCAL or core.interface(oi) is None:
-            continue
+    for oi in _ways(core, psb):
         session = psb.state.session
         message = PathTear(
             session=session,
@@ -340,8 +348,14 @@ def _leave_route(core: Core, psb: PathStateBlock) -> None:
 
 
 def _outgoing(core: Core, psb: PathStateBlock, answer: RouteResolved) -> tuple[int, ...]:
-    """OutInterface_list: never back to where the Path came from, never where RSVP is off."""
+    """OutInterface_list: never back to where the Path came from, never where RSVP is off.
+
+    An application that sends to a group sends from one interface only, whose address it has taken
+    for its own (RFC 2205 section 3.9).
+    """
     ois = [oi for oi in answer.outgoing if oi != psb.iif and core.interface(oi) is not None]
+    if psb.iif == LOCAL and psb.state.multicast:
+        ois = [oi for oi in ois if psb.template.address in core.interfaces[oi].addresses] or ois
     return tuple(sorted({*ois, LOCAL} if answer.local else set(ois)))
 
 
@@ -369,19 +383,35 @@ def routed(core: Core, answer: RouteResolved, now: float) -> None:
 def _reroute(core: Core, psb: PathStateBlock, answer: RouteResolved, now: float, first: bool) -> None:
     outgoing, local_only = _outgoing(core, psb, answer), _local_only(psb, answer)
     if psb.handle is not None and not outgoing and (first or psb.outgoing):
-        psb.outgoing = outgoing
         patherr.report(core, psb, ErrorCode.API, ApiError.NO_ROUTE)
     if (outgoing, local_only) == (psb.outgoing, psb.local_only):
         return
+    before = _ways(core, psb)
     psb.outgoing, psb.local_only = outgoing, local_only
     psb.sent.clear()
     if first:
         forward(core, psb, now, trigger=True)
+        follow(core, psb, now)
     else:
-        # Local repair: give routing W seconds to settle, then refresh along the new way.
-        psb.refresh.deadline = min(psb.refresh.deadline, now + ROUTE_DELAY)
+        _repair(core, psb, before, now)
+
+
+def _repair(core: Core, psb: PathStateBlock, before: list[int], now: float) -> None:
+    """Local repair (RFC 2205 section 3.6): a Path along the new way, after W for routing to settle.
+
+    What stands on a way that is left stays until it times out or is torn, and upstream until
+    receivers have had the time to reserve anew along the new one.
+    """
+    state = psb.state
+    delay = max((core.interfaces[oi].route_delay for oi in _ways(core, psb) if oi not in before), default=0.0)
+    if delay:
+        psb.refresh.deadline = min(psb.refresh.deadline, now + delay)
         core.timers.watch(psb.refresh)
-    follow(core, psb, now)
+    for rsb in list(state.reservations()):
+        if covers(rsb, psb) and any(covers(rsb, other) for other in state.senders(rsb.oi)):
+            resv.settle_traffic(core, state, rsb)
+    upstream.hold(core, psb, now + delay)
+    upstream.sync(core, state, (psb.phop,), now)
 
 
 def own_path(core: Core, session: Session, sender: Sender, ttl: int, policy: tuple[PolicyData, ...]) -> Path:

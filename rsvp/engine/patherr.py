@@ -72,7 +72,16 @@ def arrived(core: Core, received: Received, message: PathErr, now: float) -> Non
         if psb.handle is not None:
             error = message.error
             core.out.append(
-                PathError(psb.handle, psb.state.session, error.node, error.code, error.value, message.sender)
+                PathError(
+                    psb.handle,
+                    psb.state.session,
+                    error.node,
+                    error.code,
+                    error.value,
+                    message.sender,
+                    message.policy,
+                    error.flags,
+                )
             )
         elif psb.phop.address is not None:
             onward = replace(

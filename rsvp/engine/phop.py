@@ -34,11 +34,18 @@ class Request:
 
 @dataclass(slots=True, eq=False)
 class PreviousHop:
-    """A neighbour upstream, or an application (`address` None, `handle` set), and its senders."""
+    """A neighbour upstream, or an application (`address` None, `handle` set), and its senders.
+
+    `lih` is the handle that the neighbour gave us and gets back as it came (RFC 2205 section 3.3);
+    senders behind another handle are behind another previous hop.
+    """
 
     state: SessionState
+    key: tuple[int, IPAddress | int, int]
+    """Interface, address or handle, LIH: under which the session finds it."""
     iif: int
     address: IPAddress | None
+    lih: int
     handle: int | None
     refresh: Timer = field(init=False)
     psbs: list[PathStateBlock] = field(default_factory=list)
@@ -46,8 +53,3 @@ class PreviousHop:
     blockade: BlockadeStateBlock | None = None
     sent: Send | None = None
     """The Resv last built, reused for refreshes while nothing changes."""
-
-    @property
-    def lih(self) -> int:
-        """The handle this previous hop gave us, returned as it came (RFC 2205 section 3.3)."""
-        return self.psbs[0].path.hop.lih

@@ -12,10 +12,21 @@ from .interfaces import LOCAL
 from .timers import Timer
 
 if TYPE_CHECKING:
-    from ..intserv import Tspec
+    from ..intserv import Flowspec, Tspec
     from .outputs import Send
     from .phop import PreviousHop
     from .session import SessionState
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What upstream was asked for before the route changed, and until when it goes on being asked.
+
+    Receivers need that long to reserve along the new way (RFC 2205 section 3.6).
+    """
+
+    flowspec: Flowspec
+    until: float
 
 
 @dataclass(slots=True, eq=False)
@@ -40,6 +51,7 @@ class PathStateBlock:
     local_only: bool = False
     outgoing: tuple[int, ...] = ()
     blockade: BlockadeStateBlock | None = None
+    held: Held | None = None
     sent: dict[int, Send] = field(default_factory=dict)
     """The Path last built for each outgoing interface, reused while nothing changes."""
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ..iana import ErrorCode
+from ..iana_errors import RsvpSystemError
 from ..messages import Flow, Resv, ResvTear, base_filters, base_session
-from ..objects import Filter
+from ..objects import AnyObject, Filter
 from . import resverr, traffic
 from .core import Core, forwarded
 from .inputs import Received
@@ -56,10 +57,7 @@ def arrived(core: Core, received: Received, message: Resv, now: float) -> None:
 
 def _outgoing_interface(core: Core, received: Received, lih: int) -> int:
     """OI from the handle that we once gave out, else from where the message came in (RFC 2209)."""
-    oi = lih if core.interface(lih) is not None else received.interface
-    if core.interface(oi) is None:
-        raise Drop("unknown logical interface handle")
-    return oi
+    return lih if core.interface(lih) is not None else received.interface
 
 
 def _check_session(core: Core, state: SessionState | None, message: Resv) -> SessionState:
@@ -86,13 +84,8 @@ def _reserve(
     touched: dict[PreviousHop, None],
 ) -> None:
     """One flow descriptor of a Resv. Raises Reject, and then nothing has changed."""
-    style, scope = message.style, message.scope
-    psbs = [
-        psb
-        for psb in state.senders(oi)
-        if selects(style, base_filters(flow.filters), psb.template)
-        and (scope is None or psb.template.address in scope.addresses)
-    ]
+    style = message.style
+    psbs = [psb for psb in state.senders(oi) if selects(style, base_filters(flow.filters), psb.template)]
     if not psbs:
         raise Reject(ErrorCode.NO_SENDER_INFORMATION)
     assert flow.flowspec is not None
@@ -103,10 +96,10 @@ def _reserve(
     nhop = message.hop.address
     old = siblings.get(nhop)
     if old is not None and _refreshes(old, message, flow, filters):
-        old.filters.update(filters)
-        old.until = until
-        _watch_expiry(core, old)
+        _prolong(core, old, filters, until)
         return
+    if old is None and state.reservation_count >= core.config.max_reservations_per_session:
+        raise Reject(ErrorCode.RSVP_SYSTEM_ERROR, RsvpSystemError.TOO_MANY_RESERVATIONS)
     rsb = ReservationStateBlock(
         oi,
         group,
@@ -116,7 +109,7 @@ def _reserve(
         flow.flowspec,
         {**(old.filters if old is not None else {}), **filters},
         until=until,
-        scope=scope,
+        scope=message.scope,
         confirm=message.confirm,
         policy=message.policy,
         extra=forwarded(message.extra),
@@ -128,9 +121,10 @@ def _reserve(
         siblings[nhop] = rsb
         traffic.update(core, state, (oi, group))
     except Reject:
-        # The old reservation, if any, stands as it was: a failed increase is no loss (section 3.5).
+        # The old reservation, if any, stands and lives on: a failed increase is no loss (section 3.5).
         if old is not None:
             siblings[nhop] = old
+            _prolong(core, old, {one: until for one in filters if one in old.filters}, until)
         else:
             siblings.pop(nhop, None)
             if not siblings:
@@ -172,6 +166,13 @@ def _refreshes(rsb: ReservationStateBlock, message: Resv, flow: Flow, filters: d
     )
 
 
+def _prolong(core: Core, rsb: ReservationStateBlock, filters: dict[Filter, float], until: float) -> None:
+    """Restart the cleanup timer, for shared explicit styles that of each filter spec (RFC 2209)."""
+    rsb.filters.update(filters)
+    rsb.until = until
+    _watch_expiry(core, rsb)
+
+
 def _watch_expiry(core: Core, rsb: ReservationStateBlock) -> None:
     rsb.expiry.deadline = rsb.deadline
     core.timers.watch(rsb.expiry)
@@ -193,18 +194,26 @@ def tear_arrived(core: Core, received: Received, message: ResvTear, now: float) 
             for group, filters in split(message.style, base_filters(flow.filters)):
                 rsb = state.rsbs.get((oi, group), {}).get(message.hop.address)
                 if rsb is not None:
-                    found |= _give_back(core, state, rsb, filters, now)
+                    found |= _give_back(core, state, rsb, filters, now, forwarded(message.extra))
     if not found:
         raise Drop("tear without state")
 
 
 def _give_back(
-    core: Core, state: SessionState, rsb: ReservationStateBlock, filters: tuple[Filter, ...], now: float
+    core: Core,
+    state: SessionState,
+    rsb: ReservationStateBlock,
+    filters: tuple[Filter, ...],
+    now: float,
+    extra: tuple[AnyObject, ...],
 ) -> bool:
     gone = [one for one in filters if one in rsb.filters]
     if rsb.style.explicit and not gone:
         return False
-    shrink(core, state, rsb, gone, now)
+    for psb in state.psbs.values():
+        if selects(rsb.style, gone, psb.template):
+            psb.held = None  # the receiver itself wants no more
+    shrink(core, state, rsb, gone, now, extra)
     return True
 
 
@@ -217,7 +226,12 @@ def expired(core: Core, owner: tuple[SessionState, ReservationStateBlock], now: 
 
 
 def shrink(
-    core: Core, state: SessionState, rsb: ReservationStateBlock, filters: Iterable[Filter], now: float
+    core: Core,
+    state: SessionState,
+    rsb: ReservationStateBlock,
+    filters: Iterable[Filter],
+    now: float,
+    extra: tuple[AnyObject, ...] = (),
 ) -> None:
     """Take filters out of a reservation, remove it with its last one, and tell upstream."""
     phops = {psb.phop: None for psb in state.psbs.values() if covers(rsb, psb)}
@@ -226,7 +240,7 @@ def shrink(
     if not rsb.filters:
         remove(state, rsb)
     settle_traffic(core, state, rsb)
-    sync(core, state, phops, now)
+    sync(core, state, phops, now, extra)
     core.forget_if_empty(state)
 
 

@@ -12,9 +12,9 @@ from . import upstream
 from .bsb import BlockadeStateBlock
 from .core import Core, forwarded
 from .inputs import Received
-from .interfaces import BLOCKADE
-from .merge import blockaded, sources
+from .merge import unblockaded
 from .outputs import ResvError
+from .phop import PreviousHop
 from .reject import Drop, Reject
 from .rsb import ReservationStateBlock
 from .session import SessionState
@@ -51,7 +51,7 @@ def report(core: Core, state: SessionState, rsb: ReservationStateBlock, refusal:
         refusal.value,
         refusal.flags,
     )
-    _deliver(core, state, rsb, error, rsb.flowspec, tuple(rsb.filters))
+    _deliver(core, state, rsb, error, rsb.flowspec, tuple(rsb.filters), rsb.policy)
 
 
 def send(
@@ -89,7 +89,9 @@ def arrived(core: Core, received: Received, message: ResvErr, now: float) -> Non
         raise Drop("ResvErr without path state")
     filters = message.flow.filters if message.flow is not None else ()
     if message.error.code == ErrorCode.ADMISSION_CONTROL_FAILURE:
-        _blockade(core, state, received.interface, message, now)
+        for phop in list(state.phops.values()):
+            if (phop.iif, phop.address) == (received.interface, message.hop.address):
+                _blockade(core, phop, message, now)
     for rsb in list(state.reservations()):
         if rsb.oi == received.interface:
             continue
@@ -100,30 +102,26 @@ def arrived(core: Core, received: Received, message: ResvErr, now: float) -> Non
             continue
         if rsb.handle is not None:
             flowspec = message.flow.flowspec if message.flow is not None else None
-            _deliver(core, state, rsb, message.error, flowspec, common)
+            _deliver(core, state, rsb, message.error, flowspec, common, message.policy)
         else:
             _pass_on(core, state, message, rsb, common)
 
 
-def _blockade(core: Core, state: SessionState, iif: int, message: ResvErr, now: float) -> None:
+def _blockade(core: Core, phop: PreviousHop, message: ResvErr, now: float) -> None:
     """Remember what failed, and ask at once for what may still succeed (RFC 2205 section 3.5)."""
-    interface = core.interface(iif)
-    if interface is None or message.flow is None or message.flow.flowspec is None:
+    interface = core.interfaces[phop.iif]
+    flow = message.flow
+    if flow is None or flow.flowspec is None:
         return
-    block = BlockadeStateBlock(message.flow.flowspec, now + BLOCKADE * interface.refresh)
-    phop = state.find_phop(iif, message.hop.address)
-    if phop is None:
-        return
-    concerned = [
-        psb for psb in phop.psbs if selects(message.style, base_filters(message.flow.filters), psb.template)
-    ]
+    block = BlockadeStateBlock(flow.flowspec, now + interface.blockade * interface.refresh)
+    concerned = [psb for psb in phop.psbs if selects(message.style, base_filters(flow.filters), psb.template)]
     if message.style.explicit:
         for psb in concerned:
             psb.blockade = block
     else:
         phop.blockade = block
-    if any(not blockaded(t, psb, now) for psb in concerned for t in sources(state, psb)):
-        upstream.sync(core, state, (phop,), now)
+    if any(unblockaded(phop.state, psb, now) for psb in concerned):
+        upstream.sync(core, phop.state, (phop,), now)
 
 
 def _spared(message: ResvErr, rsb: ReservationStateBlock) -> bool:
@@ -171,6 +169,7 @@ def _deliver(
     error: AnyError,
     flowspec: Flowspec | None,
     filters: tuple[Filter, ...],
+    policy: tuple[PolicyData, ...],
 ) -> None:
     """Tell the application; NotGuilty if it had asked for less than what failed (A.5)."""
     flags = error.flags
@@ -192,5 +191,6 @@ def _deliver(
             rsb.style,
             flowspec,
             filters,
+            policy,
         )
     )

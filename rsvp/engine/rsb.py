@@ -16,6 +16,7 @@ class ReservationStateBlock:
 
     `filters` holds each sender's own deadline, as every filter spec of a shared-explicit
     reservation is refreshed by itself; a wildcard reservation has none and lives until `until`.
+    `interface` is where an application has joined the group, if it said so (RFC 2205 section 3.9).
     """
 
     oi: int
@@ -34,6 +35,7 @@ class ReservationStateBlock:
     policy: tuple[PolicyData, ...] = ()
     extra: tuple[AnyObject, ...] = ()
     ttl: int | None = None
+    interface: int | None = None
 
     @property
     def deadline(self) -> float:

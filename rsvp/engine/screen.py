@@ -11,13 +11,14 @@ from dataclasses import replace
 from types import NoneType
 from typing import Any
 
-from ..iana import ClassNum, ErrorCode, Service, TrafficControlCode, UnknownClass
+from ..iana import ClassNum, ErrorCode, MessageType, Service, TrafficControlCode, UnknownClass
 from ..intserv import NullTspec
 from ..messages import Flow, Path, Resv
-from ..objects import FilterSpec, FlowLabelFilterSpec, Hop, IPAddress, Session, ctype_of
+from ..objects import FilterSpec, FlowLabelFilterSpec, Hop, Session, ctype_of
 from . import patherr, resverr
-from .core import Core
+from .core import Core, is_host
 from .inputs import Received
+from .outputs import Send
 from .reject import Drop, Reject
 
 
@@ -35,11 +36,13 @@ def screen(core: Core, received: Received, message: Any) -> Any:
         _refuse(core, received, message, Reject(ErrorCode.UNKNOWN_OBJECT_CTYPE, foreign))
         raise Drop("unknown C-Type")
     version = message.session.destination.version
-    if hop is not None and not _is_neighbor(hop.address, version):
+    if hop is not None and not is_host(hop.address, version):
         raise Drop("bad hop address")
     confirm = getattr(message, "confirm", None)
-    if confirm is not None and not _is_neighbor(confirm.receiver, version):
+    if confirm is not None and not is_host(confirm.receiver, version):
         raise Drop("bad confirm address")
+    if not message.session.port and _has_source_port(message):
+        raise Drop("bad source port")
     if _null_service(message):
         refusal = Reject(ErrorCode.TRAFFIC_CONTROL_ERROR, TrafficControlCode.SERVICE_UNSUPPORTED)
         _refuse(core, received, message, refusal)
@@ -56,9 +59,31 @@ def screen(core: Core, received: Received, message: Any) -> Any:
     return message
 
 
-def _is_neighbor(address: IPAddress, version: int) -> bool:
-    """Whether a node of that IP version could be sent anything at this address."""
-    return address.version == version and not address.is_multicast and not address.is_unspecified
+def passes_through(core: Core, received: Received) -> bool:
+    """Whether a message is for another node and only came by (RFC 2205 section 2.9, RFC 2209).
+
+    Path, PathTear and ResvConf are for every node on their way.
+    """
+    to = received.destination
+    if received.message.type in _FOR_ALL or to.is_multicast or to in core.own:
+        return False
+    ttl = (received.message.send_ttl if received.ttl is None else received.ttl) - 1
+    if ttl <= 0:
+        raise Drop("TTL used up")
+    core.out.append(Send(received.message, to, ttl, source=received.source, trigger=False))
+    return True
+
+
+_FOR_ALL = frozenset({MessageType.PATH, MessageType.PATH_TEAR, MessageType.RESV_CONF})
+
+
+def _has_source_port(message: Any) -> bool:
+    """Whether a sender has a port though its session has none (RFC 2205 section 3.2, rule 2)."""
+    sender = getattr(message, "sender", None)
+    templates = [sender.template] if sender is not None else []
+    for flow in _flows(message):
+        templates += flow.filters
+    return any(isinstance(one, FilterSpec) and one.port for one in templates)
 
 
 def _refuse(core: Core, received: Received, message: Any, refusal: Reject) -> None:

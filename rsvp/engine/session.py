@@ -26,7 +26,7 @@ class SessionState:
     psbs: dict[tuple[Filter, int], PathStateBlock] = field(default_factory=dict)
     rsbs: dict[GroupKey, dict[NextHop, ReservationStateBlock]] = field(default_factory=dict)
     tcsbs: dict[GroupKey, TrafficControlStateBlock] = field(default_factory=dict)
-    phops: dict[tuple[int, NextHop], PreviousHop] = field(default_factory=dict)
+    phops: dict[tuple[int, NextHop, int], PreviousHop] = field(default_factory=dict)
     handles: list[int] = field(default_factory=list)
 
     @property
@@ -49,13 +49,14 @@ class SessionState:
         for group in self.rsbs.values():
             yield from group.values()
 
+    @property
+    def reservation_count(self) -> int:
+        """How many RSBs there are."""
+        return sum(map(len, self.rsbs.values()))
+
     def psb_key(self, template: Filter, iif: int) -> tuple[Filter, int]:
         """Path state is kept for each incoming interface of a group, once for unicast (3.1.3)."""
         return (template, iif if self.multicast else 0)
-
-    def find_phop(self, iif: int, nexthop: NextHop) -> PreviousHop | None:
-        """The previous hop behind an interface, by address or application handle."""
-        return self.phops.get((iif, nexthop))
 
     def senders(self, oi: int) -> Iterator[PathStateBlock]:
         """PSBs whose data leaves through `oi`."""

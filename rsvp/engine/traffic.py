@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from ..iana import AdmissionError, ErrorCode, ErrorFlag, Service, TrafficControlCode
-from ..intserv import Flowspec, effective, strictly_less
+from ..intserv import Flowspec, Tspec, effective, strictly_less
 from . import resvconf
 from .core import Core
 from .interfaces import LOCAL
@@ -27,13 +27,18 @@ def check(core: Core, state: SessionState, oi: int, flowspec: Flowspec) -> None:
     if flowspec.service not in SERVICES:
         raise Reject(ErrorCode.TRAFFIC_CONTROL_ERROR, TrafficControlCode.SERVICE_UNSUPPORTED)
     tspec = flowspec.tspec
-    if not (math.isfinite(flowspec.rate) and math.isfinite(tspec.bucket)) or tspec.m > tspec.M:
+    if not (math.isfinite(flowspec.rate) and reasonable(tspec)):
         raise Reject(ErrorCode.TRAFFIC_CONTROL_ERROR, TrafficControlCode.BAD_FLOWSPEC)
     if any(rsb.flowspec.service != flowspec.service for rsb in state.reservations()):
         raise Reject(ErrorCode.TRAFFIC_CONTROL_ERROR, TrafficControlCode.SERVICE_CONFLICT)
     interface = core.interfaces.get(oi)
     if oi != LOCAL and interface is not None and interface.mtu < tspec.M:
         raise Reject(ErrorCode.ADMISSION_CONTROL_FAILURE, AdmissionError.MTU_TOO_LARGE)
+
+
+def reasonable(tspec: Tspec) -> bool:
+    """Whether a token bucket is one that packets could keep to (RFC 2210 section 3.1)."""
+    return math.isfinite(tspec.rate) and math.isfinite(tspec.bucket) and tspec.m <= tspec.M
 
 
 def update(core: Core, state: SessionState, key: GroupKey) -> bool:

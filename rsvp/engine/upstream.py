@@ -11,25 +11,32 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from ..messages import Resv, ResvTear, base_filters
-from ..objects import Filter, ResvConfirm
+from ..objects import AnyObject, Filter, ResvConfirm
 from . import resvconf
 from .core import Core
 from .interfaces import LOCAL
 from .merge import blockaded, request, sources, strictly_largest
 from .outputs import ResvEvent, ResvGone, Send
 from .phop import PreviousHop, Request
-from .psb import PathStateBlock
+from .psb import Held, PathStateBlock
 from .session import SessionState
 from .style import Group, Wanted, compatible, filter_order, flows
 from .tcsb import TrafficControlStateBlock
 from .timers import NEVER
 
 
-def sync(core: Core, state: SessionState, phops: Iterable[PreviousHop], now: float) -> None:
+def sync(
+    core: Core,
+    state: SessionState,
+    phops: Iterable[PreviousHop],
+    now: float,
+    extra: tuple[AnyObject, ...] = (),
+) -> None:
     """Bring previous hops up to date: ResvTear for what is gone, a Resv for what is new.
 
     Confirmation requests go along with the reservation that is the largest everywhere it is merged
-    with others; the other ones are answered from here (RFC 2205 section 3.1.4).
+    with others; the other ones are answered from here (RFC 2205 section 3.1.4). `extra` are unknown
+    objects of the ResvTear that led here; they go on with it (section 3.10).
     """
     settled = []
     for phop in phops:
@@ -43,7 +50,7 @@ def sync(core: Core, state: SessionState, phops: Iterable[PreviousHop], now: flo
             _upcall(core, state, phop, new, news, old, gone)
             continue
         if old is not None and gone:
-            _send_tear(core, state, phop, old, gone)
+            _send_tear(core, state, phop, old, gone, extra)
         if new is None:
             _rest(phop)
         elif news or confirms or (old is not None and old.scope != new.scope):
@@ -61,6 +68,17 @@ def settle(state: SessionState, phop: PreviousHop, now: float) -> None:
     phop.sent = None
     if phop.request is None:
         _rest(phop)
+
+
+def hold(core: Core, psb: PathStateBlock, now: float) -> None:
+    """Go on asking for a sender whose way changed, until receivers could reserve anew (section 3.6)."""
+    phop = psb.phop
+    interface = core.interfaces.get(phop.iif)
+    if phop.request is None or interface is None or sources(psb.state, psb):
+        return
+    asked = phop.request.want.get(psb.template) or phop.request.want.get(None)
+    if asked is not None:
+        psb.held = Held(asked, now + 1.5 * interface.refresh)
 
 
 def _rest(phop: PreviousHop) -> None:
@@ -95,7 +113,7 @@ def _confirmations(
     forward: dict[ResvConfirm, None] = {}
     answered: dict[tuple[ResvConfirm, int, Group], tuple[TrafficControlStateBlock, list[Filter]]] = {}
     for psb in phop.psbs:
-        merged = [tcsb for tcsb in sources(state, psb) if not blockaded(tcsb, psb, now)]
+        merged = [tcsb for tcsb in sources(state, psb) if not blockaded(tcsb.flowspec, psb, now)]
         for tcsb in merged:
             confirm = tcsb.confirm or _own_confirmation(core, state, psb, tcsb)
             if confirm is None:
@@ -145,11 +163,25 @@ def _upcall(
         for flow in flows(new.style, news):
             assert flow.flowspec is not None
             core.out.append(
-                ResvEvent(phop.handle, state.session, new.style, flow.flowspec, base_filters(flow.filters))
+                ResvEvent(
+                    phop.handle,
+                    state.session,
+                    new.style,
+                    flow.flowspec,
+                    base_filters(flow.filters),
+                    new.policy,
+                )
             )
 
 
-def _send_tear(core: Core, state: SessionState, phop: PreviousHop, old: Request, gone: Wanted) -> None:
+def _send_tear(
+    core: Core,
+    state: SessionState,
+    phop: PreviousHop,
+    old: Request,
+    gone: Wanted,
+    extra: tuple[AnyObject, ...],
+) -> None:
     still: Wanted = {}
     if phop.request is not None and compatible(phop.request.style, old.style):
         still = phop.request.want
@@ -161,7 +193,7 @@ def _send_tear(core: Core, state: SessionState, phop: PreviousHop, old: Request,
         hop=core.hop(phop.iif, state.session.destination.version, phop.lih),
         style=old.style,
         flows=flows(old.style, lost),
-        extra=old.extra,
+        extra=extra,
         send_ttl=_ttl(core, state, phop),
     )
     core.to_neighbor(message, phop.iif, phop.address)
@@ -210,8 +242,9 @@ def refresh_due(core: Core, phop: PreviousHop, now: float) -> None:
     if phop.request is None or not phop.psbs or core.interface(phop.iif) is None:
         return
     new = request(phop.state, phop, now)
-    if new is not None and new != phop.request:
-        # A blockade ran out: what failed then is tried once more (section 3.5).
+    if new != phop.request:
+        # A blockade ran out: what failed then is tried once more (section 3.5). Or nobody reserved
+        # along a new route.
         sync(core, phop.state, (phop,), now)
         return
     confirms = _confirmations(core, phop.state, phop, phop.request, now)

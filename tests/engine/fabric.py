@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from rsvp import engine as e
 from rsvp._wire import decode, encode
 from rsvp.intserv import Adspec, Flowspec, Tspec, controlled_load
-from rsvp.messages import Flow, Message, Path, PathTear, Resv, ResvTear, Sender
+from rsvp.messages import Flow, Message, Path, PathTear, Resv, ResvConf, ResvTear, Sender
 from rsvp.objects import (
     FilterSpec,
     Hop,
@@ -64,6 +64,7 @@ class Router:
     outputs: list[e.Output] = field(default_factory=list)
     flows: dict[int, e.InstallFlow] = field(default_factory=dict)
     routes: dict[IPAddress, e.RouteResolved] = field(default_factory=dict)
+    trees: dict[tuple[IPAddress, IPAddress | None], e.RouteResolved] = field(default_factory=dict)
 
     def feed(self, event: e.Input) -> list[e.Output]:
         """Hand in an input, answer its questions to routing; returns everything that came out."""
@@ -76,9 +77,13 @@ class Router:
             output = todo.pop(0)
             done.append(output)
             self._track(output)
-            if isinstance(output, e.ResolveRoute) and output.destination in self.routes:
-                answer = replace(self.routes[output.destination], source=output.source)
-                todo += self.engine.handle(answer, self.now)
+            if isinstance(output, e.ResolveRoute):
+                known = self.trees.get(
+                    (output.destination, output.source), self.routes.get(output.destination)
+                )
+                if known is not None:
+                    answer = replace(known, source=output.source)
+                    todo += self.engine.handle(answer, self.now)
         self.outputs += done
         return done
 
@@ -106,14 +111,27 @@ class Router:
             del self.flows[output.handle]
 
     def receive(
-        self, message: Message, interface: int, *, source: str | None = None, ttl: int | None = None
+        self,
+        message: Message,
+        interface: int,
+        *,
+        source: str | None = None,
+        ttl: int | None = None,
+        to: str | None = None,
     ) -> list[e.Output]:
-        """A message comes in, through the codec."""
+        """A message comes in, through the codec; `to` where it is not for this router's address."""
         message = decode(encode(message))
         hop = getattr(message, "hop", None)
         came = a(source) if source else hop.address if hop else a(f"10.{interface}.0.1")
-        to = getattr(getattr(message, "session", None), "destination", a(f"10.{interface}.0.254"))
-        return self.feed(e.Received(message, interface, came, to, message.send_ttl if ttl is None else ttl))
+        if isinstance(message, Path | PathTear) and isinstance(message.session, Session):
+            where = message.session.destination
+        elif isinstance(message, ResvConf):
+            where = message.confirm.receiver
+        else:
+            where = a(to or f"10.{interface}.0.254")
+        return self.feed(
+            e.Received(message, interface, came, where, message.send_ttl if ttl is None else ttl)
+        )
 
     def advance(self, seconds: float) -> list[e.Output]:
         """Let time pass; returns everything that came out on the way."""
@@ -130,6 +148,13 @@ class Router:
         """Say where a destination is, before it is asked for."""
         to = a(destination)
         self.routes[to] = e.RouteResolved(to, None, outgoing, incoming, local)
+
+    def tree(
+        self, group: str, source: str, incoming: int | None, *outgoing: int, local: bool = False
+    ) -> None:
+        """Say where a group's data from one source comes in and goes out, before it is asked for."""
+        key = (a(group), a(source))
+        self.trees[key] = e.RouteResolved(*key, outgoing, incoming, local)
 
     @property
     def installed(self) -> set[tuple[int, tuple[str, ...], float]]:

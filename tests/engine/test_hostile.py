@@ -131,7 +131,8 @@ def small_messages(draw: Callable[[Any], Any]) -> Any:
 
 
 def received(messages: st.SearchStrategy[Any]) -> st.SearchStrategy[Input]:
-    return st.builds(e.Received, messages, interfaces, addresses, addresses, st.one_of(st.none(), ttls))
+    to = st.one_of(st.just(a("10.1.0.254")), addresses)  # what is for others is only passed on
+    return st.builds(e.Received, messages, interfaces, addresses, to, st.one_of(st.none(), ttls))
 
 
 handles = st.sampled_from([1, 2])

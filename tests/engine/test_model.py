@@ -132,8 +132,10 @@ class Histories(RuleBasedStateMachine):
             merged = {**(old.filters if old else {}), **known}
             self.reserved[key] = Reserved(flowspec, merged, until)
             if self.over_the_limit():
-                if old is not None:
-                    self.reserved[key] = old  # a failed increase leaves the old one in place
+                if old is not None:  # a failed increase leaves the old one in place, and alive
+                    old.filters.update({f: until for f in known if f in old.filters})
+                    old.until = until
+                    self.reserved[key] = old
                 else:
                     del self.reserved[key]
 

@@ -400,7 +400,9 @@ class TestResvErr:
         node.receive(resv(FF, (load(500), (S1,))), 2)
         node.receive(resv(FF, (load(1000), (S1,)), hop="10.2.0.3"), 2)
         out = node.receive(self.error(flags=int(ErrorFlag.IN_PLACE)), 1)
-        assert [s.destination for s in of(out, e.Send)] == [a("10.2.0.3")]
+        told = [s.destination for s in of(out, e.Send) if isinstance(s.message, ResvErr)]
+        assert told == [a("10.2.0.3")]
+        assert [m.flows[0].flowspec.rate for m in sends(out, Resv)] == [500.0], "which may still succeed"
 
     def test_without_path_state_is_dropped(self):
         assert router(1, 2).receive(self.error(), 1) == [e.Dropped("ResvErr without path state", 1, 4)]
