@@ -1,0 +1,241 @@
+"""Routes that change: RFC 2205 sections 3.1.3 and 3.6, RFC 2209 ROUTE CHANGE and PATH LOCAL REPAIR."""
+
+from __future__ import annotations
+
+import pytest
+
+from rsvp import engine as e
+from rsvp.iana import ApiError, ErrorCode
+from rsvp.messages import Path, PathTear, Resv, ResvErr, ResvTear
+from rsvp.objects import FF, SE, WF
+
+from .fabric import (
+    a,
+    load,
+    of,
+    path,
+    path_tear,
+    resv,
+    resv_tear,
+    router,
+    sender,
+    sends,
+    session,
+    traffic,
+    tspec,
+)
+
+S1, S2 = sender(port=1), sender(port=2)
+LONG = 1e6
+
+
+def changed(node, *outgoing):
+    return node.feed(e.RouteResolved(a("10.9.0.9"), None, outgoing))
+
+
+@pytest.fixture
+def node():
+    """A sender behind 1, its receiver behind 2; there is a way over 3 as well."""
+    r = router(1, 2, 3, 4)
+    r.route("10.9.0.9", 2)
+    r.receive(path(S1, refresh=LONG), 1)
+    r.receive(resv(FF, (load(), (S1,)), refresh=LONG), 2)
+    return r
+
+
+class TestOutgoing:
+    def test_a_path_goes_along_the_new_way_after_w(self, node):
+        """W = 2 s, and not one moment earlier."""
+        assert sends(changed(node, 3), Path) == []
+        assert sends(node.advance(1.999), Path) == []
+        (send,) = [s for s in of(node.advance(0.001), e.Send) if isinstance(s.message, Path)]
+        assert (send.interface, send.message.hop.lih) == (3, 3)
+
+    def test_w_is_each_interfaces_own(self):
+        node = router(1, 2, 3, route_delay=0.5)
+        node.route("10.9.0.9", 2)
+        node.receive(path(S1, refresh=LONG), 1)
+        changed(node, 3)
+        assert [s.interface for s in of(node.advance(0.5), e.Send)] == [3]
+
+    def test_all_sessions_of_the_destination_follow(self, node):
+        """Sessions G/*, whatever their port."""
+        node.receive(path(S1, to=session(port=5001), refresh=LONG), 1)
+        changed(node, 3)
+        came = [s for s in of(node.advance(2.0), e.Send) if isinstance(s.message, Path)]
+        assert sorted(s.message.session.port for s in came) == [5000, 5001]
+        assert {s.interface for s in came} == {3}
+
+    def test_upstream_is_neither_torn_nor_told(self, node):
+        """The reservation there is needed again as soon as the receiver has reserved along the new way."""
+        out = changed(node, 3)
+        assert [type(s.message) for s in of(out, e.Send)] == []
+        node.advance(2.0)
+        out = node.receive(resv(FF, (load(), (S1,)), hop="10.3.0.1", lih=3, refresh=LONG), 3)
+        assert sends(out, Resv) == [], "nothing changed for it"
+        assert sends(node.advance(300), ResvTear) == []
+        assert [(v.interface, v.flowspec.rate) for v in node.engine.requests()] == [(1, 1000.0)]
+
+    def test_upstream_is_torn_if_nobody_reserves_along_the_new_way(self, node):
+        changed(node, 3)
+        assert sends(node.advance(2.0 + 45.0), ResvTear) == []
+        (tear,) = sends(node.advance(45.0), ResvTear)
+        assert [flow.filters for flow in tear.flows] == [(S1,)]
+        assert node.engine.requests() == []
+
+    def test_refreshes_upstream_go_on_meanwhile(self):
+        node = router(1, 2, 3, refresh=4.0)
+        node.route("10.9.0.9", 2)
+        node.receive(path(S1, refresh=LONG), 1)
+        node.receive(resv(FF, (load(), (S1,)), refresh=LONG), 2)
+        changed(node, 3)
+        assert len(sends(node.advance(7.9), Resv)) >= 1
+
+    def test_what_stands_on_the_old_way_stays_until_it_times_out(self):
+        node = router(1, 2, 3)
+        node.route("10.9.0.9", 2)
+        node.receive(path(S1, refresh=LONG), 1)
+        node.receive(resv(FF, (load(), (S1,)), refresh=30), 2)
+        assert traffic(changed(node, 3)) == []
+        node.advance(157.4)
+        assert {interface for interface, *_ in node.installed} == {2}
+        node.advance(0.2)
+        assert node.installed == set()
+
+    def test_or_is_torn(self, node):
+        """And the receiver's own tear goes on at once: it wants no more."""
+        changed(node, 3)
+        out = node.receive(resv_tear(FF, (S1,)), 2)
+        assert node.installed == set()
+        assert len(sends(out, ResvTear)) == 1
+
+    def test_a_route_that_comes_back_finds_all_as_it_was(self, node):
+        changed(node, 3)
+        out = changed(node, 2)
+        assert traffic(out) == []
+        assert sends(out, Resv) == sends(out, ResvTear) == []
+        assert sends(node.advance(200), ResvTear) == []
+
+    def test_a_refresh_of_what_stands_on_the_old_way_finds_no_sender(self, node):
+        changed(node, 3)
+        (error,) = sends(node.receive(resv(FF, (load(), (S1,))), 2), ResvErr)
+        assert error.error.code == ErrorCode.NO_SENDER_INFORMATION
+
+    def test_a_tear_along_the_new_way_only(self, node):
+        """A PathTear is routed exactly like the Path (section 3.1.5)."""
+        changed(node, 3)
+        (send,) = of(node.receive(path_tear(S1), 1), e.Send)
+        assert (type(send.message), send.interface) == (PathTear, 3)
+
+    def test_no_route_any_more(self, node):
+        assert of(changed(node), e.Send) == []
+        assert sends(node.advance(100), Path) == []
+        changed(node, 3)
+        assert len(sends(node.advance(2.0), Path)) == 1
+
+    def test_a_sender_of_this_node_hears_that_there_is_no_route(self):
+        host = router(2)
+        host.route("10.9.0.9", 2)
+        host.feed(e.OpenSession(1, session()))
+        host.feed(e.AddSender(1, sender("10.2.0.254"), tspec()))
+        (error,) = of(changed(host), e.PathError)
+        assert (error.code, error.value) == (ErrorCode.API, ApiError.NO_ROUTE)
+        assert of(changed(host), e.PathError) == [], "once"
+
+    def test_the_same_answer_again_is_no_change(self, node):
+        assert changed(node, 2) == []
+
+    def test_an_answer_that_nobody_waits_for(self, node):
+        assert node.feed(e.RouteResolved(a("10.8.0.8"), None, (3,))) == []
+
+    def test_an_interface_that_vanishes_holds_upstream_as_well(self, node):
+        node.route("10.9.0.9", 3)
+        out = node.feed(e.InterfaceDown(2))
+        assert sends(out, ResvTear) == []
+        assert node.installed == set()
+        assert len(sends(node.advance(2.0), Path)) == 1
+        node.receive(resv(FF, (load(), (S1,)), hop="10.3.0.1", lih=3, refresh=LONG), 3)
+        assert sends(node.advance(300), ResvTear) == []
+
+
+class TestMulticast:
+    GROUP = session("224.1.1.1")
+
+    @pytest.fixture
+    def node(self):
+        r = router(1, 2, 3)
+        r.route("224.1.1.1", 2, 3)
+        r.receive(path(S1, to=self.GROUP, refresh=LONG), 1)
+        r.receive(resv(WF, (load(4000), ()), to=self.GROUP, refresh=LONG), 2)
+        r.receive(resv(WF, (load(3000), ()), to=self.GROUP, hop="10.3.0.1", lih=3, refresh=LONG), 3)
+        return r
+
+    def changed(self, node, *outgoing):
+        return node.feed(e.RouteResolved(a("224.1.1.1"), S1.address, outgoing))
+
+    def test_a_branch_that_is_cut_lets_the_rest_stand(self, node):
+        out = self.changed(node, 3)
+        assert sends(out, ResvTear) == []
+        assert [v.flowspec.rate for v in node.engine.requests()] == [3000.0]
+
+    def test_a_branch_that_grows_gets_a_path_after_w(self, node):
+        self.changed(node, 3)
+        node.advance(100)
+        self.changed(node, 2, 3)
+        assert {s.interface for s in of(node.advance(2.0), e.Send) if isinstance(s.message, Path)} == {2, 3}
+        assert [v.flowspec.rate for v in node.engine.requests()] == [4000.0], "its reservation was kept"
+
+
+class TestPreviousHop:
+    def test_an_lih_that_changes_is_another_previous_hop(self, node):
+        """ "PHOP IP address or the LIH differ: turn on Resv_Refresh_Needed" (RFC 2209)."""
+        out = node.receive(path(S1, lih=8, refresh=LONG), 1)
+        (message,) = sends(out, Resv)
+        assert (message.hop.lih, message.flows[0].filters) == (8, (S1,))
+        refreshed = sends(node.advance(45), Resv)
+        assert {m.hop.lih for m in refreshed} == {8}, "and so do the refreshes"
+
+    def test_senders_behind_two_handles_of_one_hop_are_asked_for_apart(self):
+        """Two tunnels that end at one neighbour (section 3.3)."""
+        node = router(1, 2)
+        node.route("10.9.0.9", 2)
+        node.receive(path(S1, lih=7), 1)
+        node.receive(path(S2, lih=8), 1)
+        out = node.receive(resv(SE, (load(), (S1, S2))), 2)
+        assert {(m.hop.lih, m.flows[0].filters) for m in sends(out, Resv)} == {(7, (S1,)), (8, (S2,))}
+
+    def test_the_old_one_is_left_to_time_out(self, node):
+        """No tear: unicast Paths may come from both for a while (section 3.1.3)."""
+        node.receive(path(S2, refresh=LONG), 1)
+        node.receive(resv(FF, (load(), (S2,)), refresh=LONG), 2)
+        out = node.receive(path(S1, hop="10.1.0.55", refresh=LONG), 1)
+        assert sends(out, ResvTear) == []
+        later = node.advance(400)
+        assert sends(later, ResvTear) == []
+        asked = {
+            (str(s.destination), flow.filters)
+            for s in of(later, e.Send)
+            if isinstance(s.message, Resv)
+            for flow in s.message.flows
+        }
+        assert asked == {("10.1.0.1", (S2,)), ("10.1.0.55", (S1,))}
+
+    def test_it_may_flip_and_each_time_hears_at_once(self, node):
+        for _ in range(3):
+            for hop in ("10.1.0.55", "10.1.0.1"):
+                out = node.receive(path(S1, hop=hop, refresh=LONG), 1)
+                assert [s.destination for s in of(out, e.Send) if isinstance(s.message, Resv)] == [a(hop)]
+        assert traffic(node.outputs[4:]) == [], "what is installed does not move"
+
+    def test_a_tear_from_the_old_one_is_not_for_the_new(self, node):
+        """ "must not be forwarded if there is path state ... but a different PHOP" (section 3.1.5)."""
+        node.receive(path(S1, hop="10.1.0.55", refresh=LONG), 1)
+        out = node.receive(path_tear(S1, hop="10.1.0.1"), 1)
+        assert out == [e.Dropped("tear from another previous hop", 1, 5)]
+        assert node.installed == {(2, (str(S1),), 1000.0)}
+
+    def test_through_the_interface_that_data_went_out_of(self, node):
+        """The way turned round: nothing goes back where it comes from."""
+        out = node.receive(path(S1, hop="10.2.0.1", refresh=LONG), 2)
+        assert sends(out, Path) == sends(out, Resv) == []
+        assert node.engine.senders(node.now)[0].outgoing == ()
