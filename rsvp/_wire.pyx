@@ -12,7 +12,9 @@ grammar       "object not allowed", "repeated object", "missing object", "integr
               "flowspec without filter", "filter in wildcard style", "too many flow descriptors"
 contents      "zero address", "zero protocol", "unordered scope", "bad number" (negative or no
               number), "unsupported service", "unsupported format", "wrong service length",
-              "wrong parameter", "repeated parameter", "missing parameter", "repeated service"
+              "wrong parameter", "repeated parameter", "missing parameter", "repeated service",
+              "wrong sub-object length", "wrong text length", "wrong nested object"
+bundles       "empty Bundle", "wrong length of a message in a Bundle", "Bundle inside a Bundle"
 
 How it stays safe: every read is covered by one check. `open_object` proves that an object lies
 inside the message; `read_object` proves that the contents have the length that the object's row in

@@ -3,15 +3,15 @@
 PART_OF_SENDER = {ClassNum.SENDER_TEMPLATE: "template", ClassNum.SENDER_TSPEC: "tspec", ClassNum.ADSPEC: "adspec"}
 
 
-cdef int close_notified(Cursor *c, dict entry, list found) except -1:
-    """Build the session that has been read, if there is one."""
+cdef int close_notified(Py_ssize_t end, dict entry, list found) except -1:
+    """Build the session that has been read up to byte `end`, if there is one."""
     cdef FlowList flows
     if not entry:
         return 0
     flows = entry.pop("flows")
     sender = entry.pop("sender")
     if sender and "template" not in sender:
-        missing(SENDER_TEMPLATE, c.p - c.message)
+        missing(SENDER_TEMPLATE, end)
     found.append(messages.Notified(
         session=entry["session"], extra=tuple(entry["extra"]), policy=tuple(entry["policy"]),
         sender=messages.Sender(**sender) if sender else None, flows=flows.close(),
@@ -40,7 +40,7 @@ cdef object read_notify(const uint8_t *data, Py_ssize_t size):
             refuse(&body, "unknown C-Type")
         value = read_opaque(&body) if row is NULL else read_object(row, &body)
         if n == SESSION:
-            close_notified(&body, entry, found)
+            close_notified(body.object - data, entry, found)
             flows = FlowList.__new__(FlowList)
             flows.open(0, &SHAPES[0])
             entry = {"session": value, "extra": [], "policy": [], "sender": {}, "flows": flows}
@@ -71,7 +71,7 @@ cdef object read_notify(const uint8_t *data, Py_ssize_t size):
             (<FlowList> entry["flows"]).add_filter(&body, value)
         else:
             refuse(&body, "object not allowed")
-    close_notified(&c, entry, found)
+    close_notified(size, entry, found)
     if error is None:
         missing(ERROR_SPEC, size)
     if not found:

@@ -1,39 +1,23 @@
 """Slow and obvious readers of the objects of RFC 2207, 2745, 2747, 2750, 2961, 2996, 3175 and 4860.
 
 Part of `tests.reference`: written from the RFCs' figures with `struct`, sharing nothing with the
-codec. A reader takes contents and C-Type and gives the value, or raises `Bad` with the reason; offsets are
-not its business.
+codec. Objects that hold objects take a third argument, by which they read those.
 """
 
 from __future__ import annotations
 
 import struct
 from collections.abc import Callable
-from ipaddress import IPv4Address, IPv6Address
-from typing import Any
+from typing import Any, TypeAlias
 
 from rsvp import diagnostics as d
 from rsvp import objects as o
 from rsvp import policy as p
 from rsvp import reduction as r
 from rsvp import sessions as s
+from tests.reference_objects import LOST, Bad, Reader, address, chunks, need, real_address, reserved
 
-
-class Bad(Exception):
-    """The contents are malformed, for this reason."""
-
-
-LENGTH = "wrong object length"
 NESTED = "wrong nested object"
-
-
-def need(good: bool, reason: str = LENGTH) -> None:
-    if not good:
-        raise Bad(reason)
-
-
-def address(data: bytes) -> Any:
-    return IPv4Address(data) if len(data) == 4 else IPv6Address(data)
 
 
 def sized(data: bytes, v6: bool, fixed: int, addresses: int = 1) -> int:
@@ -43,39 +27,36 @@ def sized(data: bytes, v6: bool, fixed: int, addresses: int = 1) -> int:
     return size
 
 
-def nonzero(data: bytes) -> Any:
-    need(any(data), "zero address")
-    return address(data)
-
-
 def gpi_session(data: bytes, ctype: int) -> s.GpiSession:
     n = sized(data, ctype == 4, 4)
     protocol, flags, port = struct.unpack("!BBH", data[n:])
-    where = nonzero(data[:n])
+    where = real_address(data[:n])
     need(protocol != 0, "zero protocol")
     return s.GpiSession(where, protocol, port, flags)
 
 
 def gpi_filter(data: bytes, ctype: int) -> s.GpiFilter:
     n = sized(data, ctype == 5, 4)
-    return s.GpiFilter(nonzero(data[:n]), int.from_bytes(data[n:], "big"))
+    return s.GpiFilter(real_address(data[:n]), int.from_bytes(data[n:], "big"))
 
 
 def aggregate_session(data: bytes, ctype: int) -> s.AggregateSession:
     n = sized(data, ctype == 10, 4)
-    return s.AggregateSession(nonzero(data[:n]), data[n + 3] % 64, data[n + 1])
+    reserved(bytes((data[n], data[n + 2], data[n + 3] // 64)))
+    return s.AggregateSession(real_address(data[:n]), data[n + 3] % 64, data[n + 1])
 
 
 def aggregate_filter(data: bytes, ctype: int) -> s.AggregateFilter:
     sized(data, ctype == 10, 0)
-    return s.AggregateFilter(nonzero(data))
+    return s.AggregateFilter(real_address(data))
 
 
 def generic_session(data: bytes, ctype: int) -> s.GenericAggregateSession:
     n = sized(data, ctype == 18, 8, 2)
     _, flags, phb, _, port = struct.unpack("!BBHHH", data[n : n + 8])
+    reserved(data[n : n + 1] + data[n + 4 : n + 6])
     return s.GenericAggregateSession(
-        nonzero(data[:n]), phb, port, int.from_bytes(data[n + 8 :], "big"), flags
+        real_address(data[:n]), phb, port, int.from_bytes(data[n + 8 :], "big"), flags
     )
 
 
@@ -85,6 +66,8 @@ def interest(data: bytes, ctype: int) -> s.SessionOfInterest:
 
 def dclass(data: bytes, ctype: int) -> s.Dclass:
     need(len(data) >= 4)
+    for word in chunks(data, 4):
+        reserved(word[:3])
     return s.Dclass(tuple(data[3::4]))
 
 
@@ -94,11 +77,6 @@ def numbered(cls: type[Any]) -> Callable[[bytes, int], Any]:
         return cls(int.from_bytes(data[1:4], "big"), int.from_bytes(data[4:], "big"), data[0])
 
     return read
-
-
-def chunks(data: bytes, size: int) -> list[bytes]:
-    need(len(data) % size == 0)
-    return [data[n : n + size] for n in range(0, len(data), size)]
 
 
 def id_list(data: bytes, ctype: int) -> Any:
@@ -119,31 +97,48 @@ def id_list(data: bytes, ctype: int) -> Any:
 
 def challenge(data: bytes, ctype: int) -> o.Challenge:
     need(len(data) == 16)
+    reserved(data[:2])
     return o.Challenge(int.from_bytes(data[2:8], "big"), int.from_bytes(data[8:], "big"))
 
 
 # --- objects inside objects ----------------------------------------------------------------------------
 
 CONTAINERS = (14, 30, 32)
-Read = Callable[[int, int, bytes], Any]
+Read: TypeAlias = Callable[[int, int, bytes], Any]
 """Reads an object by class and C-Type; None where that is not known. Raises Bad."""
+DeepReader: TypeAlias = Callable[[bytes, int, Read], Any]
 
 
-def split(data: bytes) -> list[tuple[int, int, bytes]]:
-    found = []
+def split(data: bytes, start: int) -> list[tuple[int, int, int, bytes | None]]:
+    """Objects end to end: class, C-Type, place in the outer contents, contents (None if they do not fit)."""
+    found: list[tuple[int, int, int, bytes | None]] = []
     while data:
         size, class_num, ctype = struct.unpack_from("!HBB", data)
-        need(size >= 4 and size % 4 == 0 and size <= len(data))
-        found.append((class_num, ctype, data[4:size]))
+        if size < 4 or size % 4 or size > len(data):
+            found.append((class_num, ctype, start, None))
+            break
+        found.append((class_num, ctype, start, data[4:size]))
         data = data[size:]
+        start += size
     return found
 
 
-def nested(data: bytes, read: Read) -> tuple[o.Nested, ...]:
+def read_inner(class_num: int, ctype: int, at: int, contents: bytes | None, read: Read) -> Any:
+    """The value of an object inside another; what is wrong with it is its own fault."""
+    try:
+        need(contents is not None)
+        return None if class_num in CONTAINERS else read(class_num, ctype, contents or b"")
+    except Bad as bad:
+        raise Bad(bad.reason, (class_num, ctype, at)) from bad
+
+
+def nested(data: bytes, start: int, read: Read) -> tuple[o.Nested, ...]:
     found = []
-    for class_num, ctype, contents in split(data):
-        value = None if class_num in CONTAINERS else read(class_num, ctype, contents)
-        found.append(o.Nested(class_num, o.Opaque(class_num, ctype, contents) if value is None else value))
+    for class_num, ctype, at, contents in split(data, start):
+        value = read_inner(class_num, ctype, at, contents, read)
+        if value is None:
+            value = o.Opaque(class_num, ctype, contents or b"")
+        found.append(o.Nested(class_num, value))
     return tuple(found)
 
 
@@ -152,19 +147,18 @@ def diagnostic(data: bytes, ctype: int, read: Read) -> d.Diagnostic:
     need(len(data) >= 40 if ctype == 1 else len(data) >= 76)
     hops, count, bits, request, mtu, offset = struct.unpack("!BBHIHH", data[:12])
     last_hop = address(data[12 : 12 + n])
+    reserved(bytes((bits >> 8, bits & 254)))
+    inner = split(data[12 + n :], 12 + n)
     ends = []
-    rest = data[12 + n :]
-    for wanted in (11, 10):
-        need(bool(rest))
-        size, class_num, kind = struct.unpack_from("!HBB", rest)
-        need(size >= 4 and size % 4 == 0 and size <= len(rest))
-        need(class_num == wanted, NESTED)
-        value = read(class_num, kind, rest[4:size])
-        need(isinstance(value, o.FilterSpec | o.FlowLabelFilterSpec | s.GpiFilter), NESTED)
-        need(value.address.version == last_hop.version, NESTED)
+    for wanted, (class_num, kind, at, contents) in zip((11, 10), inner, strict=False):
+        if contents is not None and class_num != wanted:
+            raise Bad(NESTED, (class_num, kind, at))
+        value = read_inner(class_num, kind, at, contents, read)
+        fits = isinstance(value, o.FilterSpec | o.FlowLabelFilterSpec | s.GpiFilter)
+        if not fits or value.address.version != last_hop.version:
+            raise Bad(NESTED, (class_num, kind, at))
         ends.append(value)
-        rest = rest[size:]
-    need(not rest)
+    need(len(ends) == 2 and len(inner) == 2)
     return d.Diagnostic(hops, count, request, mtu, last_hop, *ends, offset, bool(bits & 1))
 
 
@@ -178,6 +172,7 @@ def select(data: bytes, ctype: int) -> d.DiagSelect:
 def route(data: bytes, ctype: int) -> d.Route:
     need(len(data) >= 4)
     n = 4 if ctype == 1 else 16
+    reserved(data[:3])
     return d.Route(tuple(address(c) for c in chunks(data[4:], n)), data[3], 4 if n == 4 else 6)
 
 
@@ -195,7 +190,7 @@ def response(data: bytes, ctype: int, read: Read) -> d.DiagResponse:
         timer,
         bits >= 128,
         bits // 16 % 8,
-        nested(data[8 + 3 * n :], read),
+        nested(data[8 + 3 * n :], 8 + 3 * n, read),
     )
 
 
@@ -231,59 +226,57 @@ def element(p_type: int, data: bytes) -> Any:
     return p.UnknownElement(p_type, data)
 
 
-def policy(
-    data: bytes, ctype: int, read: Read, zero_reserved: Callable[[int, int, bytes], bool]
-) -> o.PolicyData:
-    """`zero_reserved`: whether an option has zeroes wherever its RFC has nothing."""
+def policy(data: bytes, ctype: int, read: Read) -> o.PolicyData:
+    unread = o.PolicyData(data)
     if len(data) < 4:
-        return o.PolicyData(data)
-    offset, reserved = struct.unpack("!HH", data[:4])
-    if reserved or offset < 8 or offset % 4 or offset > len(data) + 4:
-        return o.PolicyData(data)
+        return unread
+    offset, zero = struct.unpack("!HH", data[:4])
+    if zero or offset < 8 or offset % 4 or offset > len(data) + 4:
+        return unread
+    LOST.clear()
     try:
-        options = nested(data[4 : offset - 4], read)
-        if not all(
-            class_num in CONTAINERS or zero_reserved(class_num, kind, contents)
-            for class_num, kind, contents in split(data[4 : offset - 4])
-        ):
-            return o.PolicyData(data)
+        options = nested(data[4 : offset - 4], 4, read)
     except Bad:
-        return o.PolicyData(data)
+        return unread
+    if LOST:
+        return unread
     rest = data[offset - 4 :]
     elements = []
     while rest:
         size, p_type = struct.unpack_from("!HH", rest)
         if size < 4 or size % 4 or size > len(rest):
-            return o.PolicyData(data)
+            return unread
         elements.append(element(p_type, rest[4:size]))
         rest = rest[size:]
     return o.PolicyData(None, options, tuple(elements))
 
 
-PLAIN: dict[int, tuple[Callable[[bytes, int], Any], tuple[int, ...]]] = {
-    23: (numbered(r.MessageId), (1,)),
-    25: (id_list, (1, 2, 3, 4, 5)),
-    31: (route, (1, 2)),
-    33: (select, (1,)),
-    64: (challenge, (1,)),
-    132: (interest, (1, 2)),
-    225: (dclass, (1,)),
+READERS: dict[tuple[int, int], Reader] = {
+    (class_num, ctype): reader
+    for class_num, ctypes, reader in (
+        (1, (3, 4), gpi_session),
+        (1, (9, 10), aggregate_session),
+        (1, (17, 18), generic_session),
+        (10, (4, 5), gpi_filter),
+        (10, (9, 10), aggregate_filter),
+        (11, (4, 5), gpi_filter),
+        (11, (9, 10), aggregate_filter),
+        (23, (1,), numbered(r.MessageId)),
+        (24, (1,), numbered(r.MessageIdAck)),
+        (24, (2,), numbered(r.MessageIdNack)),
+        (25, (1, 2, 3, 4, 5), id_list),
+        (31, (1, 2), route),
+        (33, (1,), select),
+        (64, (1,), challenge),
+        (132, (1, 2), interest),
+        (225, (1,), dclass),
+    )
+    for ctype in ctypes
 }
-OTHERS: dict[tuple[int, int], Callable[[bytes, int], Any]] = {
-    (1, 3): gpi_session,
-    (1, 4): gpi_session,
-    (1, 9): aggregate_session,
-    (1, 10): aggregate_session,
-    (1, 17): generic_session,
-    (1, 18): generic_session,
-    (24, 1): numbered(r.MessageIdAck),
-    (24, 2): numbered(r.MessageIdNack),
-    **{(c, t): gpi_filter for c in (10, 11) for t in (4, 5)},
-    **{(c, t): aggregate_filter for c in (10, 11) for t in (9, 10)},
-}
-READERS = OTHERS | {(c, t): read for c, (read, ctypes) in PLAIN.items() for t in ctypes}
 """(class number, C-Type) -> its reader."""
-DEEP_READERS: dict[tuple[int, int], Callable[[bytes, int, Read], Any]] = {
+
+DEEP_READERS: dict[tuple[int, int], DeepReader] = {
+    (14, 1): policy,
     (30, 1): diagnostic,
     (30, 2): diagnostic,
     (32, 1): response,

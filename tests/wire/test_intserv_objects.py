@@ -15,33 +15,9 @@ from rsvp import objects as o
 from rsvp import policy as p
 from rsvp.errors import WireError
 from rsvp.iana import ClassNum
-from tests import reference, reference_intserv, strategies, strategies_intserv
+from tests import strategies, strategies_intserv
 
 from .vectors import VECTORS
-
-KEYS = sorted({**reference_intserv.READERS, **reference_intserv.DEEP_READERS})
-
-
-def inner(class_num: int, ctype: int, data: bytes) -> Any:
-    """An object inside another, as the slow readers have it; None where it is not known."""
-    if (class_num, ctype) not in o.REGISTRY:
-        return None
-    return slow(class_num, ctype, data)
-
-
-def slow(class_num: int, ctype: int, data: bytes) -> Any:
-    key = (class_num, ctype)
-    if key in reference_intserv.READERS:
-        return reference_intserv.READERS[key](data, ctype)
-    if key in reference_intserv.DEEP_READERS:
-        return reference_intserv.DEEP_READERS[key](data, ctype, inner)
-    piece = reference.Piece(class_num, ctype, 0, data)
-    try:
-        if key in reference.EXTENDED:
-            return reference.extension(piece)
-        return reference.READERS[class_num][0](piece)
-    except WireError as error:
-        raise reference_intserv.Bad(error.reason) from error
 
 
 def fast(class_num: int, ctype: int, data: bytes) -> Any:
@@ -51,30 +27,6 @@ def fast(class_num: int, ctype: int, data: bytes) -> Any:
         assert found.error is not None
         return found.error.reason
     return found.objects[0].value
-
-
-def agree(key: tuple[int, int], data: bytes) -> None:
-    try:
-        wanted = slow(*key, data)
-    except reference_intserv.Bad as bad:
-        wanted = str(bad)
-    assert fast(*key, data) == wanted
-
-
-@pytest.mark.parametrize("key", KEYS, ids=str)
-def test_slow_readers_agree(key: tuple[int, int]) -> None:
-    @given(st.data())
-    def check(data: st.DataObject) -> None:
-        contents = bytearray(strategies.object_bytes(key[0], data.draw(strategies_intserv.OBJECTS[key]))[4:])
-        agree(key, bytes(contents))
-        if contents and data.draw(st.booleans()):
-            at = data.draw(st.integers(0, len(contents) - 1))
-            contents[at] = data.draw(st.sampled_from((0, 1, 4, 0x7F, 0xFF)))
-        end = data.draw(st.integers(0, len(contents) // 4)) * 4
-        agree(key, bytes(contents))
-        agree(key, bytes(contents[:end]))
-
-    check()
 
 
 # --- POLICY_DATA -----------------------------------------------------------------------------------------
