@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import reduce
 
 from .engine.outputs import PathEvent, PathGone, Upcall
-from .intserv import Flowspec, Tspec, lub
+from .intserv import Flowspec, fit, merge
 from .messages import Flow, Sender, base_filter
 from .objects import Filter, Style
 
@@ -44,7 +44,7 @@ class Receiver:
         if self.style.explicit and not self.style.shared:
             return tuple(Flow(asked, (one,)) for one, asked in wanted.items())
         if wanted:
-            shared = reduce(lub, wanted.values())
+            shared = reduce(merge, wanted.values())
         elif self._rate is not None and not self.style.explicit:
             shared = self._service(self._rate)
         else:
@@ -56,15 +56,8 @@ class Receiver:
         known = self._known.get(sender)
         if known is None or known.tspec is None:
             return None if self._rate is None else self._service(self._rate)
-        tspec = _fit(known.tspec, known)
+        asked = self._service(known.tspec)
+        tspec = fit(known.tspec, known.adspec, asked.service)
         if self._rate is None:
-            return self._service(tspec)
+            return replace(asked, tspec=tspec)
         return self._service(self._rate, m=tspec.m, M=tspec.M)
-
-
-def _fit(tspec: Tspec, sender: Sender) -> Tspec:
-    """No packet larger than what the path takes whole (RFC 2210 section 3.3.2)."""
-    if sender.adspec is None or not sender.adspec.general.mtu:
-        return tspec
-    largest = min(tspec.M, sender.adspec.general.mtu)
-    return replace(tspec, m=min(tspec.m, largest), M=largest)

@@ -456,4 +456,6 @@ def test_services_and_offers():
     assert words.flowspec(flowspec) == text
     offer = to_json(Adspec(General(1, 1e6, 0, 1500, True)))
     assert words.adspec(offer) == "8 Mbit/s, 1 hop, MTU 1500, not RSVP all the way"
+    unknown = to_json(Adspec(General(2, 0.0, 0, 1500)))
+    assert words.adspec(unknown) == "unknown bandwidth, 2 hops, MTU 1500"
     assert (words.flowspec(None), words.adspec(None), words.size("inf")) == ("-", "-", "unlimited")

@@ -72,7 +72,8 @@ def adspec(value: Json) -> str:
     if value is None:
         return NONE
     general = value["general"]
-    text = f"{rate(general['bandwidth'])}, {hops(general['is_hops'])}, MTU {general['mtu']}"
+    bandwidth = rate(general["bandwidth"]) if general["bandwidth"] else "unknown bandwidth"
+    text = f"{bandwidth}, {hops(general['is_hops'])}, MTU {general['mtu']}"
     return text + ", not RSVP all the way" if general["break"] else text
 
 

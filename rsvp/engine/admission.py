@@ -26,6 +26,11 @@ class Budget:
     def __len__(self) -> int:
         return len(self._rates)
 
+    def room(self, interface: Interface, handle: int) -> float:
+        """The most that `handle` may book, bytes/s; never less than what it has."""
+        held = self._rates.get(handle, 0.0)
+        return max(held, min(interface.limit - self.reserved + held, interface.per_flow))
+
     def admit(self, interface: Interface, handle: int, rate: float) -> None:
         """Book `rate` bytes/s for `handle`, in place of what it had.
 

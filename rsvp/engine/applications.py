@@ -7,6 +7,7 @@ upcall. Reservations of applications are no soft state: they wait for senders to
 from __future__ import annotations
 
 from ..errors import LocalError, StyleConflict, UnknownSession
+from ..intserv import flaw
 from ..messages import Sender, base_filters
 from ..objects import Filter
 from . import path, resv, traffic, upstream
@@ -151,6 +152,8 @@ def _check(core: Core, state: SessionState, verb: Reserve) -> None:
             raise LocalError("a filter has an address of the session's family")
         if flow.flowspec.service not in traffic.SERVICES:
             raise LocalError("a reservation's service is controlled-load or guaranteed")
+        if (why := flaw(flow.flowspec)) is not None:
+            raise LocalError(f"nobody could honour this reservation: {why}")
     if len({flow.flowspec.service for flow in verb.flows if flow.flowspec}) > 1:
         raise LocalError("the flows of a reservation are all of one service")
     for rsb in state.reservations():

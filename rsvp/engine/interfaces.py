@@ -9,8 +9,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from ..iana import DEFAULT_TTL
-from ..intserv import HopCharacter
+from ..iana import DEFAULT_TTL, LATENCY_UNKNOWN, Service
+from ..intserv import ALL_SERVICES, HopCharacter
 from ..objects import IPAddress
 
 LOCAL = 0
@@ -32,6 +32,12 @@ ROUTE_DELAY = 2.0
 """W, seconds: the wait before a local repair (RFC 2205 section 3.6)."""
 
 
+NO_SERVICE: frozenset[int] = frozenset()
+
+MOST_D = 1 << 28
+"""The largest D that one hop may advertise, microseconds (RFC 2212, "Exported Information")."""
+
+
 def lifetime(refresh: float, keep: int) -> float:
     """L = (K + 0.5) * 1.5 * R, in seconds (RFC 2205 section 3.7)."""
     return (keep + 0.5) * 1.5 * refresh
@@ -44,8 +50,10 @@ class Interface:
     `bandwidth` is the link's rate in bytes/s (infinite where nobody knows it), `reservable` the
     share of it that reservations may take together (0 to 1), `per_flow` the most one reservation
     may take in bytes/s. `enabled` False: nothing is sent, what arrives is dropped and counted.
-    `controls_traffic` is whether this node polices and schedules on the interface. `refresh` is R
-    and `route_delay` W, both in seconds; `keep` is K, `blockade` Kb and `slew` Slew.Max.
+    `refresh` is R and `route_delay` W, both in seconds; `keep` is K, `blockade` Kb and `slew` Slew.Max.
+    `latency` is the least that a packet takes to the next hop, in microseconds. `controls_traffic` is
+    whether this node polices and schedules on the interface, `reshapes` whether it also gives flows
+    their shape back where they merge or branch (RFC 2212, "Policing").
     """
 
     index: int
@@ -62,8 +70,9 @@ class Interface:
     blockade: int = BLOCKADE
     route_delay: float = ROUTE_DELAY
     ttl: int = DEFAULT_TTL
-    latency: int = 0
+    latency: int = LATENCY_UNKNOWN
     controls_traffic: bool = True
+    reshapes: bool = False
 
     def address(self, version: int) -> IPAddress | None:
         """The address this node uses as its hop address here, for one IP version.
@@ -85,14 +94,19 @@ class Interface:
 
     @property
     def character(self) -> HopCharacter:
-        """What this link adds to an ADSPEC.
+        """What this link adds to an ADSPEC (RFC 2215 section 3).
 
-        C is one largest packet and D the time it takes on the wire, the error terms of a
-        rate-based scheduler behind one packet in transmission (RFC 2212 section 4).
+        Bandwidth is what one reservation may hope for. C is one largest packet and D the time it takes
+        on the wire, the error terms of a rate-based scheduler behind one packet in transmission (RFC
+        2212, "Guidelines for Implementors"). Without traffic control no service is implemented here,
+        and no delay is guaranteed on a link whose rate nobody knows.
         """
-        finite = math.isfinite(self.bandwidth) and self.bandwidth > 0
-        d = math.ceil(self.mtu / self.bandwidth * 1e6) if finite else 0
-        return HopCharacter(self.limit if finite else self.bandwidth, self.mtu, self.latency, self.mtu, d)
+        services = ALL_SERVICES if self.controls_traffic else NO_SERVICE
+        if not math.isfinite(self.bandwidth) or self.bandwidth <= 0.0:
+            services = services - {Service.GUARANTEED}
+            return HopCharacter(0.0, self.mtu, self.latency, services=services)
+        d = min(math.ceil(self.mtu / self.bandwidth * 1e6), MOST_D)
+        return HopCharacter(min(self.limit, self.per_flow), self.mtu, self.latency, self.mtu, d, services)
 
 
 @dataclass(frozen=True, slots=True)

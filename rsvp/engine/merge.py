@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from functools import reduce
 from typing import TypeVar
 
-from ..intserv import Flowspec, Tspec, at_most, glb, lub, strictly_less, tspec_sum
+from ..iana import Service
+from ..intserv import Flowspec, Tspec, at_most, glb, merge, strictly_less, tspec_sum
 from ..objects import Filter, Scope, Style
 from .interfaces import LOCAL
 from .outputs import Police
@@ -42,12 +43,12 @@ def installation(state: SessionState, key: GroupKey) -> Installation | None:
     """
     rsbs = list(state.rsbs.get(key, {}).values())
     oi, _ = key
-    senders = {psb.template: psb for psb in state.senders(oi) if any(covers(rsb, psb) for rsb in rsbs)}
+    senders = _senders(state, key)
     if not senders:
         return None
     style = rsbs[0].style
-    flowspec = reduce(lub, (rsb.flowspec for rsb in rsbs))
-    path_te = reduce(tspec_sum, (psb.tspec for psb in senders.values()))
+    flowspec = reduce(merge, (rsb.flowspec for rsb in rsbs))
+    path_te = tspec_sum(*(psb.tspec for psb in senders.values()))
     police = Police.NONE
     if any(psb.e_police for psb in senders.values()):
         police |= Police.ENTRY
@@ -68,6 +69,38 @@ def _branches(state: SessionState, key: GroupKey, flowspec: Flowspec, senders: I
         for (other, other_group), rsbs in state.rsbs.items()
         if other not in (oi, LOCAL) and other_group == group
         for rsb in rsbs.values()
+    )
+
+
+def _senders(state: SessionState, key: GroupKey) -> dict[Filter, PathStateBlock]:
+    """The senders that one group on one interface is for."""
+    rsbs = state.rsbs.get(key, {}).values()
+    return {psb.template: psb for psb in state.senders(key[0]) if any(covers(rsb, psb) for rsb in rsbs)}
+
+
+def c_tot(state: SessionState, key: GroupKey) -> int | None:
+    """The largest C_tot, in bytes, that the senders' paths have up to here (RFC 2212).
+
+    None where not all of their Paths told it.
+    """
+    adspecs = [psb.path.sender.adspec for psb in _senders(state, key).values()]
+    adverts = [adspec.guaranteed if adspec is not None else None for adspec in adspecs]
+    known = [advert.c_tot for advert in adverts if advert is not None]
+    return max(known) if known and len(known) == len(adverts) else None
+
+
+def reshaped(psb: PathStateBlock, oi: int) -> bool:
+    """Whether a flow is given its shape back where it leaves through `oi` (RFC 2212, "Policing").
+
+    Guaranteed flows are, where they merge with others or branch into a smaller reservation.
+    """
+    tcsbs = psb.state.tcsbs
+    tcsb = tcsbs.get((oi, None)) or tcsbs.get((oi, psb.template))
+    return (
+        tcsb is not None
+        and tcsb.flowspec.service == Service.GUARANTEED
+        and (not tcsb.filters or psb.template in tcsb.filters)
+        and bool(tcsb.police & (Police.MERGE | Police.BRANCH))
     )
 
 
@@ -142,10 +175,10 @@ def _merge_for(state: SessionState, psb: PathStateBlock, now: float) -> Flowspec
     if not groups:
         return psb.held.flowspec if psb.held is not None and now < psb.held.until else None
     if not any(blockaded(tcsb.flowspec, psb, now) for tcsb, _ in groups):
-        return reduce(lub, (tcsb.flowspec for tcsb, _ in groups))
+        return reduce(merge, (tcsb.forward for tcsb, _ in groups))
     flowspecs = [rsb.flowspec for _, rsbs in groups for rsb in rsbs]
     free = [flowspec for flowspec in flowspecs if not blockaded(flowspec, psb, now)]
-    return reduce(lub, free) if free else reduce(glb, flowspecs)
+    return reduce(merge, free) if free else reduce(glb, flowspecs)
 
 
 def blockaded(flowspec: Flowspec, psb: PathStateBlock, now: float) -> bool:
@@ -186,4 +219,4 @@ def _union(parts: Iterable[tuple[T, ...]]) -> tuple[T, ...]:
 
 def strictly_largest(tcsb: TrafficControlStateBlock, among: list[TrafficControlStateBlock]) -> bool:
     """Whether one reservation is larger than all others merged with it (RFC 2205 section 3.1.4)."""
-    return all(other is tcsb or strictly_less(other.flowspec, tcsb.flowspec) for other in among)
+    return all(other is tcsb or strictly_less(other.forward, tcsb.forward) for other in among)

@@ -13,7 +13,7 @@ from . import patherr, resv, traffic, upstream
 from .core import Core, Route, forwarded, is_host
 from .inputs import Received, RouteResolved
 from .interfaces import LOCAL, REFRESH, lifetime
-from .merge import covers
+from .merge import covers, reshaped
 from .outputs import ForgetRoute, PathEvent, PathGone, ResolveRoute, Send
 from .phop import PreviousHop
 from .psb import PathStateBlock
@@ -236,7 +236,8 @@ def _build(core: Core, psb: PathStateBlock, oi: int) -> Send:
     if psb.e_police and not interface.controls_traffic:
         session = replace(session, flags=session.flags | SessionFlag.E_POLICE)
     if sender.adspec is not None:
-        adspec = advertise(sender.adspec, interface.character, psb.non_rsvp)
+        anew = interface.reshapes and reshaped(psb, oi)
+        adspec = advertise(sender.adspec, interface.character, psb.non_rsvp, anew)
         sender = Sender(sender.template, sender.tspec, adspec)
     message = replace(
         psb.path,

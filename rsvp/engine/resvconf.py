@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ..iana import DEFAULT_TTL, ErrorCode
-from ..intserv import Flowspec
+from ..intserv import Flowspec, least_rate
 from ..messages import AnyError, Flow, ResvConf, base_filters
 from ..objects import ErrorSpec, Filter, ResvConfirm, Style
 from .core import Core, forwarded
@@ -80,7 +80,7 @@ def deliver(core: Core, state: SessionState, error: AnyError, style: Style, flow
         news = rsb.unconfirmed & confirmed
         if rsb.handle is None or not news:
             continue
-        if flow.flowspec is not None and flow.flowspec.rate < rsb.flowspec.rate:
+        if flow.flowspec is not None and flow.flowspec.rate < least_rate(rsb.flowspec):
             continue
         rsb.unconfirmed -= news
         filters = tuple(one for one in senders if one in news)

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import TypeAlias
 
-from ..intserv import Flowspec, lub
+from ..intserv import Flowspec, merge
 from ..messages import Flow
 from ..objects import Filter, FlowLabelFilterSpec, Style
 
@@ -52,7 +52,7 @@ def wanted(style: Style, asked: Iterable[tuple[Filter, Flowspec]]) -> dict[Group
         return dict(pairs)
     largest = pairs[0][1]
     for _, flowspec in pairs[1:]:
-        largest = lub(largest, flowspec)
+        largest = merge(largest, flowspec)
     if not style.explicit:
         return {None: largest}
     return {sender: largest for sender, _ in pairs}

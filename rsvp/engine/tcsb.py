@@ -14,7 +14,9 @@ from .style import Group
 class TrafficControlStateBlock:
     """An installed reservation.
 
-    `flowspec` is TC_Flowspec, the merge of the RSBs; `path_te` the sum of the senders' Tspecs;
+    `flowspec` is TC_Flowspec, the merge of the RSBs; `forward` is Fwd_Flowspec, what is installed and
+    asked for upstream: the same, or less where slack was spent here (RFC 2212, "Ordering and
+    Merging"). `path_te` is the sum of the senders' Tspecs;
     `filters` empty for wildcard reservations. `confirm` waits to be forwarded or answered.
     Reservations of applications on this node stand here as well, on interface LOCAL, but traffic
     control is not told of them: the data has arrived.
@@ -25,6 +27,7 @@ class TrafficControlStateBlock:
     group: Group
     filters: tuple[Filter, ...]
     flowspec: Flowspec
+    forward: Flowspec
     path_te: Tspec
     police: Police
     confirm: ResvConfirm | None = None

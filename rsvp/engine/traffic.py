@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 
 from ..iana import AdmissionError, ErrorCode, ErrorFlag, Service, TrafficControlCode
-from ..intserv import Flowspec, Tspec, effective, strictly_less
+from ..intserv import Flowspec, Tspec, effective, flaw, spend_slack, strictly_less
 from . import resvconf
 from .core import Core
-from .interfaces import LOCAL
-from .merge import Installation, installation
+from .interfaces import LOCAL, Interface
+from .merge import Installation, c_tot, installation
 from .outputs import AddFilter, InstallFlow, ModifyFlow, RemoveFilter, RemoveFlow
 from .reject import Reject
 from .session import GroupKey, SessionState
@@ -26,13 +26,12 @@ def check(core: Core, state: SessionState, oi: int, flowspec: Flowspec) -> None:
     """
     if flowspec.service not in SERVICES:
         raise Reject(ErrorCode.TRAFFIC_CONTROL_ERROR, TrafficControlCode.SERVICE_UNSUPPORTED)
-    tspec = flowspec.tspec
-    if not (math.isfinite(flowspec.rate) and reasonable(tspec)):
+    if flaw(flowspec) is not None:
         raise Reject(ErrorCode.TRAFFIC_CONTROL_ERROR, TrafficControlCode.BAD_FLOWSPEC)
     if any(rsb.flowspec.service != flowspec.service for rsb in state.reservations()):
         raise Reject(ErrorCode.TRAFFIC_CONTROL_ERROR, TrafficControlCode.SERVICE_CONFLICT)
     interface = core.interfaces.get(oi)
-    if oi != LOCAL and interface is not None and interface.mtu < tspec.M:
+    if oi != LOCAL and interface is not None and interface.mtu < flowspec.tspec.M:
         raise Reject(ErrorCode.ADMISSION_CONTROL_FAILURE, AdmissionError.MTU_TOO_LARGE)
 
 
@@ -47,6 +46,7 @@ def update(core: Core, state: SessionState, key: GroupKey) -> bool:
     Raises Reject where admission refuses; what was installed before then stands, and the flag
     InPlace says so (RFC 2205 section 3.5).
     """
+    oi, _ = key
     target = installation(state, key)
     tcsb = state.tcsbs.get(key)
     if target is None:
@@ -54,6 +54,7 @@ def update(core: Core, state: SessionState, key: GroupKey) -> bool:
             return False
         _remove(core, state, tcsb)
         _police_branches(core, state, key)
+        _tell_paths(core, state, oi)
         return True
     if tcsb is None:
         _install(core, state, key, target)
@@ -62,6 +63,7 @@ def update(core: Core, state: SessionState, key: GroupKey) -> bool:
         changed = _modify(core, state, tcsb, target)
     if changed:
         _police_branches(core, state, key)
+        _tell_paths(core, state, oi)
     _settle_confirmations(core, state, key)
     return changed
 
@@ -75,43 +77,84 @@ def _police_branches(core: Core, state: SessionState, key: GroupKey) -> None:
         target = installation(state, (tcsb.oi, group))
         if target is not None and target.police != tcsb.police:
             tcsb.police = target.police
-            core.out.append(ModifyFlow(tcsb.handle, tcsb.oi, tcsb.flowspec, tcsb.path_te, tcsb.police))
+            core.out.append(ModifyFlow(tcsb.handle, tcsb.oi, tcsb.forward, tcsb.path_te, tcsb.police))
+            _tell_paths(core, state, tcsb.oi)
 
 
-def _admit(core: Core, oi: int, handle: int, target: Installation) -> None:
+def _tell_paths(core: Core, state: SessionState, oi: int) -> None:
+    """Let the next Paths say anew whether this is a reshaping point: C_sum and D_sum depend on it."""
+    interface = core.interfaces.get(oi)
+    if interface is not None and interface.reshapes:
+        for psb in state.senders(oi):
+            psb.sent.pop(oi, None)
+
+
+def _admit(core: Core, state: SessionState, key: GroupKey, handle: int, target: Installation) -> Flowspec:
+    """Book what a reservation needs; returns it: Fwd_Flowspec. Raises Reject.
+
+    Where the link has too little left, slack is spent on a lower rate, if there is enough of it
+    (RFC 2212, "Guidelines for Implementors").
+    """
+    oi, _ = key
     interface = core.interfaces.get(oi)
     if oi == LOCAL or interface is None:
-        return
-    core.budgets[oi].admit(interface, handle, effective(target.flowspec, target.path_te).rate)
+        return target.flowspec
+    budget = core.budgets[oi]
+    try:
+        budget.admit(interface, handle, effective(target.flowspec, target.path_te).rate)
+    except Reject:
+        less = _spend(state, key, target, interface, budget.room(interface, handle))
+        if less is None:
+            raise
+        budget.admit(interface, handle, effective(less, target.path_te).rate)
+        return less
+    return target.flowspec
+
+
+def _spend(
+    state: SessionState, key: GroupKey, target: Installation, interface: Interface, rate: float
+) -> Flowspec | None:
+    """What was asked for, at no more than `rate`, where its slack allows that."""
+    upstream = c_tot(state, key)
+    return None if upstream is None else spend_slack(target.flowspec, rate, upstream + interface.character.c)
+
+
+def _stands(core: Core, state: SessionState, tcsb: TrafficControlStateBlock, target: Installation) -> bool:
+    """Whether the slack that was spent still pays for the rate in place.
+
+    While it does, refreshes take the same slack again (RFC 2212, "Guidelines for Implementors").
+    """
+    interface, rspec = core.interfaces.get(tcsb.oi), tcsb.forward.rspec
+    if tcsb.forward is tcsb.flowspec or interface is None or rspec is None:
+        return True
+    return _spend(state, (tcsb.oi, tcsb.group), target, interface, rspec.rate) == tcsb.forward
 
 
 def _install(core: Core, state: SessionState, key: GroupKey, target: Installation) -> None:
     oi, group = key
     handle = core.next_handle()
-    _admit(core, oi, handle, target)
+    forward = _admit(core, state, key, handle, target)
     state.tcsbs[key] = TrafficControlStateBlock(
-        handle, oi, group, target.filters, target.flowspec, target.path_te, target.police
+        handle, oi, group, target.filters, target.flowspec, forward, target.path_te, target.police
     )
     if oi != LOCAL:
         core.out.append(
-            InstallFlow(
-                handle, oi, state.session, target.filters, target.flowspec, target.path_te, target.police
-            )
+            InstallFlow(handle, oi, state.session, target.filters, forward, target.path_te, target.police)
         )
 
 
 def _modify(core: Core, state: SessionState, tcsb: TrafficControlStateBlock, target: Installation) -> bool:
     changed = False
     new = (target.flowspec, target.path_te, target.police)
-    if new != (tcsb.flowspec, tcsb.path_te, tcsb.police):
+    if new != (tcsb.flowspec, tcsb.path_te, tcsb.police) or not _stands(core, state, tcsb, target):
         try:
-            _admit(core, tcsb.oi, tcsb.handle, target)
+            tcsb.forward = _admit(core, state, (tcsb.oi, tcsb.group), tcsb.handle, target)
         except Reject as refusal:
             raise Reject(refusal.code, refusal.value, refusal.flags | ErrorFlag.IN_PLACE) from None
         tcsb.flowspec, tcsb.path_te, tcsb.police = new
         changed = True
         if tcsb.oi != LOCAL:
-            core.out.append(ModifyFlow(tcsb.handle, tcsb.oi, *new))
+            core.out.append(ModifyFlow(tcsb.handle, tcsb.oi, tcsb.forward, tcsb.path_te, tcsb.police))
     if target.filters != tcsb.filters:
         changed = True
         old, tcsb.filters = tcsb.filters, target.filters

@@ -7,8 +7,8 @@ import itertools
 import pytest
 
 from rsvp import engine as e
-from rsvp.iana import ApiError, ErrorCode, SessionFlag
-from rsvp.intserv import DEFAULT_ADSPEC, LATENCY_UNKNOWN, General
+from rsvp.iana import LATENCY_UNKNOWN, ApiError, ErrorCode, SessionFlag
+from rsvp.intserv import DEFAULT_ADSPEC, General
 from rsvp.messages import Path, PathErr, PathTear, Resv
 from rsvp.objects import FF, ErrorSpec, Opaque, Session
 
@@ -206,7 +206,7 @@ class TestAdspec:
 
     def test_each_hop_composes(self, node):
         (onward,) = sends(node.receive(path(adspec=DEFAULT_ADSPEC), 1), Path)
-        assert onward.sender.adspec.general == General(1, 100_000.0, 0, 1500, False)
+        assert onward.sender.adspec.general == General(1, 100_000.0, LATENCY_UNKNOWN, 1500, False)
         assert onward.sender.adspec.guaranteed.c_tot == 1500
         assert onward.sender.adspec.guaranteed.d_tot == 15_000, "1500 bytes at 100 kB/s: 15 ms"
 
@@ -220,11 +220,13 @@ class TestAdspec:
         assert onward.sender.adspec.general.broken
         assert onward.send_ttl == 57, "the TTL that is left, not the one that was sent"
 
-    def test_unknown_latency_stays_unknown(self):
-        node = router(1, 2, latency=LATENCY_UNKNOWN)
+    @pytest.mark.parametrize(("latency", "told"), [(700, 700), (LATENCY_UNKNOWN, LATENCY_UNKNOWN)])
+    def test_latency_is_told_where_it_is_known(self, latency, told):
+        """RFC 2215 section 3.4."""
+        node = router(1, 2, latency=latency)
         node.route("10.9.0.9", 2)
         (onward,) = sends(node.receive(path(adspec=DEFAULT_ADSPEC), 1), Path)
-        assert onward.sender.adspec.general.latency == LATENCY_UNKNOWN
+        assert onward.sender.adspec.general.latency == told
 
     def test_e_police_ends_at_the_first_node_that_polices(self):
         flagged = path(to=Session(a("10.9.0.9"), 17, 5000, SessionFlag.E_POLICE))
