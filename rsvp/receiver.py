@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import reduce
 
 from .engine.outputs import PathEvent, PathGone, Upcall
-from .intserv import Flowspec, fit, merge
+from .intserv import Flowspec, fit, lub
 from .messages import Flow, Sender, base_filter
 from .objects import Filter, Style
 
@@ -44,7 +44,10 @@ class Receiver:
         if self.style.explicit and not self.style.shared:
             return tuple(Flow(asked, (one,)) for one, asked in wanted.items())
         if wanted:
-            shared = reduce(merge, wanted.values())
+            # Enough for the largest sender, in packets that every path takes (RFC 2210 section 2.3.2).
+            shared = reduce(lub, wanted.values())
+            for one in wanted:
+                shared = self._fitting(shared, one)
         elif self._rate is not None and not self.style.explicit:
             shared = self._service(self._rate)
         else:
@@ -56,8 +59,12 @@ class Receiver:
         known = self._known.get(sender)
         if known is None or known.tspec is None:
             return None if self._rate is None else self._service(self._rate)
-        asked = self._service(known.tspec)
-        tspec = fit(known.tspec, known.adspec, asked.service)
+        asked = self._fitting(self._service(known.tspec), sender)
         if self._rate is None:
-            return replace(asked, tspec=tspec)
-        return self._service(self._rate, m=tspec.m, M=tspec.M)
+            return asked
+        return self._service(self._rate, m=asked.tspec.m, M=asked.tspec.M)
+
+    def _fitting(self, asked: Flowspec, sender: Filter) -> Flowspec:
+        known = self._known.get(sender)
+        adspec = None if known is None else known.adspec
+        return replace(asked, tspec=fit(asked.tspec, adspec, asked.service))

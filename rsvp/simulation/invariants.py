@@ -68,9 +68,7 @@ def _shared(node: Node, session: Session) -> bool:
     return any(view.style.shared for view in node.reservations() if view.session == session)
 
 
-def _merge(
-    senders: list[SenderView], reservations: list[ReservationView]
-) -> dict[Key, Reservation]:
+def _merge(senders: list[SenderView], reservations: list[ReservationView]) -> dict[Key, Reservation]:
     """What should be installed: for each group of reservations their merge."""
     asked: dict[Key, list[ReservationView]] = {}
     for view in reservations:
