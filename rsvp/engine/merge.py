@@ -42,7 +42,6 @@ def installation(state: SessionState, key: GroupKey) -> Installation | None:
     through that interface.
     """
     rsbs = list(state.rsbs.get(key, {}).values())
-    oi, _ = key
     senders = _senders(state, key)
     if not senders:
         return None

@@ -310,7 +310,9 @@ class TestSlack:
         # r1's link to r2 is filled up with another flow.
         crowd.receive(path(to=session("10.8.0.8"), hop="10.1.0.9", spec=tspec(20_000.0)), 1)
         crowd.receive(
-            resv(WF, (controlled_load(tspec(8000.0)), ()), to=session("10.8.0.8"), hop="10.2.0.2"), 2
+            resv(WF, (controlled_load(tspec(8000.0)), ()), to=session("10.8.0.8"), hop="10.2.0.2"),
+            2,
+            to="10.2.0.1",
         )
         spec = guaranteed(TSPEC, 4000.0, slack=3_000_000)
         net.feed("h2", e.Reserve(2, FF, (Flow(spec, (sender("10.1.0.1"),)),), confirm=True))
