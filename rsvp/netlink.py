@@ -1,4 +1,4 @@
-"""A blocking rtnetlink socket, for requests that the kernel answers at once.
+"""A blocking netlink socket, for requests that the kernel answers at once.
 
 The messages are pyroute2's; its own synchronous sockets cannot be used while an asyncio loop runs,
 and traffic control and routing are asked from inside one. Shared by both; knows nothing of either.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import socket
 import struct
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from pyroute2.netlink import NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST, NLMSG_DONE, NLMSG_ERROR
@@ -19,6 +20,7 @@ NETLINK_CAP_ACK = 10
 NETLINK_EXT_ACK = 11
 NLM_F_ACK_TLVS = 0x200
 NLMSGERR_ATTR_MSG = 1
+NLA_TYPE_MASK = 0x3FFF
 
 HEADER = struct.Struct("=IHHII")
 ATTRIBUTE = struct.Struct("=HH")
@@ -34,10 +36,9 @@ class NetlinkError(OSError):
 class Netlink:
     """One netlink socket of the network namespace it is made in. Not for two threads at once."""
 
-    def __init__(self) -> None:
-        self._socket = socket.socket(
-            socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.NETLINK_ROUTE
-        )
+    def __init__(self, protocol: int = socket.NETLINK_ROUTE) -> None:
+        """`protocol` is the kernel's subsystem, a NETLINK_ number."""
+        self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, protocol)
         self._socket.bind((0, 0))
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
         self._socket.setsockopt(SOL_NETLINK, NETLINK_CAP_ACK, 1)
@@ -55,54 +56,106 @@ class Netlink:
         `kind` is the RTM_ type, `flags` are added to NLM_F_REQUEST and NLM_F_ACK. Raises
         NetlinkError where the kernel refuses.
         """
-        return self._exchange(message, kind, NLM_F_REQUEST | NLM_F_ACK | flags)
+        return _decoded(message, self._exchange(message, kind, NLM_F_REQUEST | NLM_F_ACK | flags))
 
     def dump(self, message: Any, kind: int) -> list[Any]:
         """All objects that a GET request of `kind` lists, as messages of the request's class."""
+        return _decoded(message, self.dump_bytes(message, kind))
+
+    def dump_bytes(self, message: Any, kind: int) -> list[bytes]:
+        """The same as `dump` gives, each as its own bytes: for lists too long to decode in full."""
         return self._exchange(message, kind, NLM_F_REQUEST | NLM_F_DUMP)
 
-    def _exchange(self, message: Any, kind: int, flags: int) -> list[Any]:
+    def batch(self, messages: Sequence[tuple[Any, int, int]]) -> None:
+        """Send pyroute2 messages as one, the first and last being the kernel's marks of a batch.
+
+        Each comes with its type and flags as `request` takes them. The kernel carries out all of
+        them or none; raises NetlinkError for the first that it refuses.
+        """
+        data = bytearray()
+        waited: set[int] = set()
+        for number, (message, kind, flags) in enumerate(messages):
+            inner = 0 < number < len(messages) - 1
+            data += self._encode(message, kind, NLM_F_REQUEST | flags | (NLM_F_ACK if inner else 0))
+            if inner:
+                waited.add(self._sequence)
+        self._socket.send(data)
+        refused: NetlinkError | None = None
+        while waited:
+            for kind, flags, sequence, answer in self._receive():
+                if sequence in waited and kind == NLMSG_ERROR:
+                    waited.discard(sequence)
+                    refused = refused or _refusal(answer, flags)
+        if refused is not None:
+            raise refused
+
+    def _exchange(self, message: Any, kind: int, flags: int) -> list[bytes]:
+        self._socket.send(self._encode(message, kind, flags))
+        answers: list[bytes] = []
+        while True:
+            for answer_kind, answer_flags, sequence, data in self._receive():
+                if sequence != self._sequence:
+                    continue
+                if answer_kind == NLMSG_ERROR:
+                    refused = _refusal(data, answer_flags)
+                    if refused is not None:
+                        raise refused
+                    return answers
+                if answer_kind == NLMSG_DONE:
+                    return answers
+                answers.append(data)
+
+    def _encode(self, message: Any, kind: int, flags: int) -> bytes:
         self._sequence = (self._sequence + 1) & 0x7FFFFFFF
         message["header"]["type"] = kind
         message["header"]["flags"] = flags
         message["header"]["sequence_number"] = self._sequence
         message["header"]["pid"] = 0
         message.encode()
-        self._socket.send(message.data)
-        answers: list[Any] = []
-        while True:
-            data = self._socket.recv(RECEIVE)
-            at = 0
-            while at + HEADER.size <= len(data):
-                length, answer_kind, answer_flags, sequence, _ = HEADER.unpack_from(data, at)
-                if length < HEADER.size:
-                    break
-                if sequence == self._sequence:
-                    if answer_kind == NLMSG_ERROR:
-                        _check(data[at : at + length], answer_flags)
-                        return answers
-                    if answer_kind == NLMSG_DONE:
-                        return answers
-                    answer = type(message)(data[at : at + length])
-                    answer.decode()
-                    answers.append(answer)
-                at += (length + 3) & ~3
+        return bytes(message.data)
+
+    def _receive(self) -> Iterator[tuple[int, int, int, bytes]]:
+        """The messages of one datagram: type, flags, sequence number, and the whole of each."""
+        data = self._socket.recv(RECEIVE)
+        at = 0
+        while at + HEADER.size <= len(data):
+            length, kind, flags, sequence, _ = HEADER.unpack_from(data, at)
+            if length < HEADER.size:
+                break
+            yield kind, flags, sequence, data[at : at + length]
+            at += (length + 3) & ~3
 
 
-def _check(error: bytes, flags: int) -> None:
-    """Raise what an NLMSG_ERROR says; an error of 0 is an acknowledgement."""
+def _decoded(message: Any, answers: list[bytes]) -> list[Any]:
+    """Answers as messages of the request's class."""
+    decoded = [type(message)(data) for data in answers]
+    for answer in decoded:
+        answer.decode()
+    return decoded
+
+
+def attributes(data: bytes, at: int = 0) -> dict[int, bytes]:
+    """Attributes from an offset on, by type, the nested ones still as bytes."""
+    found: dict[int, bytes] = {}
+    while at + ATTRIBUTE.size <= len(data):
+        length, kind = ATTRIBUTE.unpack_from(data, at)
+        if length < ATTRIBUTE.size:
+            break
+        found[kind & NLA_TYPE_MASK] = data[at + ATTRIBUTE.size : at + length]
+        at += (length + 3) & ~3
+    return found
+
+
+def _refusal(error: bytes, flags: int) -> NetlinkError | None:
+    """What an NLMSG_ERROR says; an error of 0 is an acknowledgement."""
     (code,) = struct.unpack_from("=i", error, HEADER.size)
     if code == 0:
-        return
+        return None
     text = os.strerror(-code)
     if flags & NLM_F_ACK_TLVS:
-        at = HEADER.size + 4 + HEADER.size  # our own header comes back, its payload does not
-        while at + ATTRIBUTE.size <= len(error):
-            length, kind = ATTRIBUTE.unpack_from(error, at)
-            if length < ATTRIBUTE.size:
-                break
-            if kind == NLMSGERR_ATTR_MSG:
-                detail = error[at + ATTRIBUTE.size : at + length].rstrip(b"\0").decode(errors="replace")
-                text = f"{text}: {detail.rstrip('.')}"
-            at += (length + 3) & ~3
-    raise NetlinkError(-code, text)
+        # Our own header comes back behind the code, its payload does not.
+        detail = attributes(error, HEADER.size + 4 + HEADER.size).get(NLMSGERR_ATTR_MSG)
+        if detail is not None:
+            said = detail.rstrip(b"\0").decode(errors="replace")
+            text = f"{text}: {said.rstrip('.')}"
+    return NetlinkError(-code, text)

@@ -494,7 +494,8 @@ class Node(Endpoint):
     def _show_state(self, what: str, names: Names) -> list[dict[str, Json]]:
         now = self._loop.time()
         if what == "installed":
-            return [self._with_counters(entry, names) for entry in self._engine.installed()]
+            counters = {index: self._traffic.counters(index) for index in self._managed}
+            return [self._with_counters(entry, names, counters) for entry in self._engine.installed()]
         views: dict[str, Callable[[], list[Any]]] = {
             "interfaces": self._engine.interfaces,
             "sessions": self._engine.sessions,
@@ -504,18 +505,16 @@ class Node(Endpoint):
         }
         return entries(views[what](), names, now)
 
-    def _with_counters(self, view: Any, names: Names) -> dict[str, Json]:
+    def _with_counters(
+        self, view: Any, names: Names, counters: dict[int, dict[int, tc.Counters]]
+    ) -> dict[str, Json]:
         (entry,) = entries([view], names, self._loop.time())
-        counters, handle = tc.Counters(), None
-        if view.interface in self._managed:
-            counters = self._traffic.counters(view.interface).get(view.handle, counters)
+        handle = None
+        if view.interface in counters:
             handle = self._traffic.kernel_handle(view.interface, view.handle)
+        carried = counters.get(view.interface, {}).get(view.handle, tc.Counters())
         entry["handle"] = handle or str(view.handle)
-        entry |= {
-            "bytes": counters.bytes,
-            "packets": counters.packets,
-            "dropped": counters.dropped,
-        }
+        entry |= {"bytes": carried.bytes, "packets": carried.packets, "dropped": carried.dropped}
         return entry
 
 

@@ -26,8 +26,9 @@ from ..iana import Service
 from ..intserv import Flowspec, Tspec, effective
 from ..objects import Filter, Session
 from . import Counters, Flow
+from .classifier import Classifier
 from .kernel import ROOT, Kernel, htb_class, htb_root
-from .u32 import U32Classifier
+from .nftables import Nftables
 
 log = logging.getLogger("rsvp.tc")
 
@@ -89,7 +90,7 @@ class Scheduled:
     lock: socket.socket
     header: int = 0
     framing: int = 0
-    classifier: U32Classifier | None = None
+    classifier: Classifier | None = None
     flows: dict[int, Reserved] = field(default_factory=dict)
     free: list[int] = field(default_factory=list)
     next_minor: int = FIRST
@@ -135,8 +136,9 @@ class HtbTrafficControl:
     """
 
     def __init__(self) -> None:
-        """Open a netlink socket in the network namespace of the caller."""
+        """Open netlink sockets in the network namespace of the caller."""
         self._kernel = Kernel()
+        self._nftables = Nftables()
         self._interfaces: dict[int, Scheduled] = {}
 
     # --- interfaces -------------------------------------------------------------------------------
@@ -205,8 +207,8 @@ class HtbTrafficControl:
         self._kernel.put_qdisc(what, interface.index, ROOT, _id(0), "htb", options)
         try:
             self._shape(interface)
-            classifier = U32Classifier(self._kernel, interface.index, name, _id(0))
-            classifier.install(_id(CONTROL))
+            classifier = Classifier(self._nftables, name)
+            classifier.install(_id(CONTROL), _id(BEST_EFFORT))
         except TrafficControlError:
             with contextlib.suppress(TrafficControlError):
                 self._remove_root(interface)
@@ -250,6 +252,7 @@ class HtbTrafficControl:
 
     def _remove_root(self, interface: Scheduled) -> None:
         what = f"to remove HTB from {interface.name}"
+        Classifier(self._nftables, interface.name).uninstall()
         self._kernel.delete_qdisc(what, interface.index, ROOT, _id(0))
 
     def close_interface(self, index: int) -> None:
@@ -270,6 +273,7 @@ class HtbTrafficControl:
         for index in tuple(self._interfaces):
             self.close_interface(index)
         self._kernel.close()
+        self._nftables.close()
 
     # --- reservations -----------------------------------------------------------------------------
 
@@ -344,12 +348,8 @@ class HtbTrafficControl:
             return {}
         found: dict[int, Counters] = {}
         if at.classifier is not None:
-            handles = {_id(reserved.minor): handle for handle, reserved in at.flows.items()}
-            for message in self._kernel.classes(at.index):
-                handle = handles.get(message["handle"])
-                if handle is not None:
-                    found[handle] = _read_counters(message)
-        return {handle: found.get(handle, Counters()) for handle in at.flows}
+            found = self._kernel.counters(at.index)
+        return {handle: found.get(_id(reserved.minor), Counters()) for handle, reserved in at.flows.items()}
 
     def kernel_handle(self, interface: int, handle: int) -> str | None:
         """The reservation's class as `tc` writes it, e.g. "2e:10"; None where only books are kept."""
@@ -438,15 +438,3 @@ def _lock(index: int, name: str) -> socket.socket:
             f"another RSVP process schedules {name} already: stop it, or leave {name} to it"
         ) from None
     return lock
-
-
-def _read_counters(message: Any) -> Counters:
-    stats = message.get_attr("TCA_STATS2")
-    if stats is None:
-        return Counters()
-    basic, queue = stats.get_attr("TCA_STATS_BASIC"), stats.get_attr("TCA_STATS_QUEUE")
-    return Counters(
-        bytes=basic["bytes"] if basic else 0,
-        packets=basic["packets"] if basic else 0,
-        dropped=queue["drops"] if queue else 0,
-    )

@@ -1,46 +1,63 @@
 """The traffic control messages of rtnetlink that HTB needs, and the one way to send them.
 
-pyroute2 has the frames; the options of HTB, the fifos and u32 are declared here as linux/pkt_sched.h
-and linux/pkt_cls.h have them, because pyroute2 computes rate tables that the kernel stopped reading
-with version 3.8, and cannot write u32 selectors that link to another table.
+pyroute2 has the frames; the options of HTB and the fifos are declared here as linux/pkt_sched.h has
+them, because pyroute2 computes rate tables that the kernel stopped reading with version 3.8.
 """
 
 from __future__ import annotations
 
 import socket
+import struct
+from collections.abc import Callable
 from typing import Any
 
-from pyroute2.netlink import NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE, nla, nlmsg
+from pyroute2.netlink import NLM_F_CREATE, NLM_F_REPLACE, nla, nlmsg
 from pyroute2.netlink.rtnl import (
     RTM_DELQDISC,
     RTM_DELTCLASS,
-    RTM_DELTFILTER,
     RTM_GETLINK,
     RTM_GETQDISC,
     RTM_GETTCLASS,
     RTM_NEWQDISC,
     RTM_NEWTCLASS,
-    RTM_NEWTFILTER,
     TC_H_ROOT,
 )
 from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
 from pyroute2.netlink.rtnl.tcmsg import tcmsg
 
 from ..errors import TrafficControlError
-from ..netlink import Netlink, NetlinkError
+from ..netlink import HEADER, Netlink, NetlinkError, attributes
+from . import Counters
 
 ROOT = TC_H_ROOT
 MAX_U32 = 0xFFFFFFFF
+# Where a class's struct tcmsg and its statistics (linux/gen_stats.h) keep what is counted.
+TCMSG_SIZE, CLASS_NUMBER_AT = 20, 8
+CLASS_NUMBER = struct.Struct("=I")
+TCA_STATS2, TCA_STATS_BASIC, TCA_STATS_QUEUE = 7, 1, 3
+BASIC = struct.Struct("=QI")
+DROPS, DROPS_AT = struct.Struct("=I"), 8
 TICK = 64e-9
 """Seconds of one unit of the kernel's packet scheduler clock (PSCHED_SHIFT)."""
 
 
+RATE = "BBHhHI"
+"""struct tc_ratespec: cell_log, linklayer, overhead, cell_align, mpu, rate."""
+HTB_CLASS = struct.Struct(f"={RATE}{RATE}5I")
+"""struct tc_htb_opt: rate, ceil, and their buckets in ticks; quantum, level, prio.
+
+Packed here, not field by field by pyroute2, which takes longer than the kernel does.
+"""
+ETHERNET = 1
+"""A rate of this link layer is computed by the kernel, which then wants no rate table."""
+
+
 class htb_options(nla):  # type: ignore[misc]
-    """TCA_OPTIONS of an HTB qdisc (`glob`) or class (`parms`)."""
+    """TCA_OPTIONS of an HTB qdisc (`glob`) or class (`HTB_CLASS`)."""
 
     nla_map = (
         ("TCA_HTB_UNSPEC", "none"),
-        ("TCA_HTB_PARMS", "parms"),
+        ("TCA_HTB_PARMS", "cdata"),
         ("TCA_HTB_INIT", "glob"),
         ("TCA_HTB_CTAB", "hex"),
         ("TCA_HTB_RTAB", "hex"),
@@ -60,47 +77,11 @@ class htb_options(nla):  # type: ignore[misc]
             ("direct_pkts", "I"),
         )
 
-    class parms(nla):  # type: ignore[misc]
-        """struct tc_htb_opt: two rates with their framing, two buckets in ticks."""
-
-        fields = (
-            ("rate_cell_log", "B"),
-            ("rate_linklayer", "B"),
-            ("rate_overhead", "H"),
-            ("rate_cell_align", "h"),
-            ("rate_mpu", "H"),
-            ("rate", "I"),
-            ("ceil_cell_log", "B"),
-            ("ceil_linklayer", "B"),
-            ("ceil_overhead", "H"),
-            ("ceil_cell_align", "h"),
-            ("ceil_mpu", "H"),
-            ("ceil", "I"),
-            ("buffer", "I"),
-            ("cbuffer", "I"),
-            ("quantum", "I"),
-            ("level", "I"),
-            ("prio", "I"),
-        )
-
 
 class fifo_options(nla):  # type: ignore[misc]
     """struct tc_fifo_qopt: packets for pfifo, bytes for bfifo."""
 
     fields = (("limit", "I"),)
-
-
-class u32_options(nla):  # type: ignore[misc]
-    """TCA_OPTIONS of a u32 filter; the selector is `u32.selector`'s bytes."""
-
-    nla_map = (
-        ("TCA_U32_UNSPEC", "none"),
-        ("TCA_U32_CLASSID", "uint32"),
-        ("TCA_U32_HASH", "uint32"),
-        ("TCA_U32_LINK", "uint32"),
-        ("TCA_U32_DIVISOR", "uint32"),
-        ("TCA_U32_SEL", "cdata"),
-    )
 
 
 class tcrequest(nlmsg):  # type: ignore[misc]
@@ -113,7 +94,7 @@ class tcrequest(nlmsg):  # type: ignore[misc]
     @staticmethod
     def get_options(self: Any, *_: Any, **__: Any) -> type[nla]:
         """The layout of TCA_OPTIONS, by TCA_KIND."""
-        layouts = {"htb": htb_options, "pfifo": fifo_options, "bfifo": fifo_options, "u32": u32_options}
+        layouts = {"htb": htb_options, "pfifo": fifo_options, "bfifo": fifo_options}
         return layouts[self.get_attr("TCA_KIND")]
 
 
@@ -135,7 +116,7 @@ class Kernel:
 
     def put_qdisc(self, what: str, index: int, parent: int, handle: int, kind: str, options: Any) -> None:
         """Create a queueing discipline, or change it in place where it exists with this handle."""
-        message = _message(index, handle, parent, 0, kind, options)
+        message = _message(index, handle, parent, kind, options)
         self._send(what, message, RTM_NEWQDISC, NLM_F_CREATE | NLM_F_REPLACE)
 
     def delete_qdisc(self, what: str, index: int, parent: int, handle: int) -> None:
@@ -144,39 +125,38 @@ class Kernel:
 
     def put_class(self, what: str, index: int, parent: int, handle: int, options: Any) -> None:
         """Create an HTB class, or change it in place; its queue stays as it is."""
-        message = _message(index, handle, parent, 0, "htb", options)
+        message = _message(index, handle, parent, "htb", options)
         self._send(what, message, RTM_NEWTCLASS, NLM_F_CREATE)
 
     def delete_class(self, what: str, index: int, handle: int) -> None:
         """Delete a class with its queue."""
         self._send(what, _message(index, handle, 0), RTM_DELTCLASS, 0)
 
-    def add_filter(self, what: str, index: int, parent: int, handle: int, info: int, options: Any) -> None:
-        """Add a u32 filter or table; `info` is its priority and protocol."""
-        message = _message(index, handle, parent, info, "u32", options)
-        self._send(what, message, RTM_NEWTFILTER, NLM_F_CREATE | NLM_F_EXCL)
-
-    def delete_filter(self, what: str, index: int, parent: int, handle: int, info: int) -> None:
-        """Delete one u32 filter."""
-        self._send(what, _message(index, handle, parent, info, "u32"), RTM_DELTFILTER, 0)
-
     def root_qdisc(self, index: int) -> Any | None:
         """The root queueing discipline of an interface as a tcmsg; None where it has none."""
-        for message in self._dump(index, RTM_GETQDISC):
+        for message in self._ask(self._netlink.dump, index, RTM_GETQDISC):
             if message["parent"] == ROOT and message["index"] == index:
                 return message
         return None
 
-    def classes(self, index: int) -> list[Any]:
-        """All classes of an interface as tcmsgs."""
-        return self._dump(index, RTM_GETTCLASS)
+    def counters(self, index: int) -> dict[int, Counters]:
+        """What each class of an interface carried, by its number."""
+        found: dict[int, Counters] = {}
+        for message in self._ask(self._netlink.dump_bytes, index, RTM_GETTCLASS):
+            (number,) = CLASS_NUMBER.unpack_from(message, HEADER.size + CLASS_NUMBER_AT)
+            told = attributes(message, HEADER.size + TCMSG_SIZE)
+            stats = attributes(told.get(TCA_STATS2, b""))
+            bytes_, packets = BASIC.unpack_from(stats[TCA_STATS_BASIC])
+            (dropped,) = DROPS.unpack_from(stats[TCA_STATS_QUEUE], DROPS_AT)
+            found[number] = Counters(bytes_, packets, dropped)
+        return found
 
-    def _dump(self, index: int, kind: int) -> list[Any]:
+    def _ask(self, dump: Callable[[Any, int], list[Any]], index: int, kind: int) -> list[Any]:
         message = tcmsg()
         message["family"] = socket.AF_UNSPEC
         message["index"] = index
         try:
-            return self._netlink.dump(message, kind)
+            return dump(message, kind)
         except NetlinkError as problem:
             raise TrafficControlError(
                 f"the kernel does not tell its classes: {problem.strerror}"
@@ -192,13 +172,12 @@ class Kernel:
             raise TrafficControlError(f"there is no interface {index}: {problem.strerror}") from problem
 
 
-def _message(index: int, handle: int, parent: int, info: int = 0, kind: str = "", options: Any = None) -> Any:
+def _message(index: int, handle: int, parent: int, kind: str = "", options: Any = None) -> Any:
     message = tcrequest()
     message["family"] = socket.AF_UNSPEC
     message["index"] = index
     message["handle"] = handle
     message["parent"] = parent
-    message["info"] = info
     message["attrs"] = []
     if kind:
         message["attrs"].append(["TCA_KIND", kind])
@@ -220,18 +199,11 @@ def htb_class(
     `overhead` is what every packet costs beyond the bytes that the kernel counts.
     """
     whole, whole_ceil = max(1, round(rate)), max(1, round(ceil))
-    parms = {
-        "rate_linklayer": 1,  # Ethernet: the kernel computes, and wants no rate table
-        "rate_overhead": overhead,
-        "rate": min(whole, MAX_U32),
-        "ceil_linklayer": 1,
-        "ceil_overhead": overhead,
-        "ceil": min(whole_ceil, MAX_U32),
-        "buffer": ticks(burst, whole),
-        "cbuffer": ticks(cburst, whole_ceil),
-        "quantum": quantum,
-        "prio": prio,
-    }
+    parms = HTB_CLASS.pack(
+        *(0, ETHERNET, overhead, 0, 0, min(whole, MAX_U32)),
+        *(0, ETHERNET, overhead, 0, 0, min(whole_ceil, MAX_U32)),
+        *(ticks(burst, whole), ticks(cburst, whole_ceil), quantum, 0, prio),
+    )
     attrs: list[list[Any]] = [["TCA_HTB_PARMS", parms]]
     if whole > MAX_U32:
         attrs.append(["TCA_HTB_RATE64", whole])

@@ -1,6 +1,6 @@
-"""An independent witness of the kernel's traffic control: iproute2's `tc`.
+"""An independent witness of the kernel's traffic control: iproute2's `tc`, and `nft`.
 
-Where a machine has no iproute2, pyroute2's own dumps, which the code under test does not use for
+Where a machine has neither, pyroute2's own dumps, which the code under test does not use for
 what is asked here.
 """
 
@@ -8,10 +8,19 @@ from __future__ import annotations
 
 import re
 import shutil
+import sys
+
+from pyroute2.netlink.nfnetlink.nftsocket import (
+    NFPROTO_NETDEV,
+    NFT_MSG_GETSETELEM,
+    nft_set_elem_list_msg,
+)
+from pyroute2.nftables.main import NFTables
 
 from rsvp.lab import End
 from rsvp.tc import Counters
 
+NFT = shutil.which("nft", path="/usr/sbin:/sbin:/usr/bin:/bin")
 TC = shutil.which("tc", path="/usr/sbin:/sbin:/usr/bin:/bin")
 
 
@@ -35,6 +44,13 @@ def classes(end: End) -> dict[str, Counters]:
     return counters
 
 
+def rate(end: End, name: str) -> int:
+    """A class's own rate, bytes/s, which `tc` would round."""
+    with end.node.iproute() as ipr:
+        (found,) = [message for message in ipr.get_classes(end.index) if _name(message["handle"]) == name]
+        return int(found.get_attr("TCA_OPTIONS").get_attr("TCA_HTB_PARMS")["rate"])
+
+
 def root(end: End) -> str:
     """The queueing discipline at the interface's root, e.g. "htb 2e:"; "noqueue 0:" is the kernel's."""
     if TC:
@@ -48,13 +64,29 @@ def root(end: End) -> str:
 
 
 def filters(end: End) -> list[str]:
-    """The class that each filter sends to."""
-    if TC:
-        return re.findall(r"flowid (\S+)", _tc(end, "filter"))
-    with end.node.iproute() as ipr:
-        options = [message.get_attr("TCA_OPTIONS") for message in ipr.get_filters(end.index, parent=0x2E0000)]
-        targets = [one.get_attr("TCA_U32_CLASSID") for one in options if one is not None]
-    return [_name(target) for target in targets if target]
+    """The class that each element of our maps sends to."""
+    if NFT:
+        ruleset = end.node.run([NFT, "list", "ruleset"], capture_output=True, check=True, text=True).stdout
+        return re.findall(r" : (\w+:\w+)", str(ruleset))
+    targets = []
+    with end.node, NFTables(nfgen_family=NFPROTO_NETDEV) as nft:
+        for found in nft.get_sets():
+            request = nft_set_elem_list_msg()
+            request["attrs"] = [
+                ("NFTA_SET_ELEM_LIST_TABLE", found.get_attr("NFTA_SET_TABLE")),
+                ("NFTA_SET_ELEM_LIST_SET", found.get_attr("NFTA_SET_NAME")),
+            ]
+            for message in nft.request_get(request, NFT_MSG_GETSETELEM):
+                for element in message.get_attr("NFTA_SET_ELEM_LIST_ELEMENTS", ()):
+                    value = element.get_attr("NFTA_SET_ELEM_DATA").get_attr("NFTA_DATA_VALUE")
+                    targets.append(_name(int.from_bytes(value, sys.byteorder)))
+    return targets
+
+
+def rules(end: End) -> int:
+    """How many rules the node has."""
+    with end.node, NFTables(nfgen_family=NFPROTO_NETDEV) as nft:
+        return len(list(nft.get_rules()))
 
 
 def _name(handle: int) -> str:

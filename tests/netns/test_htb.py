@@ -246,9 +246,8 @@ def test_best_effort_owns_what_reservations_leave(lab: Lab, traffic: HtbTrafficC
     index = out(lab).index
     rates = []
 
-    def best_effort() -> float:
-        (found,) = [m for m in traffic._kernel.classes(index) if m["handle"] == 0x2E0003]
-        return float(found.get_attr("TCA_OPTIONS").get_attr("TCA_HTB_PARMS")["rate"])
+    def best_effort() -> int:
+        return judge.rate(out(lab), "2e:3")
 
     rates.append(best_effort())
     traffic.add_flow(index, FLOW)
@@ -278,9 +277,7 @@ def test_the_class_has_the_flowspecs_rate(
 ) -> None:
     index = out(lab).index
     traffic.add_flow(index, Flow(7, SESSION, (SENDER,), flowspec, tspec))
-    (found,) = [m for m in traffic._kernel.classes(index) if m["handle"] == 0x2E0010]
-    parms = found.get_attr("TCA_OPTIONS").get_attr("TCA_HTB_PARMS")
-    assert parms["rate"] == pytest.approx(rate * 1.014, rel=1e-4)
+    assert judge.rate(out(lab), "2e:10") == pytest.approx(rate * 1.014, rel=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -312,6 +309,7 @@ def test_nothing_is_left_after_close(lab: Lab) -> None:
         control.open_interface(end.index, end.name, LINK, 1500)
     assert judge.root(out(lab)) == "htb 2e:"
     control.add_flow(end.index, FLOW)
+    assert judge.filters(end) == ["2e:10"]
     control.close()
     assert judge.root(out(lab)) == before
     assert not judge.classes(end)
@@ -410,6 +408,37 @@ def test_an_interface_that_vanishes_is_given_back_quietly(lab: Lab, traffic: Htb
         traffic.add_flow(end.index, Flow(8, SESSION, (), FLOW.flowspec))
     traffic.close_interface(end.index)
     assert traffic.counters(end.index) == {}
+
+
+def test_a_packet_passes_as_many_rules_however_many_reservations_there_are(
+    lab: Lab, traffic: HtbTrafficControl
+) -> None:
+    index = out(lab).index
+    traffic.add_flow(index, FLOW)
+    before = judge.rules(out(lab))
+    for number in range(300):  # more than one byte of an address or a port can tell apart
+        session = Session(SESSION.destination, 17, 6000 + number)
+        traffic.add_flow(index, Flow(100 + number, session, (SENDER,), FLOW.flowspec))
+    assert judge.rules(out(lab)) == before
+    assert len(judge.filters(out(lab))) == 301
+    ping(lab, (DESTINATION, 6299), (SOURCE, 4000))
+    assert traffic.counters(index)[399].packets == 1
+
+
+def test_a_priority_set_elsewhere_chooses_no_class(lab: Lab, traffic: HtbTrafficControl) -> None:
+    """What came through another interface's rules keeps its priority, as an application's does."""
+    end = lab["h1"].toward("r1")
+    with lab["h1"]:
+        control = HtbTrafficControl()
+        control.open_interface(end.index, end.name, LINK, 1500)
+        control.add_flow(end.index, FLOW)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_PRIORITY, 0x2E0010)
+            before = judge.classes(end)["2e:3"].packets
+            sock.sendto(bytes(10), (DESTINATION, 9))
+    assert control.counters(end.index)[7].packets == 0
+    assert judge.classes(end)["2e:3"].packets > before
+    control.close()
 
 
 # --- under load ---------------------------------------------------------------------------------------------

@@ -1,0 +1,235 @@
+"""How nftables is told about tables, chains, maps, rules and elements, and the one way to send it.
+
+The frames are pyroute2's. Whatever belongs together goes as one batch, which the kernel carries out
+as a whole or not at all. Expressions are the kernel's own (linux/netfilter/nf_tables.h).
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from pyroute2.netlink import NETLINK_NETFILTER, NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL
+from pyroute2.netlink.nfnetlink import NFNL_SUBSYS_NFTABLES, nfgen_msg
+from pyroute2.netlink.nfnetlink.nftsocket import (
+    NFPROTO_NETDEV,
+    NFT_MSG_DELSETELEM,
+    NFT_MSG_DELTABLE,
+    NFT_MSG_NEWCHAIN,
+    NFT_MSG_NEWRULE,
+    NFT_MSG_NEWSET,
+    NFT_MSG_NEWSETELEM,
+    NFT_MSG_NEWTABLE,
+    Cmp,
+    Meta,
+    Regs,
+    nft_chain_msg,
+    nft_rule_msg,
+    nft_set_elem_list_msg,
+    nft_set_msg,
+    nft_table_msg,
+)
+from pyroute2.nftables.expressions import genex, verdict
+
+from ..errors import TrafficControlError
+from ..netlink import Netlink, NetlinkError
+
+EGRESS_HOOK = 1
+"""NF_NETDEV_EGRESS: what leaves an interface, just before its queues."""
+BATCH_BEGIN, BATCH_END = 0x10, 0x11
+MAP = "NFT_SET_MAP"
+CLASSID = 23
+"""The type of a map's values, as the nft command names and prints it."""
+HOST_ENDIAN = (1).to_bytes(4, sys.byteorder)
+"""How the nft command is to read a map's values: it takes them for big-endian when not told."""
+TYPE_BITS = 6
+"""A concatenated key's type is the types of its fields, six bits each."""
+WORD = 4
+NF_ACCEPT = 1
+FIRST_REGISTER = int(Regs.NFT_REG32_00)
+
+Expression: TypeAlias = Any
+Request: TypeAlias = tuple[Any, int, int]
+"""A pyroute2 message, its type, and the flags it is sent with."""
+
+
+@dataclass(frozen=True, slots=True)
+class MapKey:
+    """A field of a map's key: its type for the nft command, and its bytes."""
+
+    datatype: int
+    size: int
+
+    @property
+    def words(self) -> int:
+        """The 32-bit registers that it takes."""
+        return -(-self.size // WORD)
+
+
+class Nftables:
+    """Sends batches to nftables; a refusal is a TrafficControlError that says what and why."""
+
+    def __init__(self) -> None:
+        """Open a netlink socket in the network namespace of the caller."""
+        self._netlink = Netlink(NETLINK_NETFILTER)
+
+    def close(self) -> None:
+        """Give the socket back."""
+        self._netlink.close()
+
+    def commit(self, what: str, requests: Sequence[Request]) -> None:
+        """Have the kernel carry out all requests, or none. Raises TrafficControlError."""
+        batch = [_edge(BATCH_BEGIN), *requests, _edge(BATCH_END)]
+        try:
+            self._netlink.batch(batch)
+        except NetlinkError as problem:
+            raise TrafficControlError(f"the kernel refused {what}: {problem.strerror}") from problem
+
+
+def _edge(kind: int) -> Request:
+    message = nfgen_msg()
+    message["res_id"] = NFNL_SUBSYS_NFTABLES
+    return message, kind, 0
+
+
+def _request(message: Any, kind: int, flags: int, attributes: list[tuple[str, Any]]) -> Request:
+    message["nfgen_family"] = NFPROTO_NETDEV
+    message["attrs"] = attributes
+    return message, NFNL_SUBSYS_NFTABLES << 8 | kind, flags
+
+
+# --- what can be asked -----------------------------------------------------------------------------
+
+
+def put_table(table: str) -> Request:
+    """Make a table, or leave it as it is."""
+    return _request(nft_table_msg(), NFT_MSG_NEWTABLE, NLM_F_CREATE, [("NFTA_TABLE_NAME", table)])
+
+
+def delete_table(table: str) -> Request:
+    """Remove a table with all that is in it."""
+    return _request(nft_table_msg(), NFT_MSG_DELTABLE, 0, [("NFTA_TABLE_NAME", table)])
+
+
+def add_egress_chain(table: str, chain: str, device: str) -> Request:
+    """Make a chain through which goes whatever leaves an interface."""
+    hook = [
+        ("NFTA_HOOK_HOOKNUM", EGRESS_HOOK),
+        ("NFTA_HOOK_PRIORITY", 0),
+        ("NFTA_HOOK_DEV", device),
+    ]
+    attributes = [
+        ("NFTA_CHAIN_TABLE", table),
+        ("NFTA_CHAIN_NAME", chain),
+        ("NFTA_CHAIN_HOOK", {"attrs": hook}),
+        ("NFTA_CHAIN_TYPE", "filter"),
+    ]
+    return _request(nft_chain_msg(), NFT_MSG_NEWCHAIN, NLM_F_CREATE | NLM_F_EXCL, attributes)
+
+
+def add_map(table: str, name: str, number: int, key: Sequence[MapKey]) -> Request:
+    """Make a hash map from a concatenated key to a class; `number` is unlike any other map's."""
+    datatype = 0
+    for field in key:
+        datatype = datatype << TYPE_BITS | field.datatype
+    attributes = [
+        ("NFTA_SET_TABLE", table),
+        ("NFTA_SET_NAME", name),
+        ("NFTA_SET_ID", number),
+        ("NFTA_SET_FLAGS", (MAP,)),
+        ("NFTA_SET_KEY_TYPE", datatype),
+        ("NFTA_SET_KEY_LEN", WORD * sum(field.words for field in key)),
+        ("NFTA_SET_DATA_TYPE", CLASSID),
+        ("NFTA_SET_DATA_LEN", WORD),
+        ("NFTA_SET_USERDATA", [("NFTNL_UDATA_SET_DATABYTEORDER", HOST_ENDIAN)]),
+    ]
+    return _request(nft_set_msg(), NFT_MSG_NEWSET, NLM_F_CREATE | NLM_F_EXCL, attributes)
+
+
+def add_rule(table: str, chain: str, expressions: Sequence[Expression]) -> Request:
+    """Append a rule to a chain."""
+    attributes = [
+        ("NFTA_RULE_TABLE", table),
+        ("NFTA_RULE_CHAIN", chain),
+        ("NFTA_RULE_EXPRESSIONS", list(expressions)),
+    ]
+    return _request(nft_rule_msg(), NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND, attributes)
+
+
+def add_element(table: str, name: str, key: bytes, class_id: int) -> Request:
+    """Map a key to a class."""
+    attrs = [("NFTA_SET_ELEM_KEY", _data(key)), ("NFTA_SET_ELEM_DATA", _data(_class(class_id)))]
+    attributes = _elements(table, name, attrs)
+    return _request(nft_set_elem_list_msg(), NFT_MSG_NEWSETELEM, NLM_F_CREATE | NLM_F_EXCL, attributes)
+
+
+def delete_element(table: str, name: str, key: bytes) -> Request:
+    """Take a key out of a map."""
+    attributes = _elements(table, name, [("NFTA_SET_ELEM_KEY", _data(key))])
+    return _request(nft_set_elem_list_msg(), NFT_MSG_DELSETELEM, 0, attributes)
+
+
+def _elements(table: str, name: str, element: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
+    return [
+        ("NFTA_SET_ELEM_LIST_TABLE", table),
+        ("NFTA_SET_ELEM_LIST_SET", name),
+        ("NFTA_SET_ELEM_LIST_ELEMENTS", [{"attrs": element}]),
+    ]
+
+
+def _data(value: bytes) -> Any:
+    return {"attrs": [("NFTA_DATA_VALUE", value)]}
+
+
+def _class(class_id: int) -> bytes:
+    """A class as a register holds it: the host's own byte order, like any packet's priority."""
+    return class_id.to_bytes(WORD, sys.byteorder)
+
+
+# --- what a rule does ------------------------------------------------------------------------------
+
+
+def load_meta(what: Meta, register: int) -> Expression:
+    """What the kernel knows of the packet, into a register."""
+    return genex("meta", {"key": what, "dreg": register})
+
+
+def load_bytes(base: int, offset: int, size: int, register: int) -> Expression:
+    """Bytes of a header, into a register; a packet that has no such header leaves the rule."""
+    return genex("payload", {"dreg": register, "base": base, "offset": offset, "len": size})
+
+
+def mask(register: int, value: bytes) -> Expression:
+    """Keep only some of a register's bits."""
+    nothing = bytes(len(value))
+    return genex(
+        "bitwise",
+        {"sreg": register, "dreg": register, "len": len(value), "mask": _data(value), "xor": _data(nothing)},
+    )
+
+
+def only_if(register: int, value: bytes) -> Expression:
+    """Leave the rule unless a register starts with these bytes."""
+    return genex("cmp", {"sreg": register, "op": Cmp.NFT_CMP_EQ, "data": _data(value)})
+
+
+def look_up(name: str, register: int) -> Expression:
+    """Replace the key at a register by what a map has for it; leave the rule if that is nothing."""
+    return genex("lookup", {"set": name, "sreg": register, "dreg": register})
+
+
+def load_class(class_id: int, register: int) -> Expression:
+    """A class, into a register."""
+    return genex("immediate", {"dreg": register, "data": _data(_class(class_id))})
+
+
+def send_to_class(register: int) -> Expression:
+    """The packet's priority is the class at a register: HTB obeys it."""
+    return genex("meta", {"key": Meta.NFT_META_PRIORITY, "sreg": register})
+
+
+def done() -> Expression:
+    """Let the packet go; no further rule sees it."""
+    return verdict(NF_ACCEPT)[0]
