@@ -75,6 +75,8 @@ cdef enum:
     MAX_FORM_FIELDS = 12
     MAX_PART_TABLES = 12
     ADDRESS_SLOTS = 1024    # a power of two
+    OBJECT_SLOTS = 1024     # a power of two
+    MAX_KNOWN = 128         # bytes of an object that is remembered
 
 cdef int VERSION = iana.RSVP_VERSION
 cdef int NULL_OBJECT = ClassNum.NULL
@@ -352,6 +354,9 @@ cdef int fill_tables() except -1:
     add(POLICY_DATA, PLAIN, read_policy, write_policy, 0, 4, MAX_MESSAGE)
     add(RESV_CONFIRM, IPV4, read_confirm, write_confirm, 4)
     add(RESV_CONFIRM, IPV6, read_confirm, write_confirm, 16)
+
+    ROWS[RSVP_HOP][IPV4].common = ROWS[RSVP_HOP][IPV6].common = True
+    ROWS[TIME_VALUES][PLAIN].common = ROWS[STYLE][PLAIN].common = ROWS[ADSPEC][INTSERV].common = True
 
     memset(GENERAL_INDEX, -1, sizeof(GENERAL_INDEX))
     for n, parameter in enumerate((PATH_HOPS, PATH_BANDWIDTH, PATH_LATENCY, PATH_MTU)):

@@ -103,6 +103,7 @@ cdef struct Row:
     int least               # bytes that the contents may have: least, least + step, ... most
     int step
     int most
+    bint common             # whether neighbours say the same over and over: see `read_common`
     Form *form              # where a layout describes the object, else NULL
 
 
@@ -161,7 +162,7 @@ cdef inline object read_object(Row *row, Cursor *body):
     cdef Py_ssize_t size = body.end - body.p
     if size < row.least or size > row.most or (size - row.least) % row.step:
         refuse(body, "wrong object length")
-    return row.read(body)
+    return read_common(row, body) if row.common else row.read(body)
 
 
 cdef inline object read_bytes(const uint8_t *p, const uint8_t *end):
@@ -205,6 +206,41 @@ cdef object read_address(const uint8_t *p, int width):
     known.high, known.low, known.address = high, low, <PyObject *> address
     Py_XDECREF(old)
     return address
+
+
+# A neighbour's hop, its refresh period, the styles and the ADSPEC of a path come in message after message.
+# Those read before are given out again: that takes less time and memory than another one, and tells whoever
+# compares two messages at once that they are equal in this.
+
+
+cdef struct KnownObject:
+    Py_ssize_t size
+    uint8_t octets[MAX_KNOWN]   # header and contents
+    PyObject *value
+
+
+cdef KnownObject KNOWN_OBJECTS[OBJECT_SLOTS]
+
+
+cdef object read_common(Row *row, Cursor *body):
+    """What `row` reads, once for each sequence of bytes as long as that is remembered."""
+    cdef Py_ssize_t size = body.end - body.object, at
+    cdef uint64_t mixed = 0
+    cdef KnownObject *known
+    if size > MAX_KNOWN:
+        return row.read(body)
+    for at in range(0, size, 4):
+        mixed = (mixed ^ be32(body.object + at)) * 0x9E3779B97F4A7C15u
+    known = &KNOWN_OBJECTS[mixed >> 32 & (OBJECT_SLOTS - 1)]
+    if known.value is not NULL and known.size == size and not memcmp(known.octets, body.object, size):
+        return <object> known.value
+    value = row.read(body)
+    cdef PyObject *old = known.value
+    Py_INCREF(value)
+    known.size, known.value = size, <PyObject *> value
+    memcpy(known.octets, body.object, size)
+    Py_XDECREF(old)
+    return value
 
 
 cdef inline int width_of(Cursor *c) noexcept:

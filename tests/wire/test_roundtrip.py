@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from rsvp import _wire, jsonform
 from rsvp import messages as m
 from tests import strategies
+from tests.bench.messages import path
 
 
 @pytest.mark.parametrize("number", m.MESSAGES)
@@ -82,3 +83,20 @@ def test_dissection_lists_every_object(message: m.Message) -> None:
     assert rebuilt == data
     values = [one.value for one in found.objects]
     assert not hasattr(message, "session") or message.session in values
+
+
+def test_what_neighbours_repeat_is_read_once() -> None:
+    """Hops, refresh periods, styles and ADSPECs are shared by the messages that say the same."""
+    one, another = (_wire.decode(_wire.encode(path(n))) for n in (1, 2))
+    again = _wire.decode(_wire.encode(path(1)))
+    assert isinstance(one, m.Path) and isinstance(another, m.Path) and isinstance(again, m.Path)
+    assert again.hop is one.hop and again.time_values is one.time_values
+    assert again.sender.adspec is one.sender.adspec
+    assert another.hop is not one.hop and another.sender.adspec != one.sender.adspec
+    assert again == one != another
+
+
+def test_more_than_is_remembered_is_still_right() -> None:
+    for n in [*range(5000), *range(5000)]:
+        message = path(n)
+        assert _wire.decode(_wire.encode(message)) == message
