@@ -21,7 +21,8 @@ from .reject import Drop, Reject
 from .rsb import ReservationStateBlock
 from .session import SessionState
 from .style import compatible, split
-from .timers import Timer
+from .table import Table
+from .timers import NEVER, Timer
 
 
 def open_session(core: Core, verb: OpenSession, now: float) -> None:
@@ -35,7 +36,7 @@ def open_session(core: Core, verb: OpenSession, now: float) -> None:
         )
     state = core.add_session(verb.session)
     core.applications[verb.handle] = Application(verb.handle, state)
-    state.handles.append(verb.handle)
+    state.handles += (verb.handle,)
     for psb in state.psbs.values():
         core.out.append(PathEvent(verb.handle, state.session, psb.path.sender))
 
@@ -47,8 +48,9 @@ def close_session(core: Core, verb: CloseSession, now: float) -> None:
     for psb in list(application.senders.values()):
         path.remove(core, psb, now)
     del core.applications[verb.handle]
-    application.state.handles.remove(verb.handle)
-    core.forget_if_empty(application.state)
+    state = application.state
+    state.handles = tuple(handle for handle in state.handles if handle != verb.handle)
+    core.forget_if_empty(state)
 
 
 def find(core: Core, handle: int) -> Application:
@@ -121,7 +123,7 @@ def reserve(core: Core, verb: Reserve, now: float) -> None:
     new = _blocks(state, verb)
     unchanged = _same(old, new)
     for rsb in new:
-        state.rsbs.setdefault((LOCAL, rsb.group), {})[verb.handle] = rsb
+        state.rsbs.setdefault((LOCAL, rsb.group), Table())[verb.handle] = rsb
     for rsb in (*old, *new):
         touched[rsb] = None
     for rsb in touched:
@@ -180,7 +182,7 @@ def _blocks(state: SessionState, verb: Reserve) -> list[ReservationStateBlock]:
                 verb.handle,
                 verb.style,
                 flow.flowspec,
-                dict.fromkeys(filters, float("inf")),
+                Table((one, NEVER) for one in filters),
                 unconfirmed=set(filters or (None,)) if verb.confirm else set(),
                 policy=verb.policy,
                 ttl=verb.ttl,

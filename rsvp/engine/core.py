@@ -15,6 +15,7 @@ from .interfaces import LOCAL, Config, Interface
 from .outputs import Dropped, Output, Send
 from .psb import PathStateBlock
 from .session import SessionState
+from .table import Table
 from .timers import Timers
 
 
@@ -23,7 +24,7 @@ class Route:
     """What routing said about a destination, and the path state that follows it."""
 
     answer: RouteResolved | None = None
-    psbs: dict[PathStateBlock, None] = field(default_factory=dict)
+    psbs: Table[PathStateBlock, None] = field(default_factory=Table)
 
 
 @dataclass(slots=True, eq=False)

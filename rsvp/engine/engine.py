@@ -11,9 +11,9 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
-from ..iana import MessageType
+from ..messages import Path, PathErr, PathTear, Resv, ResvConf, ResvErr, ResvTear
 from ..objects import Session
-from . import applications, look, network, path, patherr, resv, resvconf, resverr
+from . import applications, look, network, path, patherr, refresh, resv, resvconf, resverr
 from .core import Core
 from .inputs import (
     AddSender,
@@ -43,14 +43,19 @@ from .views import (
     SessionView,
 )
 
-_MESSAGES: dict[MessageType, Callable[[Core, Received, Any, float], None]] = {
-    MessageType.PATH: path.arrived,
-    MessageType.RESV: resv.arrived,
-    MessageType.PATH_ERR: patherr.arrived,
-    MessageType.RESV_ERR: resverr.arrived,
-    MessageType.PATH_TEAR: path.tear_arrived,
-    MessageType.RESV_TEAR: resv.tear_arrived,
-    MessageType.RESV_CONF: resvconf.arrived,
+_MESSAGES: dict[type[Any], Callable[[Core, Received, Any, float], None]] = {
+    Path: path.arrived,
+    Resv: resv.arrived,
+    PathErr: patherr.arrived,
+    ResvErr: resverr.arrived,
+    PathTear: path.tear_arrived,
+    ResvTear: resv.tear_arrived,
+    ResvConf: resvconf.arrived,
+}
+
+_REPEATS: dict[type[Any], Callable[[Core, Received, Any, float], bool]] = {
+    Path: refresh.repeats_path,
+    Resv: refresh.repeats_resv,
 }
 
 
@@ -126,11 +131,13 @@ class Engine:
 
 def _received(core: Core, received: Received, now: float) -> None:
     message = received.message
-    arrived = _MESSAGES.get(message.type)
+    arrived, repeats = _MESSAGES.get(type(message)), _REPEATS.get(type(message))
     try:
         if core.interface(received.interface) is None:
             raise Drop("interface disabled")
-        if passes_through(core, received):
+        if passes_through(core, received) or (
+            repeats is not None and repeats(core, received, message, now)
+        ):
             return
         if arrived is None:
             raise Drop("unsupported message")

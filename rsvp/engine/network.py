@@ -67,7 +67,7 @@ def flow_rejected(core: Core, event: FlowRejected, now: float) -> None:
             if tcsb.handle != event.handle or tcsb.oi == LOCAL:
                 continue
             refusal = Reject(event.code, event.value)
-            for rsb in list(state.rsbs.get((tcsb.oi, tcsb.group), {}).values()):
+            for rsb in list(state.rsbs[tcsb.oi, tcsb.group].values()):
                 resverr.report(core, state, rsb, refusal)
                 resv.shrink(core, state, rsb, list(rsb.filters), now)
             return

@@ -33,7 +33,7 @@ def arrived(core: Core, received: Received, message: Path, now: float) -> None:
     psb = state.psbs.get(state.psb_key(template, iif)) if state is not None else None
     ttl = message.send_ttl if received.ttl is None else received.ttl
     if psb is not None and psb.iif == iif and psb.ttl == ttl and psb.path == message:
-        _watch_expiry(core, psb, now)
+        watch_expiry(core, psb, now)
         return
     if psb is not None and psb.handle is not None:
         raise Drop("own sender")
@@ -52,7 +52,7 @@ def arrived(core: Core, received: Received, message: Path, now: float) -> None:
         before, moved = psb.path, (psb.iif, psb.path.hop) != (iif, message.hop)
         psb.path, psb.ttl, psb.iif = message, ttl, iif
     psb.non_rsvp = ttl != message.send_ttl
-    _watch_expiry(core, psb, now)
+    watch_expiry(core, psb, now)
     if moved:
         _move(core, psb, now)
     announce(core, psb, before, now, told=not moved)
@@ -156,7 +156,8 @@ def _leave_phop(psb: PathStateBlock) -> None:
         del psb.state.phops[phop.key]
 
 
-def _watch_expiry(core: Core, psb: PathStateBlock, now: float) -> None:
+def watch_expiry(core: Core, psb: PathStateBlock, now: float) -> None:
+    """Let a sender's state live for another lifetime L (RFC 2205 section 3.7)."""
     interface = core.interfaces[psb.iif]
     psb.expiry.deadline = now + lifetime(psb.path.time_values.refresh_ms / 1000.0, interface.keep)
     core.timers.watch(psb.expiry)

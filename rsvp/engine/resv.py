@@ -21,6 +21,7 @@ from .reject import Drop, Reject
 from .rsb import ReservationStateBlock
 from .session import NextHop, SessionState
 from .style import compatible, selects, split
+from .table import Table
 from .timers import NEVER, Timer
 from .upstream import sync
 
@@ -33,7 +34,7 @@ _STYLE_VALUE_MASK = 0xFFFF
 
 def arrived(core: Core, received: Received, message: Resv, now: float) -> None:
     """Make, change or refresh what a next hop reserves (RFC 2209, RESV MESSAGE ARRIVES)."""
-    oi = _outgoing_interface(core, received, message.hop.lih)
+    oi = outgoing_interface(core, received, message.hop.lih)
     if message.time_values.refresh_ms == 0:
         raise Drop("refresh period of zero")
     if any(flow.flowspec is None for flow in message.flows):
@@ -55,7 +56,7 @@ def arrived(core: Core, received: Received, message: Resv, now: float) -> None:
     sync(core, known, touched, now)
 
 
-def _outgoing_interface(core: Core, received: Received, lih: int) -> int:
+def outgoing_interface(core: Core, received: Received, lih: int) -> int:
     """OI from the handle that we once gave out, else from where the message came in (RFC 2209)."""
     return lih if core.interface(lih) is not None else received.interface
 
@@ -89,14 +90,14 @@ def _reserve(
     if not psbs:
         raise Reject(ErrorCode.NO_SENDER_INFORMATION)
     assert flow.flowspec is not None
-    until = now + lifetime(message.time_values.refresh_ms / 1000.0, core.interfaces[oi].keep)
+    until = good_until(core, message, oi, now)
     senders = {psb.template for psb in psbs}
-    filters = {one: until for one in flow.filters if one in senders}
-    siblings = state.rsbs.setdefault((oi, group), {})
+    filters = [one for one in base_filters(flow.filters) if one in senders]
+    siblings = state.rsbs.setdefault((oi, group), Table())
     nhop = message.hop.address
     old = siblings.get(nhop)
-    if old is not None and _refreshes(old, message, flow, filters):
-        _prolong(core, old, filters, until)
+    if old is not None and repeats(old, message, flow) and all(one in old.filters for one in filters):
+        prolong(core, old, filters, until)
         return
     if old is None and state.reservation_count >= core.config.max_reservations_per_session:
         raise Reject(ErrorCode.RSVP_SYSTEM_ERROR, RsvpSystemError.TOO_MANY_RESERVATIONS)
@@ -107,13 +108,15 @@ def _reserve(
         None,
         style,
         flow.flowspec,
-        {**(old.filters if old is not None else {}), **filters},
+        Table(old.filters.items() if old is not None else ()),
         until=until,
         scope=message.scope,
         confirm=message.confirm,
         policy=message.policy,
         extra=forwarded(message.extra),
     )
+    for one in filters:
+        rsb.filters[one] = until
     rsb.expiry = Timer((state, rsb), expired)
     try:
         if old is None or old.flowspec != flow.flowspec:
@@ -124,7 +127,7 @@ def _reserve(
         # The old reservation, if any, stands and lives on: a failed increase is no loss (section 3.5).
         if old is not None:
             siblings[nhop] = old
-            _prolong(core, old, {one: until for one in filters if one in old.filters}, until)
+            prolong(core, old, [one for one in filters if one in old.filters], until)
         else:
             siblings.pop(nhop, None)
             if not siblings:
@@ -139,7 +142,7 @@ def _reserve(
 def _check_without(
     core: Core,
     state: SessionState,
-    siblings: dict[NextHop, ReservationStateBlock],
+    siblings: Table[NextHop, ReservationStateBlock],
     nhop: NextHop,
     oi: int,
     rsb: ReservationStateBlock,
@@ -153,22 +156,28 @@ def _check_without(
             siblings[nhop] = replaced
 
 
-def _refreshes(rsb: ReservationStateBlock, message: Resv, flow: Flow, filters: dict[Filter, float]) -> bool:
-    """Whether a Resv says nothing new (RFC 2209, NeworMod)."""
+def good_until(core: Core, message: Resv, oi: int, now: float) -> float:
+    """When what a Resv reserves runs out, if it is not refreshed."""
+    return now + lifetime(message.time_values.refresh_ms / 1000.0, core.interfaces[oi].keep)
+
+
+def repeats(rsb: ReservationStateBlock, message: Resv, flow: Flow) -> bool:
+    """Whether a flow of a Resv says nothing new, its filters aside (RFC 2209, NeworMod)."""
     return (
         message.confirm is None
         and rsb.flowspec == flow.flowspec
         and rsb.style == message.style
         and rsb.scope == message.scope
-        and filters.keys() <= rsb.filters.keys()
+        and not flow.attached
         and rsb.policy == message.policy
         and (rsb.extra == message.extra or rsb.extra == forwarded(message.extra))
     )
 
 
-def _prolong(core: Core, rsb: ReservationStateBlock, filters: dict[Filter, float], until: float) -> None:
+def prolong(core: Core, rsb: ReservationStateBlock, filters: Iterable[Filter], until: float) -> None:
     """Restart the cleanup timer, for shared explicit styles that of each filter spec (RFC 2209)."""
-    rsb.filters.update(filters)
+    for one in filters:
+        rsb.filters[one] = until
     rsb.until = until
     _watch_expiry(core, rsb)
 
@@ -183,7 +192,7 @@ def _watch_expiry(core: Core, rsb: ReservationStateBlock) -> None:
 
 def tear_arrived(core: Core, received: Received, message: ResvTear, now: float) -> None:
     """Remove what a next hop gives back (RFC 2205 section 3.1.6)."""
-    oi = _outgoing_interface(core, received, message.hop.lih)
+    oi = outgoing_interface(core, received, message.hop.lih)
     state = core.find_session(message.session)
     if state is None:
         raise Drop("tear without state")
@@ -192,7 +201,7 @@ def tear_arrived(core: Core, received: Received, message: ResvTear, now: float) 
     if style is not None and compatible(style, message.style):
         for flow in message.flows or (Flow(None),):
             for group, filters in split(message.style, base_filters(flow.filters)):
-                rsb = state.rsbs.get((oi, group), {}).get(message.hop.address)
+                rsb = state.find_rsb(oi, group, message.hop.address)
                 if rsb is not None:
                     found |= _give_back(core, state, rsb, filters, now, forwarded(message.extra))
     if not found:
@@ -248,7 +257,7 @@ def remove(state: SessionState, rsb: ReservationStateBlock) -> None:
     """Take an RSB out of its session."""
     rsb.expiry.deadline = NEVER
     key = (rsb.oi, rsb.group)
-    siblings = state.rsbs.get(key, {})
+    siblings = state.rsbs.get(key, Table())
     who = rsb.handle if rsb.handle is not None else rsb.nhop
     if who is not None:
         siblings.pop(who, None)
@@ -265,6 +274,6 @@ def settle_traffic(core: Core, state: SessionState, rsb: ReservationStateBlock) 
     try:
         return traffic.update(core, state, (rsb.oi, rsb.group))
     except Reject as refusal:
-        for one in list(state.rsbs.get((rsb.oi, rsb.group), {}).values()):
+        for one in list(state.rsbs.get((rsb.oi, rsb.group), Table()).values()):
             resverr.report(core, state, one, refusal)
         return False

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from ..intserv import Flowspec
 from ..objects import AnyObject, Filter, IPAddress, PolicyData, ResvConfirm, Scope, Style
 from .style import Group
+from .table import Table
 from .timers import NEVER, Timer
 
 
@@ -25,7 +26,7 @@ class ReservationStateBlock:
     handle: int | None
     style: Style
     flowspec: Flowspec
-    filters: dict[Filter, float]
+    filters: Table[Filter, float]
     expiry: Timer = field(init=False)
     until: float = NEVER
     scope: Scope | None = None

@@ -11,6 +11,7 @@ from .phop import PreviousHop
 from .psb import PathStateBlock
 from .rsb import ReservationStateBlock
 from .style import Group
+from .table import Table
 from .tcsb import TrafficControlStateBlock
 
 GroupKey: TypeAlias = tuple[int, Group]
@@ -23,16 +24,16 @@ class SessionState:
     """A session's PSBs, RSBs, TCSBs, previous hops, and the applications that take part."""
 
     session: Session
-    psbs: dict[tuple[Filter, int], PathStateBlock] = field(default_factory=dict)
-    rsbs: dict[GroupKey, dict[NextHop, ReservationStateBlock]] = field(default_factory=dict)
-    tcsbs: dict[GroupKey, TrafficControlStateBlock] = field(default_factory=dict)
-    phops: dict[tuple[int, NextHop, int], PreviousHop] = field(default_factory=dict)
-    handles: list[int] = field(default_factory=list)
+    multicast: bool = field(init=False)
+    """Whether the destination is a group."""
+    psbs: Table[tuple[Filter, int], PathStateBlock] = field(default_factory=Table)
+    rsbs: Table[GroupKey, Table[NextHop, ReservationStateBlock]] = field(default_factory=Table)
+    tcsbs: Table[GroupKey, TrafficControlStateBlock] = field(default_factory=Table)
+    phops: Table[tuple[int, NextHop, int], PreviousHop] = field(default_factory=Table)
+    handles: tuple[int, ...] = ()
 
-    @property
-    def multicast(self) -> bool:
-        """Whether the destination is a group."""
-        return self.session.destination.is_multicast
+    def __post_init__(self) -> None:
+        self.multicast = self.session.destination.is_multicast
 
     @property
     def empty(self) -> bool:
@@ -57,6 +58,11 @@ class SessionState:
     def psb_key(self, template: Filter, iif: int) -> tuple[Filter, int]:
         """Path state is kept for each incoming interface of a group, once for unicast (3.1.3)."""
         return (template, iif if self.multicast else 0)
+
+    def find_rsb(self, oi: int, group: Group, nexthop: NextHop) -> ReservationStateBlock | None:
+        """What one next hop has reserved for a group of senders on an interface."""
+        siblings = self.rsbs.get((oi, group))
+        return siblings.get(nexthop) if siblings is not None else None
 
     def senders(self, oi: int) -> Iterator[PathStateBlock]:
         """PSBs whose data leaves through `oi`."""

@@ -47,6 +47,11 @@ NEIGHBORS = 8
 """Previous hops on one side, and next hops on the other."""
 
 
+def own(interface: int) -> IPv4Address:
+    """The router's own address on an interface."""
+    return IPv4Address(f"10.{interface}.0.254")
+
+
 def neighbor(interface: int, n: int) -> IPv4Address:
     """The address of the neighbour that session n has on an interface."""
     return IPv4Address(f"10.{interface}.0.1") + n % NEIGHBORS
@@ -91,8 +96,7 @@ class Transit:
         self.now = 0.0
         self.meter = Meter()
         for index in (UPSTREAM, DOWNSTREAM):
-            address = IPv4Address(f"10.{index}.0.254")
-            self.engine.handle(e.InterfaceUp(e.Interface(index, f"eth{index}", (address,))), 0.0)
+            self.engine.handle(e.InterfaceUp(e.Interface(index, f"eth{index}", (own(index),))), 0.0)
 
     def receive(self, what: str, packets: list[bytes], interface: int) -> list[list[e.Output]]:
         """Packets come in through an interface; what the engine makes of each."""
@@ -100,7 +104,13 @@ class Transit:
         messages: list[Any] = [decode(packet) for packet in packets]
         self.meter(f"decode {what}", len(packets), started)
         received = [
-            e.Received(one, interface, one.hop.address, one.session.destination, one.send_ttl)
+            e.Received(
+                one,
+                interface,
+                one.hop.address,
+                one.session.destination if interface == UPSTREAM else own(interface),
+                one.send_ttl,
+            )
             for one in messages
         ]
         handle, now = self.engine.handle, self.now

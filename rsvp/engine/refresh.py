@@ -1,0 +1,51 @@
+"""Messages that repeat what is known, as almost all do: a deadline is put off (RFC 2205 section 3.7).
+
+What passed every rule when it was news need not be asked again. Here it is only made sure that it is
+the same; whatever differs in anything goes the long way.
+"""
+
+from __future__ import annotations
+
+from ..messages import Path, Resv, base_filter, base_filters
+from . import path, resv
+from .core import Core
+from .inputs import Received
+from .style import split
+
+
+def repeats_path(core: Core, received: Received, message: Path, now: float) -> bool:
+    """Whether a Path is the one that a sender's state was made from; if so, that lives on."""
+    state = core.find_session(message.session)
+    if state is None:
+        return False
+    psb = state.psbs.get(state.psb_key(base_filter(message.sender.template), received.interface))
+    if psb is None or psb.path != message or psb.iif != received.interface or psb.handle is not None:
+        return False
+    if psb.ttl != (message.send_ttl if received.ttl is None else received.ttl):
+        return False
+    path.watch_expiry(core, psb, now)
+    return True
+
+
+def repeats_resv(core: Core, received: Received, message: Resv, now: float) -> bool:
+    """Whether a Resv asks for what its next hop has reserved already; if so, all of that lives on."""
+    state = core.find_session(message.session)
+    if state is None or message.time_values.refresh_ms == 0:
+        return False
+    oi, nhop = resv.outgoing_interface(core, received, message.hop.lih), message.hop.address
+    known = []
+    for flow in message.flows:
+        for group, filters in split(message.style, base_filters(flow.filters)):
+            key = (oi, group)
+            siblings, tcsb = state.rsbs.get(key), state.tcsbs.get(key)
+            rsb = siblings.get(nhop) if siblings is not None else None
+            if rsb is None or tcsb is None or not resv.repeats(rsb, message, flow):
+                return False
+            # Of several filters each may have come, or have lost its sender, by itself.
+            if group is None and not all(one in tcsb.filters and one in rsb.filters for one in filters):
+                return False
+            known.append((rsb, filters))
+    until = resv.good_until(core, message, oi, now)
+    for rsb, filters in known:
+        resv.prolong(core, rsb, filters, until)
+    return bool(known)
