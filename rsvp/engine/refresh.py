@@ -7,9 +7,12 @@ the same; whatever differs in anything goes the long way.
 from __future__ import annotations
 
 from ..messages import Path, Resv, base_filter, base_filters
+from ..objects import Filter
 from . import path, resv
 from .core import Core
 from .inputs import Received
+from .rsb import ReservationStateBlock
+from .session import SessionState
 from .style import split
 
 
@@ -33,19 +36,32 @@ def repeats_resv(core: Core, received: Received, message: Resv, now: float) -> b
     if state is None or message.time_values.refresh_ms == 0:
         return False
     oi, nhop = resv.outgoing_interface(core, received, message.hop.lih), message.hop.address
-    known = []
+    known: list[ReservationStateBlock] = []
+    filters: list[Filter] = []
     for flow in message.flows:
-        for group, filters in split(message.style, base_filters(flow.filters)):
-            key = (oi, group)
-            siblings, tcsb = state.rsbs.get(key), state.tcsbs.get(key)
-            rsb = siblings.get(nhop) if siblings is not None else None
-            if rsb is None or tcsb is None or not resv.repeats(rsb, message, flow):
+        for group, part in split(message.style, base_filters(flow.filters)):
+            rsb = state.find_rsb(oi, group, nhop)
+            if rsb is None or not resv.repeats(rsb, message, flow):
                 return False
-            # Of several filters each may have come, or have lost its sender, by itself.
-            if group is None and not all(one in tcsb.filters and one in rsb.filters for one in filters):
+            if group is None and not all(one in rsb.filters for one in part):
                 return False
-            known.append((rsb, filters))
+            known.append(rsb)
+            filters += part
+    if not known or not _leave(state, oi, filters):
+        return False
     until = resv.good_until(core, message, oi, now)
-    for rsb, filters in known:
-        resv.prolong(core, rsb, filters, until)
-    return bool(known)
+    for rsb in known:
+        resv.prolong(core, rsb, filters if rsb.group is None else (rsb.group,), until)
+    return True
+
+
+def _leave(state: SessionState, oi: int, filters: list[Filter]) -> bool:
+    """Whether data of all these senders leaves through an interface; without filters, of any."""
+    if state.multicast or not filters:
+        leaving = {psb.template for psb in state.senders(oi)}
+        return leaving.issuperset(filters) and bool(leaving)
+    for one in filters:
+        psb = state.psbs.get(state.psb_key(one, oi))
+        if psb is None or not psb.routes_to(oi):
+            return False
+    return True

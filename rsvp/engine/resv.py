@@ -163,15 +163,12 @@ def good_until(core: Core, message: Resv, oi: int, now: float) -> float:
 
 def repeats(rsb: ReservationStateBlock, message: Resv, flow: Flow) -> bool:
     """Whether a flow of a Resv says nothing new, its filters aside (RFC 2209, NeworMod)."""
-    return (
-        message.confirm is None
-        and rsb.flowspec == flow.flowspec
-        and rsb.style == message.style
-        and rsb.scope == message.scope
-        and not flow.attached
-        and rsb.policy == message.policy
-        and (rsb.extra == message.extra or rsb.extra == forwarded(message.extra))
-    )
+    old = (rsb.flowspec, rsb.style, rsb.scope, rsb.policy)
+    if old != (flow.flowspec, message.style, message.scope, message.policy):
+        return False
+    if message.confirm is not None or flow.attached:
+        return False
+    return rsb.extra == message.extra or rsb.extra == forwarded(message.extra)
 
 
 def prolong(core: Core, rsb: ReservationStateBlock, filters: Iterable[Filter], until: float) -> None:
