@@ -135,9 +135,7 @@ def _received(core: Core, received: Received, now: float) -> None:
     try:
         if core.interface(received.interface) is None:
             raise Drop("interface disabled")
-        if passes_through(core, received) or (
-            repeats is not None and repeats(core, received, message, now)
-        ):
+        if passes_through(core, received) or (repeats is not None and repeats(core, received, message, now)):
             return
         if arrived is None:
             raise Drop("unsupported message")
