@@ -89,10 +89,14 @@ def test_what_neighbours_repeat_is_read_once() -> None:
     """Hops, refresh periods, styles and ADSPECs are shared by the messages that say the same."""
     one, another = (_wire.decode(_wire.encode(path(n))) for n in (1, 2))
     again = _wire.decode(_wire.encode(path(1)))
-    assert isinstance(one, m.Path) and isinstance(another, m.Path) and isinstance(again, m.Path)
-    assert again.hop is one.hop and again.time_values is one.time_values
+    assert isinstance(one, m.Path)
+    assert isinstance(another, m.Path)
+    assert isinstance(again, m.Path)
+    assert again.hop is one.hop
+    assert again.time_values is one.time_values
     assert again.sender.adspec is one.sender.adspec
-    assert another.hop is not one.hop and another.sender.adspec != one.sender.adspec
+    assert another.hop is not one.hop
+    assert another.sender.adspec != one.sender.adspec
     assert again == one != another
 
 
