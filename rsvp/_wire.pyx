@@ -41,10 +41,12 @@ from dataclasses import MISSING, fields, replace
 from ipaddress import IPv4Address, IPv6Address
 from types import MemberDescriptorType
 
-from . import diagnostics, gmpls, iana, intserv, messages, objects, policy, reduction, sessions, te
+from . import diagnostics, gmpls, iana, iana_policy, intserv, messages, objects, policy, reduction, sessions, te
 from .dissection import Dissection, WireObject
 from .errors import WireError
-from .iana import AttributeTlv, ClassNum, CType, HopType, InterfaceTlv, Parameter, Service, StyleBits
+from .iana import (
+    AssociationType, AttributeTlv, ClassNum, CType, HopType, InterfaceTlv, Parameter, Service, StyleBits
+)
 
 __all__ = ["Dissection", "WireError", "WireObject", "checksum", "decode", "dissect", "encode"]
 
@@ -132,8 +134,16 @@ cdef int SRC_LIST_IPV4 = CType.SRC_LIST_IPV4
 cdef int SRC_LIST_IPV6 = CType.SRC_LIST_IPV6
 cdef int MCAST_LIST_IPV4 = CType.MCAST_LIST_IPV4
 cdef int MCAST_LIST_IPV6 = CType.MCAST_LIST_IPV6
-cdef int PREEMPTION_PRI = iana.PolicyElementType.PREEMPTION_PRI
-cdef int POLICY_ERROR = iana.PolicyAttribute.POLICY_ERROR
+cdef int PREEMPTION_PRI = iana_policy.PolicyElementType.PREEMPTION_PRI
+cdef int POLICY_ERROR = iana_policy.PolicyAttribute.POLICY_ERROR
+cdef int SESSION_ASSOC = ClassNum.SESSION_ASSOC
+cdef int ASSOCIATION = ClassNum.ASSOCIATION
+cdef int MESSAGE_ID = ClassNum.MESSAGE_ID
+cdef int SUMMARY_READY = AssociationType.SUMMARY_READY
+cdef int SUMMARY_ACTIVE = AssociationType.SUMMARY_ACTIVE
+cdef int EXTENDED_IPV4 = CType.EXTENDED_IPV4
+cdef int EXTENDED_IPV6 = CType.EXTENDED_IPV6
+cdef int TUNNEL = CType.TUNNEL
 cdef int BUNDLE = iana.BUNDLE
 cdef int NOTIFY = iana.MessageType.NOTIFY
 
@@ -145,6 +155,7 @@ include "_wire_te.pxi"
 include "_wire_notify.pxi"
 include "_wire_sessions.pxi"
 include "_wire_policy.pxi"
+include "_wire_groups.pxi"
 include "_wire_messages.pxi"
 include "_wire_bundle.pxi"
 
@@ -369,6 +380,7 @@ cdef int fill_tables() except -1:
     fill_te()
     fill_sessions()
     fill_policy()
+    fill_groups()
 
     measure(&bundle_, messages.Bundle)
     measure(&broken_, messages.BrokenMessage)

@@ -178,6 +178,7 @@ cdef int write_flowspec(Writer *w, int class_num, object o) except -1:
 cdef struct Parameters:
     # The values of one service's parameters of one word, in the order of the tables below.
     uint32_t seen           # bit n: the n-th was there
+    bint odd                # encode would order or flag them otherwise
     const uint8_t *at[8]
 
 
@@ -192,12 +193,17 @@ cdef enum:
 cdef object read_parameters(Cursor *c, const int8_t *index, Parameters *found):
     """Find the known parameters of a service; give back the others as Overrides.unknown has them."""
     cdef Cursor parameter
-    cdef int n
+    cdef int n, rank, last = -1
     cdef list unknown = None
     found.seen = 0
+    found.odd = False
     while c.p < c.end:
         open_parameter(c, &parameter)
         n = index[number_of(&parameter)]
+        rank = 8 if n < 0 else n ^ C_TOT    # a service's own terms come before what it overrides
+        if rank < last or (n >= 0 and flags_of(&parameter)):
+            found.odd = True
+        last = rank
         if n < 0:
             if unknown is None:
                 unknown = []
@@ -233,11 +239,12 @@ cdef int close_service(Writer *w, uint8_t *p, int service, object broken) except
     return 0
 
 
-cdef object read_general(Cursor *c):
+cdef object read_general(Cursor *c, bint *odd):
     cdef Parameters found
     cdef bint broken = (flags_of(c) & BREAK) != 0
     if read_parameters(c, GENERAL_INDEX, &found):
         refuse(c, "wrong parameter")
+    odd[0] |= found.odd
     if found.seen != GENERAL_SET:
         refuse(c, "missing parameter")
     return build5(
@@ -287,7 +294,7 @@ cdef int write_overrides(Writer *w, object o) except -1:
     return 0
 
 
-cdef object read_guaranteed(Cursor *c):
+cdef object read_guaranteed(Cursor *c, bint *odd):
     cdef Parameters found
     cdef bint broken = (flags_of(c) & BREAK) != 0
     cdef bint empty = c.p == c.end
@@ -295,6 +302,7 @@ cdef object read_guaranteed(Cursor *c):
     cdef int n
     memset(terms, 0, sizeof(terms))
     unknown = read_parameters(c, GUARANTEED_INDEX, &found)
+    odd[0] |= found.odd
     if not empty:
         if found.seen & GUARANTEED_SET != GUARANTEED_SET:
             refuse(c, "missing parameter")
@@ -310,33 +318,38 @@ cdef object read_guaranteed(Cursor *c):
 cdef tuple PLAIN_LOAD = (intserv.ControlledLoadAdvert(False), intserv.ControlledLoadAdvert(True))
 
 
-cdef object read_controlled_load(Cursor *c):
+cdef object read_controlled_load(Cursor *c, bint *odd):
     cdef Parameters found
     cdef bint broken = (flags_of(c) & BREAK) != 0
     if c.p == c.end:
         return PLAIN_LOAD[1 if broken else 0]
     unknown = read_parameters(c, GENERAL_INDEX, &found)
+    odd[0] |= found.odd
     return build2(&load_, broken, read_overrides(c, &found, unknown))
 
 
 cdef object read_adspec(Cursor *c):
     cdef Cursor service
-    cdef int number
-    cdef bint broken
+    cdef const uint8_t *start
+    cdef int number, last = DEFAULT_SERVICE
+    cdef bint broken, odd = False
     cdef list others = None
     guaranteed = load = None
     open_format(c)
+    start = c.p
     if c.p == c.end or c.p[0] != DEFAULT_SERVICE:
         refuse(c, "unsupported service")
     open_service(c, &service)
-    general = read_general(&service)
+    general = read_general(&service, &odd)
     while c.p < c.end:
         open_service(c, &service)
         number = number_of(&service)
+        odd |= number < last
+        last = number
         if number == GUARANTEED and guaranteed is None:
-            guaranteed = read_guaranteed(&service)
+            guaranteed = read_guaranteed(&service, &odd)
         elif number == CONTROLLED_LOAD and load is None:
-            load = read_controlled_load(&service)
+            load = read_controlled_load(&service, &odd)
         elif number == GUARANTEED or number == CONTROLLED_LOAD or number == DEFAULT_SERVICE:
             refuse(c, "repeated service")
         else:
@@ -344,46 +357,146 @@ cdef object read_adspec(Cursor *c):
                 others = []
             broken = (flags_of(&service) & BREAK) != 0
             others.append(build3(&other_, number, broken, read_bytes(service.p, service.end)))
-    return build4(&adspec_, general, guaranteed, load, () if others is None else tuple(others))
+    return build5(
+        &adspec_, general, guaranteed, load, () if others is None else tuple(others),
+        adspec_layout(start, c.end) if odd else None,
+    )
+
+
+cdef tuple adspec_layout(const uint8_t *p, const uint8_t *end):
+    """The services of an ADSPEC that has been read, and the parameters in each, in wire order.
+
+    Flags of unknown parameters stand beside their contents, in `Overrides`.
+    """
+    cdef const uint8_t *stop
+    cdef const int8_t *index
+    cdef int service
+    cdef list layout = [], inside
+    while p < end:
+        service = p[0]
+        stop = p + 4 + 4 * be16(p + 2)
+        p += 4
+        inside = []
+        if service == DEFAULT_SERVICE or service == GUARANTEED or service == CONTROLLED_LOAD:
+            if service == GUARANTEED:
+                index = GUARANTEED_INDEX
+            else:
+                index = GENERAL_INDEX
+            while p < stop:
+                inside.append((p[0], 0 if index[p[0]] < 0 else p[1]))
+                p += 4 + 4 * be16(p + 2)
+        layout.append((service, tuple(inside)))
+        p = stop
+    return tuple(layout)
+
+
+cdef int write_general(Writer *w, object o) except -1:
+    cdef uint8_t *p = claim(w, 4)
+    expect(o, &general_)
+    write_word(w, PATH_HOPS, o, general_.at[0])
+    write_bandwidth(w, o, general_.at[1])
+    write_word(w, PATH_LATENCY, o, general_.at[2])
+    write_word(w, PATH_MTU, o, general_.at[3])
+    return close_service(w, p, DEFAULT_SERVICE, get(o, general_.at[4]))
+
+
+cdef int write_guaranteed(Writer *w, object o) except -1:
+    cdef uint8_t *p
+    cdef int n
+    if o is None:
+        return 0
+    expect(o, &guaranteed_)
+    p = claim(w, 4)
+    if not get(o, guaranteed_.at[5]):
+        for n in range(4):
+            write_word(w, GUARANTEED_TERMS[n], o, guaranteed_.at[n])
+        write_overrides(w, get(o, guaranteed_.at[6]))
+    return close_service(w, p, GUARANTEED, get(o, guaranteed_.at[4]))
+
+
+cdef int write_controlled_load(Writer *w, object o) except -1:
+    cdef uint8_t *p
+    if o is None:
+        return 0
+    expect(o, &load_)
+    p = claim(w, 4)
+    write_overrides(w, get(o, load_.at[1]))
+    return close_service(w, p, CONTROLLED_LOAD, get(o, load_.at[0]))
 
 
 cdef int write_adspec(Writer *w, int class_num, object o) except -1:
+    """Services by their numbers, as RFC 2210 section 3.3 wants them, unless they came otherwise."""
     cdef uint8_t *start = begin(w, class_num, INTSERV, 4)
-    cdef uint8_t *p = claim(w, 4)
+    cdef uint8_t *p
     cdef bytes data
     cdef int n
     expect(o, &adspec_)
-    general = get(o, adspec_.at[0])
-    expect(general, &general_)
-    write_word(w, PATH_HOPS, general, general_.at[0])
-    write_bandwidth(w, general, general_.at[1])
-    write_word(w, PATH_LATENCY, general, general_.at[2])
-    write_word(w, PATH_MTU, general, general_.at[3])
-    close_service(w, p, DEFAULT_SERVICE, get(general, general_.at[4]))
-    advert = get(o, adspec_.at[1])
-    if advert is not None:
-        expect(advert, &guaranteed_)
-        p = claim(w, 4)
-        if not get(advert, guaranteed_.at[5]):
-            for n in range(4):
-                write_word(w, GUARANTEED_TERMS[n], advert, guaranteed_.at[n])
-            write_overrides(w, get(advert, guaranteed_.at[6]))
-        close_service(w, p, GUARANTEED, get(advert, guaranteed_.at[4]))
-    advert = get(o, adspec_.at[2])
-    if advert is not None:
-        expect(advert, &load_)
-        p = claim(w, 4)
-        write_overrides(w, get(advert, load_.at[1]))
-        close_service(w, p, CONTROLLED_LOAD, get(advert, load_.at[0]))
+    write_general(w, get(o, adspec_.at[0]))
+    guaranteed = get(o, adspec_.at[1])
+    load = get(o, adspec_.at[2])
     for advert in get(o, adspec_.at[3]):
         expect(advert, &other_)
         n = number(advert, other_.at[0], 0xFF)
         data = get(advert, other_.at[2])
         if n == DEFAULT_SERVICE or n == GUARANTEED or n == CONTROLLED_LOAD or len(data) & 3:
             raise ValueError(f"service {n} with {len(data)} bytes cannot be written as OtherAdvert")
+        if n > GUARANTEED:
+            write_guaranteed(w, guaranteed)
+            guaranteed = None
+        if n > CONTROLLED_LOAD:
+            write_controlled_load(w, load)
+            load = None
         p = claim(w, 4)
         put_bytes(claim(w, len(data)), data)
         close_service(w, p, n, get(advert, other_.at[1]))
+    write_guaranteed(w, guaranteed)
+    write_controlled_load(w, load)
     put_header(start, 0, 0, <uint32_t> ((w.p - start - 4) >> 2))
     put16(start - 4, <uint32_t> (w.p - start + 4))
+    layout = get(o, adspec_.at[4])
+    if layout is not None:
+        data = arranged(read_bytes(start + 4, w.p), layout)
+        if data is not None:
+            put_bytes(start + 4, data)
     return 0
+
+
+cdef list blocks(bytes data):
+    """Services, or the parameters of one, that stand end to end: each with its header."""
+    cdef list found = []
+    cdef Py_ssize_t size, at = 0
+    while at < len(data):
+        size = 4 + 4 * int.from_bytes(data[at + 2 : at + 4], "big")
+        found.append(data[at : at + size])
+        at += size
+    return found
+
+
+cdef object take(list pieces, int number):
+    """Remove the first of some blocks that has a number, None where none has."""
+    for n, piece in enumerate(pieces):
+        if piece[0] == number:
+            return pieces.pop(n)
+    return None
+
+
+cdef object arranged(bytes data, tuple layout):
+    """The services of an ADSPEC as its layout has them; None for a layout that is not of these services."""
+    cdef list services = blocks(data), parameters, found = []
+    for number, inside in layout:
+        service = take(services, number)
+        if service is None:
+            return None
+        found.append(service[:4])
+        if not inside:
+            found.append(service[4:])
+            continue
+        parameters = blocks(service[4:])
+        for wanted, flags in inside:
+            parameter = take(parameters, wanted)
+            if parameter is None:
+                return None
+            found.append(bytes((wanted, parameter[1] | flags)) + parameter[2:])
+        if parameters:
+            return None
+    return None if services else b"".join(found)

@@ -99,7 +99,7 @@ cdef int describe(MessageShape *shape, cls) except -1:
             shape.sender_required = field.required
             field.at = slot_of(messages.Sender, part)
             # PathTear and PathErr do with the template (RFC 2205 sections 3.1.5 and 3.1.7).
-            field.required = part == "template" or (part == "tspec" and cls is messages.Path)
+            field.required = part == "template" or (part == "tspec" and "time_values" in declared)
         elif name in ("policy", "acks", "lists", "responses"):
             field.kind = REPEATED
         elif name in ("flow", "flows"):

@@ -83,7 +83,7 @@ cdef object read_element(const uint8_t *p, const uint8_t *end):
     cdef int p_type = be16(p + 2)
     if p_type == PREEMPTION_PRI and end - p == 12 and not p[7]:
         return build5(&priority_, be16(p + 8), be16(p + 10), p[5], p[6], p[4])
-    if p_type in iana.IDENTITY_TYPES:
+    if p_type in iana_policy.IDENTITY_TYPES:
         attributes = read_attributes(p + 4, end)
         if attributes is not None:
             return build2(&identity_, p_type, attributes)
@@ -210,8 +210,8 @@ cdef int write_policy(Writer *w, int class_num, object o) except -1:
 # --- diagnostics (RFC 2745 section 3) ---------------------------------------------------------------------
 
 
-cdef object read_endpoint(Cursor *c, int class_num, int n):
-    """A SENDER_TEMPLATE or FILTER_SPEC with an address of `n` bytes."""
+cdef object read_inner(Cursor *c, int class_num):
+    """Step over an object inside the object at hand, which has to be of a class that holds no objects."""
     cdef Cursor body
     cdef Row *row
     if c.p == c.end:
@@ -220,9 +220,16 @@ cdef object read_endpoint(Cursor *c, int class_num, int n):
     row = row_of(&body)
     if body.object[2] != class_num or row is NULL:
         refuse(&body, "wrong nested object")
-    value = read_object(row, &body)
+    return read_object(row, &body)
+
+
+cdef object read_endpoint(Cursor *c, int class_num, int n):
+    """A SENDER_TEMPLATE or FILTER_SPEC with an address of `n` bytes."""
+    cdef Cursor at = c[0]
+    value = read_inner(c, class_num)
     if not is_endpoint(value) or width(get(value, filter_.at[0])) != n:
-        refuse(&body, "wrong nested object")
+        at.object = at.p
+        refuse(&at, "wrong nested object")
     return value
 
 

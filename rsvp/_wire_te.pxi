@@ -42,6 +42,11 @@ cdef int fill_te() except -1:
     add_form(ClassNum.LABEL_REQUEST, CType.FRAME_RELAY_LABEL_REQUEST, te.FrameRelayLabelRequest,
              "-2 l3pid:u16 least_dlci:u32 most_dlci:u32")
 
+    add_table("attributes", TLV_HEADING, te.UnknownAttribute)
+    add_part("attributes", AttributeTlv.FLAGS, te.AttributeFlags, "flags:words")
+    add_form(ClassNum.LSP_ATTRIBUTES, CType.GENERIC, te.LspAttributes, "attributes:@attributes")
+    add_form(ClassNum.LSP_REQUIRED_ATTRIBUTES, CType.GENERIC, te.LspRequiredAttributes, "attributes:@attributes")
+
     add_table("exclusions", ROUTE_HEADING, te.UnknownHop)
     add_part("exclusions", HopType.IPV4, te.ExcludedPrefix, "address:a4 prefix_length:u8 attribute:u8")
     add_part("exclusions", HopType.IPV6, te.ExcludedPrefix, "address:a6 prefix_length:u8 attribute:u8")
@@ -58,6 +63,7 @@ cdef int fill_te() except -1:
     add_part("hops", HopType.UNNUMBERED, te.UnnumberedHop, "-2 router_id:a4 interface:u32")
     add_part("hops", HopType.AUTONOMOUS_SYSTEM, te.AutonomousSystemHop, "number:u16")
     add_part("hops", HopType.EXCLUSIONS, te.ExclusionHop, "-2 exclusions:@exclusions")
+    add_part("hops", HopType.HOP_ATTRIBUTES, te.AttributesHop, "-1 flags:u8 attributes:@attributes")
     add_part("hops", HopType.PROTECTION, te.ProtectionHop, "-1 protection_type:u8 data:bytes")
     add_form(ClassNum.EXPLICIT_ROUTE, CType.GENERIC, te.ExplicitRoute, "hops:@hops")
 
@@ -67,6 +73,7 @@ cdef int fill_te() except -1:
     add_part("records", HopType.LABEL, te.LabelRecord, "flags:u8 label_type:u8 label:bytes")
     add_part("records", HopType.UNNUMBERED, te.UnnumberedRecord, "flags:u8 -1 router_id:a4 interface:u32")
     add_part("records", HopType.ATTRIBUTES, te.AttributesRecord, "-2 flags:words")
+    add_part("records", HopType.HOP_ATTRIBUTES, te.HopAttributesRecord, "-2 attributes:@attributes")
     add_form(ClassNum.RECORD_ROUTE, CType.GENERIC, te.RecordRoute, "records:@records")
 
     add_form(ClassNum.SESSION_ATTRIBUTE, CType.SESSION_ATTRIBUTE, te.SessionAttribute,
@@ -81,10 +88,6 @@ cdef int fill_te() except -1:
              "setup_priority:u8 holding_priority:u8 hop_limit:u8 -1 bandwidth:real include_any:u32 exclude_any:u32")
     add_form(ClassNum.DETOUR, CType.DETOUR_IPV4, te.Detour, "detours:a4pairs")
     add_form(ClassNum.DETOUR, CType.DETOUR_IPV6, te.Detour, "detours:a6pairs")
-    add_table("attributes", TLV_HEADING, te.UnknownAttribute)
-    add_part("attributes", AttributeTlv.FLAGS, te.AttributeFlags, "flags:words")
-    add_form(ClassNum.LSP_ATTRIBUTES, CType.GENERIC, te.LspAttributes, "attributes:@attributes")
-    add_form(ClassNum.LSP_REQUIRED_ATTRIBUTES, CType.GENERIC, te.LspRequiredAttributes, "attributes:@attributes")
     add_form(ClassNum.HELLO, CType.HELLO_REQUEST, te.HelloRequest, "source_instance:u32 destination_instance:u32")
     add_form(ClassNum.HELLO, CType.HELLO_ACK, te.HelloAck, "source_instance:u32 destination_instance:u32")
     return fill_gmpls()
@@ -119,11 +122,9 @@ cdef int fill_gmpls() except -1:
         add_form(ClassNum.ERROR_SPEC, ctype, gmpls.InterfaceErrorSpec,
                  f"node:{a} flags:u8 code:u8 value:u16 interfaces:@interfaces")
 
-    for a, plain, extended in (("a4", CType.IPV4, CType.EXTENDED_IPV4), ("a6", CType.IPV6, CType.EXTENDED_IPV6)):
-        add_form(ClassNum.ASSOCIATION, plain, gmpls.Association,
+    for a, ctype in (("a4", CType.IPV4), ("a6", CType.IPV6)):
+        add_form(ClassNum.ASSOCIATION, ctype, gmpls.Association,
                  f"association_type:u16 association_id:u16 source:{a}")
-        add_form(ClassNum.ASSOCIATION, extended, gmpls.ExtendedAssociation,
-                 f"association_type:u16 association_id:u16 source:{a} global_source:u32 extended_id:bytes")
     add_form(ClassNum.PRIMARY_PATH_ROUTE, CType.GENERIC, gmpls.PrimaryPathRoute, "hops:@hops")
     add_form(ClassNum.SECONDARY_EXPLICIT_ROUTE, CType.GENERIC, gmpls.SecondaryExplicitRoute, "hops:@hops")
     add_form(ClassNum.SECONDARY_EXPLICIT_ROUTE, CType.P2MP_ROUTE, gmpls.P2mpSecondaryExplicitRoute, "hops:@hops")

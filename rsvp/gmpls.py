@@ -1,6 +1,6 @@
 """GMPLS: labels that are suggested or limited, protection, recovery, interfaces (RFC 3473, RFC 4872).
 
-Objects of RFC 3473, 4872, 4873, 5063, 5284 and 6780, for any kind of link. Those that may stand in a
+Objects of RFC 3473, 4872, 4873, 5063, 5284, 6780 and 8796, for any kind of link. Those that may stand in a
 message's `extra`, or in a flow's `attached`, have `class_num` and `ctype`.
 """
 
@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import ClassVar, TypeAlias
 
 from .iana import ClassNum, CType
-from .objects import IPAddress, register
+from .objects import Hop, IPAddress, TimeValues, register
+from .reduction import MessageId
 from .te import GeneralizedLabel, Hops, Label, Records, UnknownRecord, WavebandLabel
 
 
@@ -294,19 +295,47 @@ class Association:
         return CType.IPV4 if self.source.version == 4 else CType.IPV6
 
 
+@dataclass(frozen=True, slots=True)
+class SummaryReady:
+    """B-SFRR-Ready: the bypass tunnel that protects this path, and its group there (RFC 8796 section 3.1).
+
+    `message_id` is what refreshes the path once it is rerouted. Addresses are of the family of the
+    association's source.
+    """
+
+    tunnel_id: int
+    source: IPAddress
+    destination: IPAddress
+    group_id: int
+    message_id: MessageId
+
+
+@dataclass(frozen=True, slots=True)
+class SummaryActive:
+    """B-SFRR-Active: groups of paths that now go through the bypass tunnel (RFC 8796 section 3.2).
+
+    `hop` and `time_values` take the place of those of each path; `sender` tells the backup paths.
+    """
+
+    group_ids: tuple[int, ...]
+    hop: Hop
+    time_values: TimeValues
+    sender: IPAddress
+
+
 @register(ClassNum.ASSOCIATION, CType.EXTENDED_IPV4, CType.EXTENDED_IPV6)
 @dataclass(frozen=True, slots=True)
 class ExtendedAssociation:
     """An association beyond one operator, with an identifier of any length (RFC 6780 section 4).
 
-    What `extended_id` holds depends on `association_type` (RFC 8796 section 3 for bypass groups).
+    What `extended_id` holds depends on `association_type`: bytes, or the groups of a bypass tunnel.
     """
 
     association_type: int
     association_id: int
     source: IPAddress
     global_source: int
-    extended_id: bytes
+    extended_id: bytes | SummaryReady | SummaryActive
     class_num: ClassVar[int] = ClassNum.ASSOCIATION
 
     @property

@@ -1,7 +1,7 @@
 """Numbers of the protocol: message types, class numbers, C-Types, error codes, services.
 
-Every literal of the wire lives in this file and its two annexes, `iana_errors` and `iana_names`,
-and nowhere else. The registry is IANA's "RSVP Parameters"
+Every literal of the wire lives in this file and its annexes, `iana_errors`, `iana_flags`,
+`iana_names` and `iana_policy`, and nowhere else. The registry is IANA's "RSVP Parameters"
 (https://www.iana.org/assignments/rsvp-parameters); each entry names the RFC that defines it.
 Class numbers follow RFC 3936: the top two bits say what a node does with a class that it does not
 know (RFC 2205 section 3.10).
@@ -15,6 +15,7 @@ from typing import Final
 from .iana_errors import (
     ERROR_CODES,
     ERROR_VALUES,
+    RECEIVED_CODE,
     SUBCODE_MASK,
     SUBCODE_OWNER_SHIFT,
     SUBCODE_OWNERS,
@@ -58,6 +59,7 @@ class MessageType(IntEnum):
     NOTIFY = 21  # RFC 3473
     INTEGRITY_CHALLENGE = 25  # RFC 2747, number from RFC 3097
     INTEGRITY_RESPONSE = 26
+    RECOVERY_PATH = 30  # RFC 5063
 
 
 MESSAGE_NAMES: Final[dict[int, str]] = {
@@ -129,11 +131,13 @@ class ClassNum(IntEnum):
     DETOUR = 63  # RFC 4090
     CHALLENGE = 64  # RFC 2747
     LSP_REQUIRED_ATTRIBUTES = 67  # RFC 5420
+    NODE_CHAR = 128  # RFC 2746
     SUGGESTED_LABEL = 129  # RFC 3473
     ACCEPTABLE_LABEL_SET = 130
     RESTART_CAP = 131
     SESSION_OF_INTEREST = 132  # RFC 4860
     CAPABILITY = 134  # RFC 5063
+    SESSION_ASSOC = 192  # RFC 2746
     LSP_TUNNEL_INTERFACE_ID = 193  # RFC 3477
     USER_ERROR_SPEC = 194  # RFC 5284
     NOTIFY_REQUEST = 195  # RFC 3473
@@ -193,7 +197,7 @@ CLASS_NAMES: Final[dict[int, str]] = {
     65: "DIFF-SERV",  # RFC 3270
     66: "CLASSTYPE",  # RFC 4124
     67: "LSP_REQUIRED_ATTRIBUTES",  # RFC 5420
-    128: "NODE_CHAR",
+    128: "NODE_CHAR",  # RFC 2746
     129: "SUGGESTED_LABEL",  # RFC 3473
     130: "ACCEPTABLE_LABEL_SET",
     131: "RESTART_CAP",
@@ -205,7 +209,7 @@ CLASS_NAMES: Final[dict[int, str]] = {
     163: "LAN_NHOP_L3",
     164: "LAN_LOOPBACK",
     165: "TCLASS",
-    192: "SESSION_ASSOC",
+    192: "SESSION_ASSOC",  # RFC 2746
     193: "LSP_TUNNEL_INTERFACE_ID",  # RFC 3477
     194: "USER_ERROR_SPEC",  # RFC 5284
     195: "NOTIFY_REQUEST",  # RFC 3473
@@ -268,6 +272,7 @@ class CType:
     IF_ID_IPV6: Final = 4
     LINK_PROTECTION: Final = 1  # RFC 3473 section 6
     LSP_PROTECTION: Final = 2  # RFC 4872 section 14
+    TUNNEL: Final = 0  # SESSION_ASSOC and NODE_CHAR (RFC 2746 section 2.3)
     EXTENDED_IPV4: Final = 3  # ASSOCIATION (RFC 6780 section 4)
     EXTENDED_IPV6: Final = 4
     SESSION_IPV4_GPI: Final = 3  # RFC 2207 section 3
@@ -306,6 +311,7 @@ class HopType(IntEnum):
     AUTONOMOUS_SYSTEM = 32
     EXCLUSIONS = 33  # RFC 4874, in EXPLICIT_ROUTE
     SRLG = 34
+    HOP_ATTRIBUTES = 35  # RFC 7570
     PROTECTION = 37  # RFC 4873
 
 
@@ -323,6 +329,13 @@ class AttributeTlv(IntEnum):
     """Types of the TLVs in LSP_ATTRIBUTES and LSP_REQUIRED_ATTRIBUTES (RFC 5420 section 3)."""
 
     FLAGS = 1
+
+
+class AssociationType(IntEnum):
+    """Types of associations whose extended identifier has a form of its own (RFC 8796 section 3)."""
+
+    SUMMARY_READY = 5
+    SUMMARY_ACTIVE = 6
 
 
 class UnknownClass(IntEnum):
@@ -359,9 +372,10 @@ class IntegrityFlag(IntFlag):
 
 
 class MessageIdFlag(IntFlag):
-    """Flags of the MESSAGE_ID object (RFC 2961 section 4.2)."""
+    """Flags of MESSAGE_ID, its acknowledgments and lists (RFC 2961 section 4.2, RFC 5063 section 5.1)."""
 
     ACK_DESIRED = 0x01
+    RECOVERY_PATH = 0x02  # in acknowledgments and lists
 
 
 class HeaderFlag(IntFlag):
@@ -419,6 +433,7 @@ class ErrorCode(IntEnum):
     TRAFFIC_CONTROL_ERROR = 21
     TRAFFIC_CONTROL_SYSTEM_ERROR = 22
     RSVP_SYSTEM_ERROR = 23
+    RECEIVER_PROXY = 36  # RFC 5946
 
 
 class AdmissionError(IntEnum):
@@ -486,72 +501,6 @@ LATENCY_UNKNOWN: Final = 0xFFFFFFFF
 """Minimum path latency of a hop that does not know it (RFC 2215 section 3.4)."""
 
 
-class PolicyElementType(IntEnum):
-    """P-Types of policy elements (RFC 2750 section 5)."""
-
-    PREEMPTION_PRI = 1  # RFC 3181
-    AUTH_USER = 2  # RFC 3182
-    AUTH_APP = 3
-
-
-IDENTITY_TYPES: Final = frozenset({2, 3})
-"""P-Types whose elements are lists of authentication attributes (RFC 3182 section 3.2)."""
-
-
-class PolicyAttribute(IntEnum):
-    """A-Types of authentication attributes (RFC 3182 section 3.3)."""
-
-    POLICY_LOCATOR = 1
-    CREDENTIAL = 2
-    DIGITAL_SIGNATURE = 3
-    POLICY_ERROR = 4
-
-
-class PolicyLocatorType(IntEnum):
-    """Sub-types of a policy locator (RFC 3182 section 3.3.1)."""
-
-    ASCII_DN = 1
-    UNICODE_DN = 2
-    ASCII_DN_ENCRYPT = 3
-    UNICODE_DN_ENCRYPT = 4
-
-
-class CredentialType(IntEnum):
-    """Sub-types of a credential (RFC 3182 section 3.3.2)."""
-
-    ASCII_ID = 1
-    UNICODE_ID = 2
-    KERBEROS_TKT = 3
-    X509_V3_CERT = 4
-    PGP_CERT = 5
-
-
-class PolicyErrorValue(IntEnum):
-    """Why an identity was not accepted (RFC 3182 section 3.3.4)."""
-
-    NO_MORE_INFO = 1
-    UNSUPPORTED_CREDENTIAL_TYPE = 2
-    INSUFFICIENT_PRIVILEGES = 3
-    EXPIRED_CREDENTIAL = 4
-    IDENTITY_CHANGED = 5
-
-
-class MergeStrategy(IntEnum):
-    """What priority a merged reservation has (RFC 3181 section 5.1)."""
-
-    HIGHEST_QOS = 1
-    HIGHEST_PRIORITY = 2
-    ERROR_IF_HETEROGENEOUS = 3
-
-
-class PreemptionError(IntEnum):
-    """Error codes of a PREEMPTION_PRI element (RFC 3181 section 4)."""
-
-    NO_ERROR = 0
-    PREEMPTION = 1
-    HETEROGENEOUS = 2
-
-
 class Protocol(IntEnum):
     """IP protocols with UDP-like ports that applications name."""
 
@@ -571,6 +520,8 @@ def error_text(code: int, value: int) -> str:
         return f"{text} (class {value >> 8} {name}, C-Type {value & 0xFF})"
     if code == ErrorCode.CONFLICTING_STYLE:
         return f"{text} (existing style {STYLE_NAMES.get(value & 0x1F, hex(value))})"
+    if code == ErrorCode.RECEIVER_PROXY and value & RECEIVED_CODE and value & 0xFF in ERROR_CODES:
+        return f"{text}: {ERROR_CODES[value & 0xFF][0]}"
     if code in SUBCODED:
         return text + _subcode_text(code, value)
     detail = ERROR_VALUES.get((code, value))

@@ -65,7 +65,7 @@ ERROR_VALUES: Final[dict[tuple[int, int], tuple[str, int]]] = {
     (1, 2): ("requested bandwidth unavailable", 2205),
     (1, 3): ("MTU in flowspec larger than interface MTU", 2205),
     (1, 4): ("LSP cannot be admitted", 4872),
-    (1, 5): ("association type not supported", 4872),
+    (1, 5): ("bad association type", 4872),
     (2, 0): ("information", 2750),
     (2, 1): ("warning", 2750),
     (2, 2): ("reason unknown", 2750),
@@ -158,6 +158,7 @@ ERROR_VALUES: Final[dict[tuple[int, int], tuple[str, int]]] = {
     (25, 9): ("LSP failed", 4872),
     (25, 10): ("LSP recovered", 4872),
     (25, 11): ("LSP failed locally", 4872),
+    (25, 12): ("no out-of-band mapping received", 6511),
     (27, 1): ("unexpected DIFFSERV object", 3270),
     (27, 2): ("unsupported per-hop behavior", 3270),
     (27, 3): ("mapping of EXP to per-hop behavior not valid", 3270),
@@ -178,6 +179,9 @@ ERROR_VALUES: Final[dict[tuple[int, int], tuple[str, int]]] = {
     (33, 0): ("see the USER_ERROR_SPEC object", 5284),
 }
 """(Error code, error value) -> what it means, and its RFC; codes 20 and 23 have values of our own."""
+
+RECEIVED_CODE: Final = 0x0100
+"""Bit of a value of code 36: the code that the Receiver Proxy was told stands below (RFC 5946 3.1.2)."""
 
 SUBCODED: Final = frozenset({1, 2, 12, 21, 24, 25, 27, 28})
 """Codes whose value is split into the bits ssur and twelve bits of sub-code (RFC 2205 appendix B)."""

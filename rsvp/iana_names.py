@@ -70,6 +70,7 @@ CLASS_RFCS: Final[dict[int, str]] = {
     65: "RFC 3270 5.1",
     66: "RFC 4124 6",
     67: "RFC 5420 5",
+    128: "RFC 2746 2.3.2",
     129: "RFC 3473 2.5",
     130: "RFC 3473 4.1",
     131: "RFC 3473 9.1",
@@ -80,6 +81,7 @@ CLASS_RFCS: Final[dict[int, str]] = {
     163: "RFC 2814",
     164: "RFC 2814",
     165: "RFC 2814",
+    192: "RFC 2746 2.3.1",
     193: "RFC 3477 3",
     194: "RFC 5284 3",
     195: "RFC 3473 4.2.1",
@@ -200,6 +202,7 @@ CTYPES: Final[dict[int, dict[int, tuple[str, int]]]] = {
     65: {1: ("E-LSP", 3270), 2: ("L-LSP", 3270)},
     66: {1: ("class-type", 4124)},
     67: {1: ("attributes", 5420)},
+    128: {0: ("characteristics", 2746)},
     129: _LABEL,
     130: {1: ("labels", 3473)},
     131: {1: ("restart times", 3473)},
@@ -210,6 +213,7 @@ CTYPES: Final[dict[int, dict[int, tuple[str, int]]]] = {
     163: {1: ("IPv4", 2814), 2: ("IPv6", 2814)},
     164: {1: ("IPv4", 2814), 2: ("IPv6", 2814)},
     165: {1: ("traffic class", 2814)},
+    192: {0: ("tunnel session", 2746)},
     193: {
         1: ("unnumbered link", 3477),
         2: ("IPv4 interface with target", 6107),
@@ -263,57 +267,6 @@ def object_reference(class_num: int, ctype: int) -> str | None:
     return rfc if came_later else section
 
 
-SESSION_ATTRIBUTE_FLAGS: Final[dict[int, str]] = {
-    0x01: "local protection desired",  # RFC 3209 section 4.7.1
-    0x02: "label recording desired",
-    0x04: "SE style desired",
-    0x08: "bandwidth protection desired",  # RFC 4090 section 4.3
-    0x10: "node protection desired",
-}
-
-RECORD_FLAGS: Final[dict[int, str]] = {
-    0x01: "local protection available",  # RFC 3209 section 4.4.1.1
-    0x02: "local protection in use",
-    0x04: "bandwidth protection",  # RFC 4090 section 4.4
-    0x08: "node protection",
-    0x20: "node identifier",  # RFC 4561
-}
-"""Flags of an address in RECORD_ROUTE."""
-
-FAST_REROUTE_FLAGS: Final[dict[int, str]] = {0x01: "one-to-one backup", 0x02: "facility backup"}
-"""RFC 4090 section 4.1."""
-
-ADMIN_STATUS_FLAGS: Final[dict[int, str]] = {
-    0x01: "deletion in progress",  # RFC 3473 section 7.1
-    0x02: "administratively down",
-    0x04: "testing",
-    0x10: "alarms inhibited",  # RFC 4783
-    0x80000000: "reflect",
-}
-
-CAPABILITY_FLAGS: Final[dict[int, str]] = {
-    0x01: "RecoveryPath in Srefresh",  # RFC 5063 section 4.2
-    0x02: "RecoveryPath desired",
-    0x04: "RecoveryPath sent",
-}
-
-LSP_PROTECTION_FLAGS: Final[dict[int, str]] = {
-    0x01: "full rerouting",  # RFC 4872 section 14.1
-    0x02: "rerouting without extra traffic",
-    0x04: "1:N with extra traffic",
-    0x08: "1+1 unidirectional",
-    0x10: "1+1 bidirectional",
-}
-
-LINK_PROTECTION_FLAGS: Final[dict[int, str]] = {
-    0x01: "extra traffic",  # RFC 3473 section 6, values of RFC 3471
-    0x02: "unprotected",
-    0x04: "shared",
-    0x08: "dedicated 1:1",
-    0x10: "dedicated 1+1",
-    0x20: "enhanced",
-}
-
 ENCODINGS: Final[dict[int, str]] = {
     1: "packet",
     2: "Ethernet",
@@ -323,8 +276,9 @@ ENCODINGS: Final[dict[int, str]] = {
     8: "lambda",
     9: "fiber",
     11: "Fibre Channel",
-    12: "G.709 ODUk",
+    12: "G.709 ODUk",  # RFC 4328
     13: "G.709 optical channel",
+    14: "Ethernet line",  # RFC 6004
 }
 """LSP encoding types (RFC 3471 section 3.1.1)."""
 
@@ -333,8 +287,11 @@ SWITCHINGS: Final[dict[int, str]] = {
     2: "packet 2",
     3: "packet 3",
     4: "packet 4",
+    30: "Ethernet virtual private line",  # RFC 6004
+    40: "802.1 PBB-TE",  # RFC 6060
     51: "layer 2",
     100: "time division",
+    125: "data channel",  # RFC 6002
     150: "lambda",
     200: "fiber",
 }
@@ -345,6 +302,21 @@ ASSOCIATIONS: Final[dict[int, str]] = {
     2: "resource sharing",  # RFC 4873
     3: "double-sided bidirectional",  # RFC 7551
     4: "single-sided bidirectional",
+    5: "bypass summary FRR ready",  # RFC 8796
+    6: "bypass summary FRR active",
+}
+
+LABEL_SET_ACTIONS: Final[dict[int, str]] = {
+    0: "these labels",  # RFC 3473 section 2.6
+    1: "all but these labels",
+    2: "labels of these ranges",
+    3: "all but labels of these ranges",
+}
+
+EXCLUSION_ATTRIBUTES: Final[dict[int, str]] = {
+    0: "interface",  # RFC 4874 section 2.1
+    1: "node",
+    2: "shared risk link group",
 }
 
 POLICY_ELEMENTS: Final[dict[int, str]] = {

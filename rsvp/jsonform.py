@@ -16,6 +16,7 @@ from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any, TypeAlias
 
+from . import flagnames
 from . import objects as o
 from .gmpls import InterfaceErrorSpec
 from .iana import SERVICE_NAMES, STYLE_NAMES, ErrorFlag, SessionFlag, error_text
@@ -57,14 +58,17 @@ def filter_spec(value: o.Filter) -> dict[str, Json]:
 
 
 def tspec(value: Tspec) -> dict[str, Json]:
-    """{"r", "b", "p", "m", "M"}."""
-    return {
+    """{"r", "b", "p", "m", "M"}, and "null_M" where the null service is offered as well."""
+    form = {
         "r": number(value.rate),
         "b": number(value.bucket),
         "p": number(value.peak),
         "m": value.m,
         "M": value.M,
     }
+    if value.null_M is not None:
+        form["null_M"] = value.null_M
+    return form
 
 
 def rspec(value: Rspec) -> dict[str, Json]:
@@ -117,6 +121,12 @@ def adspec(value: Adspec) -> dict[str, Json]:
     }
 
 
+def flag_names(value: Any) -> dict[str, Json]:
+    """Beside each field that holds flags what they are called: "flags" has "flag_names"."""
+    found = flagnames.writers(type(value)).items()
+    return {f"{name.removesuffix('s')}_names": write(getattr(value, name)) for name, write in found}
+
+
 def _session_object(value: o.Session) -> dict[str, Json]:
     return {**session(value), "flags": value.flags, "e_police": bool(value.flags & SessionFlag.E_POLICE)}
 
@@ -130,6 +140,7 @@ def _error_spec(value: o.ErrorSpec) -> dict[str, Json]:
         "in_place": bool(value.flags & ErrorFlag.IN_PLACE),
         "not_guilty": bool(value.flags & ErrorFlag.NOT_GUILTY),
         "text": error_text(value.code, value.value),
+        **flag_names(value),
     }
 
 
@@ -141,6 +152,7 @@ def _interface_error(value: InterfaceErrorSpec) -> dict[str, Json]:
         "flags": value.flags,
         "text": error_text(value.code, value.value),
         "interfaces": to_json(value.interfaces),
+        **flag_names(value),
     }
 
 
@@ -165,6 +177,7 @@ def _integrity(value: o.Integrity) -> dict[str, Json]:
         "key_id": f"{value.key_id:012x}",
         "sequence": value.sequence,
         "digest": value.digest.hex(),
+        **flag_names(value),
     }
 
 
@@ -217,9 +230,9 @@ def _names(kind: type[Any]) -> tuple[str, ...]:
 
 def to_json(value: Any) -> Json:
     """Turn any value of this package into what `json.dumps` accepts."""
-    form = FORMS.get(type(value))
-    if form is not None:
-        return form(value)
+    special = FORMS.get(type(value))
+    if special is not None:
+        return special(value)
     if value is None or isinstance(value, bool | str):
         return value
     if type(value) is int:
@@ -237,7 +250,9 @@ def to_json(value: Any) -> Json:
     if isinstance(value, tuple | list | frozenset | set):
         return [_member(item) for item in value]
     if is_dataclass(value) and not isinstance(value, type):
-        return {name: to_json(getattr(value, name)) for name in _names(type(value))}
+        form = {name: to_json(getattr(value, name)) for name in _names(type(value))}
+        form.update(flag_names(value))
+        return form
     raise TypeError(f"no JSON form for {type(value).__name__}")
 
 

@@ -124,13 +124,17 @@ class _Message(_Sessionless):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Path(_Message):
-    """Announces a sender downstream, along the path of its data (RFC 2205 3.1.3)."""
-
+class _PathMessage(_Message):
     hop: AnyHop
     time_values: TimeValues
     sender: Sender
     policy: tuple[PolicyData, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Path(_PathMessage):
+    """Announces a sender downstream, along the path of its data (RFC 2205 3.1.3)."""
+
     type: ClassVar[MessageType] = MessageType.PATH
 
 
@@ -297,6 +301,13 @@ class Notify(_Sessionless):
     type: ClassVar[MessageType] = MessageType.NOTIFY
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecoveryPath(_PathMessage):
+    """Gives a node that has restarted its last Path back, from downstream (RFC 5063 section 4.1)."""
+
+    type: ClassVar[MessageType] = MessageType.RECOVERY_PATH
+
+
 # --- diagnostics (RFC 2745) ---------------------------------------------------------------------------
 
 
@@ -378,6 +389,7 @@ Message: TypeAlias = (
     | Notify
     | IntegrityChallenge
     | IntegrityResponse
+    | RecoveryPath
 )
 
 MESSAGES: dict[int, type[Message]] = {
@@ -400,6 +412,7 @@ MESSAGES: dict[int, type[Message]] = {
         Notify,
         IntegrityChallenge,
         IntegrityResponse,
+        RecoveryPath,
     )
 }
 """Message type number -> class."""

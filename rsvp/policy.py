@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Final, TypeAlias
 
-from .iana import (
+from .iana_policy import (
     IDENTITY_TYPES,
     CredentialType,
     MergeStrategy,

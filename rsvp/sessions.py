@@ -1,8 +1,8 @@
-"""Sessions and senders that are told apart by something else than ports (RFC 2207, 3175, 4860, 2996).
+"""Sessions and senders that are told apart by something else than ports (RFC 2207, 2746, 3175, 4860, 2996).
 
 IPsec hides the ports, so a generalised port identifier takes their place; an aggregate reservation
 serves all traffic of one Diffserv class between two routers. DCLASS, which names such classes, and
-SESSION-OF-INTEREST, which names an aggregate in an end-to-end message, are here as well.
+what names the aggregate or the tunnel that serves an end-to-end session are here as well.
 """
 
 from __future__ import annotations
@@ -218,6 +218,34 @@ class Dclass:
     def dscps(self) -> tuple[int, ...]:
         """The code points, 0 to 63."""
         return tuple(octet >> 2 for octet in self.ds_octets)
+
+
+@register(ClassNum.SESSION_ASSOC, CType.TUNNEL)
+@dataclass(frozen=True, slots=True)
+class SessionAssociation:
+    """The sender inside an IP tunnel whose reservation serves an end-to-end session (RFC 2746 2.3.1).
+
+    `session` is what a SESSION may hold, `sender` what a FILTER_SPEC may. A DIAG_RESPONSE of the tunnel's
+    exit has one, too (RFC 2745 section 3.7).
+    """
+
+    session: object
+    sender: object
+    class_num: ClassVar[ClassNum] = ClassNum.SESSION_ASSOC
+    ctype: ClassVar[int] = CType.TUNNEL
+
+
+@register(ClassNum.NODE_CHAR, CType.TUNNEL)
+@dataclass(frozen=True, slots=True)
+class NodeCharacteristics:
+    """What the exit of an IP tunnel can do, a `NodeFlag` each (RFC 2746 section 2.3.2)."""
+
+    flags: int
+    class_num: ClassVar[ClassNum] = ClassNum.NODE_CHAR
+    ctype: ClassVar[int] = CType.TUNNEL
+
+    def __post_init__(self) -> None:
+        check_bits(self.flags, 32, "a node's characteristics")
 
 
 def _host(address: IPv4Address | IPv6Address) -> str:

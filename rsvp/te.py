@@ -169,6 +169,25 @@ class FrameRelayLabelRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class UnknownAttribute:
+    """An attribute of a type that is not known, kept as it came."""
+
+    type: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class AttributeFlags:
+    """Flags in words of 32 bits, the first flag at the top of the first word (RFC 5420 section 3.1)."""
+
+    flags: tuple[int, ...]
+
+
+Attributes: TypeAlias = AttributeFlags | UnknownAttribute
+"""What a tunnel, or one hop of it, is to do."""
+
+
+@dataclass(frozen=True, slots=True)
 class UnknownHop:
     """A hop of a type that is not known, kept as it came."""
 
@@ -223,6 +242,15 @@ class ProtectionHop:
 
 
 @dataclass(frozen=True, slots=True)
+class AttributesHop:
+    """What the node of the hop before it is to do; bit 0x01 of `flags`: it has to (RFC 7570 section 2)."""
+
+    flags: int
+    attributes: tuple[Attributes, ...]
+    loose: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class ExcludedPrefix:
     """Not these addresses: an interface (`attribute` 0), node (1) or risk group (2); `loose`: if possible.
 
@@ -267,7 +295,14 @@ class ExclusionHop:
 
 
 Hops: TypeAlias = (
-    PrefixHop | LabelHop | UnnumberedHop | AutonomousSystemHop | ProtectionHop | ExclusionHop | UnknownHop
+    PrefixHop
+    | LabelHop
+    | UnnumberedHop
+    | AutonomousSystemHop
+    | AttributesHop
+    | ProtectionHop
+    | ExclusionHop
+    | UnknownHop
 )
 """What EXPLICIT_ROUTE holds."""
 
@@ -334,7 +369,16 @@ class AttributesRecord:
     flags: tuple[int, ...]
 
 
-Records: TypeAlias = AddressRecord | LabelRecord | UnnumberedRecord | AttributesRecord | UnknownRecord
+@dataclass(frozen=True, slots=True)
+class HopAttributesRecord:
+    """What a hop did of the attributes that it was asked for (RFC 7570 section 3)."""
+
+    attributes: tuple[Attributes, ...]
+
+
+Records: TypeAlias = (
+    AddressRecord | LabelRecord | UnnumberedRecord | AttributesRecord | HopAttributesRecord | UnknownRecord
+)
 """What RECORD_ROUTE holds."""
 
 
@@ -432,27 +476,12 @@ class Detour:
         return CType.DETOUR_IPV4 if self.detours[0][0].version == 4 else CType.DETOUR_IPV6
 
 
-@dataclass(frozen=True, slots=True)
-class UnknownAttribute:
-    """An attribute of a type that is not known, kept as it came."""
-
-    type: int
-    data: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class AttributeFlags:
-    """Flags in words of 32 bits, the first flag at the top of the first word (RFC 5420 section 3.1)."""
-
-    flags: tuple[int, ...]
-
-
 @register(ClassNum.LSP_ATTRIBUTES, CType.GENERIC)
 @dataclass(frozen=True, slots=True)
 class LspAttributes:
     """What nodes are to do that know it; others pass it on (RFC 5420 section 4)."""
 
-    attributes: tuple[AttributeFlags | UnknownAttribute, ...]
+    attributes: tuple[Attributes, ...]
     class_num: ClassVar[int] = ClassNum.LSP_ATTRIBUTES
     ctype: ClassVar[int] = CType.GENERIC
 
@@ -462,7 +491,7 @@ class LspAttributes:
 class LspRequiredAttributes:
     """What every node on the way has to do (RFC 5420 section 5)."""
 
-    attributes: tuple[AttributeFlags | UnknownAttribute, ...]
+    attributes: tuple[Attributes, ...]
     class_num: ClassVar[int] = ClassNum.LSP_REQUIRED_ATTRIBUTES
     ctype: ClassVar[int] = CType.GENERIC
 

@@ -89,7 +89,8 @@ GRAMMARS: dict[int, tuple[type[Any], list[int], list[int]]] = {
     5: (m.PathTear, [1, 3, 11], [4, 12, 13]),
     6: (m.ResvTear, [1, 3, 8], [4, 7, 9, 10]),
     7: (m.ResvConf, [1, 6, 15, 8], [4, 9, 10]),
-    # RFC 2745 section 3; RFC 2961 sections 4 and 5; RFC 3209 section 5.2; RFC 2747 section 4.3
+    # RFC 2745 section 3; RFC 2961 sections 4 and 5; RFC 3209 section 5.2; RFC 2747 section 4.3;
+    # RFC 5063 section 4.1
     8: (m.DREQ, [1, 3, 30], [4, 33, 31, 32]),
     9: (m.DREP, [1, 3, 30], [4, 33, 31, 32]),
     10: (m.ResvTearConfirm, [1, 8], [4, 3, 6, 15, 7, 9, 10]),
@@ -98,6 +99,7 @@ GRAMMARS: dict[int, tuple[type[Any], list[int], list[int]]] = {
     20: (m.Hello, [22], [4]),
     25: (m.IntegrityChallenge, [64], [4]),
     26: (m.IntegrityResponse, [4, 64], []),
+    30: (m.RecoveryPath, [1, 3, 5, 11, 12], [4, 14, 13]),
 }
 BUNDLE, NOTIFY = 12, 21
 

@@ -1,4 +1,4 @@
-"""Slow and obvious readers of the objects of GMPLS (RFC 3473, 3477, 4872, 4873, 4875, 5063, 5284, 6780).
+"""Slow and obvious readers of the objects of GMPLS (RFC 3473, 3477, 4872, 4873, 4875, 5063, 5284).
 
 Part of `tests.reference`: written from the RFCs' figures, sharing nothing with the codec.
 """
@@ -103,14 +103,10 @@ def interface_error(data: bytes, ctype: int) -> gmpls.InterfaceErrorSpec:
     return gmpls.InterfaceErrorSpec(address(data[:n]), code, value, flags, interfaces(data[n + 4 :]))
 
 
-def association(data: bytes, ctype: int) -> Any:
-    """RFC 4872 section 16; RFC 6780 section 4.1 for C-Types 3 and 4."""
-    n = 4 if ctype in (1, 3) else 16
-    need(len(data) == n + 4 if ctype < 3 else len(data) >= n + 8)
-    kind, number, source = whole(data[:2]), whole(data[2:4]), address(data[4 : n + 4])
-    if ctype < 3:
-        return gmpls.Association(kind, number, source)
-    return gmpls.ExtendedAssociation(kind, number, source, whole(data[n + 4 : n + 8]), data[n + 8 :])
+def association(data: bytes, ctype: int) -> gmpls.Association:
+    """RFC 4872 section 16."""
+    need(len(data) == (8 if ctype == 1 else 20))
+    return gmpls.Association(whole(data[:2]), whole(data[2:4]), address(data[4:]))
 
 
 def user_error(data: bytes, ctype: int) -> gmpls.UserErrorSpec:
@@ -153,7 +149,7 @@ READERS: dict[tuple[int, int], Reader] = {
         (194, (1,), user_error),
         (195, (1, 2), notify_request),
         (196, (1,), one_word(gmpls.AdminStatus)),
-        (199, (1, 2, 3, 4), association),
+        (199, (1, 2), association),
         (200, (1,), explicit_route(gmpls.SecondaryExplicitRoute)),
         (200, (2,), explicit_route(gmpls.P2mpSecondaryExplicitRoute)),
         (201, (1,), record_route(gmpls.SecondaryRecordRoute)),

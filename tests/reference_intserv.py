@@ -1,4 +1,4 @@
-"""Slow and obvious readers of the objects of RFC 2207, 2745, 2747, 2750, 2961, 2996, 3175 and 4860.
+"""Slow and obvious readers of the objects of RFC 2207, 2745, 2746, 2747, 2750, 2961, 2996, 3175, 4860, 8796.
 
 Part of `tests.reference`: written from the RFCs' figures with `struct`, sharing nothing with the
 codec. Objects that hold objects take a third argument, by which they read those.
@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from rsvp import diagnostics as d
+from rsvp import gmpls as g
 from rsvp import objects as o
 from rsvp import policy as p
 from rsvp import reduction as r
@@ -101,6 +102,11 @@ def challenge(data: bytes, ctype: int) -> o.Challenge:
     return o.Challenge(int.from_bytes(data[2:8], "big"), int.from_bytes(data[8:], "big"))
 
 
+def node_char(data: bytes, ctype: int) -> s.NodeCharacteristics:
+    need(len(data) == 4)
+    return s.NodeCharacteristics(int.from_bytes(data, "big"))
+
+
 # --- objects inside objects ----------------------------------------------------------------------------
 
 CONTAINERS = (14, 30, 32)
@@ -129,7 +135,8 @@ def read_inner(class_num: int, ctype: int, at: int, contents: bytes | None, read
         need(contents is not None)
         return None if class_num in CONTAINERS else read(class_num, ctype, contents or b"")
     except Bad as bad:
-        raise Bad(bad.reason, (class_num, ctype, at)) from bad
+        number, kind, deeper = bad.place or (class_num, ctype, -4)
+        raise Bad(bad.reason, (number, kind, at + 4 + deeper)) from bad
 
 
 def nested(data: bytes, start: int, read: Read) -> tuple[o.Nested, ...]:
@@ -160,6 +167,63 @@ def diagnostic(data: bytes, ctype: int, read: Read) -> d.Diagnostic:
         ends.append(value)
     need(len(ends) == 2 and len(inner) == 2)
     return d.Diagnostic(hops, count, request, mtu, last_hop, *ends, offset, bool(bits & 1))
+
+
+def tied(data: bytes, ctype: int, read: Read) -> s.SessionAssociation:
+    """RFC 2746 section 2.3.1: the session end to end, then the tunnel's FILTER_SPEC."""
+    need(len(data) >= 20)
+    inner = split(data, 0)
+    inside = []
+    for wanted, (class_num, kind, at, contents) in zip((1, 10), inner, strict=False):
+        value = None
+        if contents is None or class_num == wanted:
+            value = read_inner(class_num, kind, at, contents, read)
+        if value is None:
+            raise Bad(NESTED, (class_num, kind, at))
+        inside.append(value)
+    need(len(inside) == 2 and len(inner) == 2)
+    return s.SessionAssociation(*inside)
+
+
+def group(data: bytes, ctype: int, read: Read) -> g.ExtendedAssociation:
+    """RFC 6780 section 4; RFC 8796 section 3 for types 5 and 6, as bytes where that is not followed."""
+    n = 4 if ctype == 3 else 16
+    need(len(data) >= 8 + n)
+    kind, number = struct.unpack_from("!HH", data)
+    source, system = address(data[4 : 4 + n]), int.from_bytes(data[4 + n : 8 + n], "big")
+    contents: Any = data[8 + n :]
+    try:
+        if kind == 5:
+            contents = ready(contents, n, read)
+        elif kind == 6:
+            contents = active(contents, n, read)
+    except Bad:
+        pass
+    return g.ExtendedAssociation(kind, number, source, system, contents)
+
+
+def ready(data: bytes, n: int, read: Read) -> g.SummaryReady:
+    """RFC 8796 section 3.1, figures 1 and 2."""
+    need(len(data) == 20 + 2 * n)
+    tunnel, zero = struct.unpack_from("!HH", data)
+    need(zero == 0)
+    ends = [address(c) for c in chunks(data[4 : 4 + 2 * n], n)]
+    need(data[8 + 2 * n : 12 + 2 * n] == b"\0\x0c\x17\1")
+    identifier = read(23, 1, data[12 + 2 * n :])
+    return g.SummaryReady(tunnel, *ends, int.from_bytes(data[4 + 2 * n : 8 + 2 * n], "big"), identifier)
+
+
+def active(data: bytes, n: int, read: Read) -> g.SummaryActive:
+    """RFC 8796 section 3.2, figures 3 and 4."""
+    need(len(data) >= 4)
+    count, zero = struct.unpack_from("!HH", data)
+    need(zero == 0 and len(data) == 20 + 4 * count + 2 * n)
+    groups = struct.unpack_from(f"!{count}I", data, 4)
+    rest = data[4 + 4 * count :]
+    need(rest[:4] == bytes((0, 8 + n, 3, 1 if n == 4 else 2)))
+    need(rest[8 + n : 12 + n] == b"\0\x08\5\1")
+    hop = read(3, 1 if n == 4 else 2, rest[4 : 8 + n])
+    return g.SummaryActive(groups, hop, read(5, 1, rest[12 + n : 16 + n]), address(rest[16 + n :]))
 
 
 def select(data: bytes, ctype: int) -> d.DiagSelect:
@@ -268,6 +332,7 @@ READERS: dict[tuple[int, int], Reader] = {
         (31, (1, 2), route),
         (33, (1,), select),
         (64, (1,), challenge),
+        (128, (0,), node_char),
         (132, (1, 2), interest),
         (225, (1,), dclass),
     )
@@ -281,5 +346,8 @@ DEEP_READERS: dict[tuple[int, int], DeepReader] = {
     (30, 2): diagnostic,
     (32, 1): response,
     (32, 2): response,
+    (192, 0): tied,
+    (199, 3): group,
+    (199, 4): group,
 }
 """The same for those that hold objects."""

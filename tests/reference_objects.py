@@ -209,18 +209,14 @@ def parameters(data: bytes, wanted: tuple[int, ...]) -> tuple[dict[int, bytes], 
     """The wanted parameters' words, and the others as they came."""
     known: dict[int, bytes] = {}
     unknown = []
-    order = []
     while data:
         number, flags, contents, data = cut(data, "wrong parameter")
-        order.append(wanted.index(number) if number in wanted else len(wanted))
         if number not in wanted:
             unknown.append((number, flags, contents))
             continue
         need(len(contents) == 4, "wrong parameter")
         need(number not in known, "repeated parameter")
-        reserved(bytes([flags]))
         known[number] = contents
-    reserved(bytes([order != sorted(order)]))
     return known, unknown
 
 
@@ -248,10 +244,8 @@ def adspec(data: bytes, ctype: int) -> i.Adspec:
     general = i.General(*general_values(known), flags >= 128)
     guaranteed = load = None
     others = []
-    order = []
     while data:
         number, flags, contents, data = cut(data, "wrong service length")
-        order.append({2: 1, 5: 2}.get(number, 3))
         reserved(bytes([flags & 127]))
         broken = flags >= 128
         need(
@@ -269,7 +263,6 @@ def adspec(data: bytes, ctype: int) -> i.Adspec:
             load = i.ControlledLoadAdvert(broken, overrides(known, unknown))
         else:
             others.append(i.OtherAdvert(number, broken, contents))
-    reserved(bytes([order != sorted(order)]))
     return i.Adspec(general, guaranteed, load, tuple(others))
 
 

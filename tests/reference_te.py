@@ -1,4 +1,4 @@
-"""Slow and obvious readers of the objects of RSVP-TE (RFC 3209, 3477, 4090, 4874, 4875, 5420).
+"""Slow and obvious readers of the objects of RSVP-TE (RFC 3209, 3477, 4090, 4874, 4875, 5420, 7570).
 
 Part of `tests.reference`: written from the RFCs' figures, sharing nothing with the codec.
 """
@@ -154,6 +154,14 @@ def protection_hop(data: bytes) -> Any:
     return lambda loose: te.ProtectionHop(data[1], data[2:], loose)
 
 
+def attributes_hop(data: bytes) -> Any:
+    """RFC 7570 section 2.1: eight zeroes, flags, TLVs as in LSP_ATTRIBUTES."""
+    need(len(data) >= 2, PART)
+    reserved(data[:1])
+    found = attributes(data[2:])
+    return lambda loose: te.AttributesHop(data[1], found, loose)
+
+
 def exclusion_hop(data: bytes) -> Any:
     """RFC 4874 section 3.1: 16 zeroes and sub-objects."""
     need(len(data) >= 2, PART)
@@ -191,6 +199,7 @@ HOPS = {
     4: unnumbered_hop,
     32: system_hop,
     33: exclusion_hop,
+    35: attributes_hop,
     37: protection_hop,
 }
 EXCLUSIONS = {
@@ -211,7 +220,7 @@ def exclude_route(data: bytes, ctype: int) -> te.ExcludeRoute:
 
 
 def record(kind: int, data: bytes) -> Any:
-    """RFC 3209 section 4.4.1, RFC 3477 section 5, RFC 5420 section 7.2."""
+    """RFC 3209 section 4.4.1, RFC 3477 section 5, RFC 5420 section 7.2, RFC 7570 section 3.1."""
     if kind in (1, 2):
         size = 4 if kind == 1 else 16
         exactly(data, size + 2)
@@ -227,6 +236,10 @@ def record(kind: int, data: bytes) -> Any:
         need(len(data) >= 2, PART)
         reserved(data[:2])
         return te.AttributesRecord(flag_words(data[2:]))
+    if kind == 35:
+        need(len(data) >= 2, PART)
+        reserved(data[:2])
+        return te.HopAttributesRecord(attributes(data[2:]))
     return te.UnknownRecord(kind, data)
 
 
@@ -294,19 +307,20 @@ def flag_words(data: bytes) -> tuple[int, ...]:
     return tuple(map(whole, chunks(data, 4)))
 
 
+def attributes(data: bytes) -> tuple[te.Attributes, ...]:
+    """RFC 5420 section 3."""
+    found: list[te.Attributes] = []
+    for kind, contents in tlvs(data):
+        if kind == 1:
+            found.append(te.AttributeFlags(flag_words(contents)))
+        else:
+            found.append(te.UnknownAttribute(kind, contents))
+    return tuple(found)
+
+
 def lsp_attributes(cls: type[Any]) -> Reader:
-    """RFC 5420 sections 3 to 5."""
-
-    def read(data: bytes, ctype: int) -> Any:
-        found: list[te.AttributeFlags | te.UnknownAttribute] = []
-        for kind, contents in tlvs(data):
-            if kind == 1:
-                found.append(te.AttributeFlags(flag_words(contents)))
-            else:
-                found.append(te.UnknownAttribute(kind, contents))
-        return cls(tuple(found))
-
-    return read
+    """RFC 5420 sections 4 and 5."""
+    return lambda data, ctype: cls(attributes(data))
 
 
 def hello(data: bytes, ctype: int) -> Any:

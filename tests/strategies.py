@@ -272,7 +272,7 @@ def messages_of(cls: type[Any], version: int) -> SearchStrategy[Any]:
     common = _common(version)
     hop = hops(version) | t.interface_hops(version)
     error = error_specs(version) | t.interface_errors(version)
-    if cls is m.Path:
+    if cls in (m.Path, m.RecoveryPath):
         return st.builds(
             cls, **common, hop=hop, time_values=time_values, sender=senders(version), policy=_policy()
         )

@@ -16,7 +16,8 @@ from rsvp import objects as o
 from rsvp import policy as p
 from rsvp import reduction as r
 from rsvp import sessions as s
-from rsvp.iana import ClassNum, CType, PolicyAttribute
+from rsvp.iana import ClassNum, CType
+from rsvp.iana_policy import PolicyAttribute
 
 u3 = st.integers(0, 7)
 u4 = st.integers(0, 15)
@@ -166,6 +167,17 @@ selects = (
     .map(d.DiagSelect)
 )
 
+
+def _tied() -> SearchStrategy[s.SessionAssociation]:
+    from tests import strategies
+
+    return st.builds(
+        s.SessionAssociation,
+        strategies.any_sessions(V4) | strategies.any_sessions(V6),
+        strategies.any_filters(V4) | strategies.any_filters(V6),
+    )
+
+
 OBJECTS: dict[tuple[int, int], SearchStrategy[Any]] = {
     (ClassNum.SESSION, CType.SESSION_IPV4_GPI): gpi_sessions(V4),
     (ClassNum.SESSION, CType.SESSION_IPV6_GPI): gpi_sessions(V6),
@@ -186,6 +198,8 @@ OBJECTS: dict[tuple[int, int], SearchStrategy[Any]] = {
     (ClassNum.SESSION_OF_INTEREST, CType.IPV4): interests(V4),
     (ClassNum.SESSION_OF_INTEREST, CType.IPV6): interests(V6),
     (ClassNum.DCLASS, CType.DCLASS): dclasses,
+    (ClassNum.SESSION_ASSOC, CType.TUNNEL): st.deferred(_tied),
+    (ClassNum.NODE_CHAR, CType.TUNNEL): st.builds(s.NodeCharacteristics, u32),
     (ClassNum.MESSAGE_ID, CType.MESSAGE_ID): message_ids,
     (ClassNum.MESSAGE_ID_ACK, CType.MESSAGE_ID_ACK): acks,
     (ClassNum.MESSAGE_ID_ACK, CType.MESSAGE_ID_NACK): nacks,

@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from rsvp import gmpls, te
+from rsvp import gmpls, objects, reduction, te
 from rsvp.iana import ClassNum, CType
 
 V4, V6 = 4, 6
@@ -23,6 +23,9 @@ numbers = st.lists(u32, max_size=4).map(tuple)
 v4 = st.integers(0, 2**32 - 1).map(IPv4Address)
 ADDRESSES: dict[int, SearchStrategy[Any]] = {V4: v4, V6: st.integers(0, 2**128 - 1).map(IPv6Address)}
 any_address = ADDRESSES[V4] | ADDRESSES[V6]
+
+
+message_ids = st.builds(reduction.MessageId, st.integers(0, 0xFFFFFF), u32, u8)
 
 
 def several(*kinds: SearchStrategy[Any]) -> SearchStrategy[tuple[Any, ...]]:
@@ -44,25 +47,27 @@ exclusions = several(
     systems,
     routed(te.UnknownHop, 1, 2, 4, 32, 34),
 )
+attributes = several(
+    st.builds(te.AttributeFlags, numbers),
+    st.builds(te.UnknownAttribute, u16.filter(lambda n: n != 1), st.binary(max_size=9)),
+)
 hops = several(
     st.builds(te.PrefixHop, any_address, u8, st.booleans()),
     st.builds(te.LabelHop, u8, u8, words, st.booleans()),
     st.builds(te.UnnumberedHop, v4, u32, st.booleans()),
     st.builds(te.ProtectionHop, u8, words, st.booleans()),
     st.builds(te.ExclusionHop, exclusions, st.booleans()),
+    st.builds(te.AttributesHop, u8, attributes, st.booleans()),
     systems,
-    routed(te.UnknownHop, 1, 2, 3, 4, 32, 33, 37),
+    routed(te.UnknownHop, 1, 2, 3, 4, 32, 33, 35, 37),
 )
 records = several(
     st.builds(te.AddressRecord, any_address, u8, u8),
     st.builds(te.LabelRecord, u8, u8, words),
     st.builds(te.UnnumberedRecord, u8, v4, u32),
     st.builds(te.AttributesRecord, numbers),
-    st.builds(te.UnknownRecord, u8.filter(lambda n: n not in (1, 2, 3, 4, 5)), odd_words),
-)
-attributes = several(
-    st.builds(te.AttributeFlags, numbers),
-    st.builds(te.UnknownAttribute, u16.filter(lambda n: n != 1), st.binary(max_size=9)),
+    st.builds(te.HopAttributesRecord, attributes),
+    st.builds(te.UnknownRecord, u8.filter(lambda n: n not in (1, 2, 3, 4, 5, 35)), odd_words),
 )
 interfaces = several(
     st.builds(gmpls.InterfaceAddress, any_address),
@@ -125,7 +130,20 @@ def _associations(version: int) -> SearchStrategy[gmpls.Association]:
 
 
 def _extended(version: int) -> SearchStrategy[gmpls.ExtendedAssociation]:
-    return st.builds(gmpls.ExtendedAssociation, u16, u16, ADDRESSES[version], u32, words)
+    address = ADDRESSES[version]
+    ready = st.builds(gmpls.SummaryReady, u16, address, address, u32, message_ids)
+    hop = st.builds(objects.Hop, address, u32)
+    active = st.builds(gmpls.SummaryActive, numbers, hop, st.builds(objects.TimeValues, u32), address)
+    contents = st.tuples(u16, words) | st.tuples(st.just(5), ready) | st.tuples(st.just(6), active)
+    return st.builds(
+        lambda both, number, source, system: gmpls.ExtendedAssociation(
+            both[0], number, source, system, both[1]
+        ),
+        contents,
+        u16,
+        address,
+        u32,
+    )
 
 
 OBJECTS: dict[tuple[int, int], SearchStrategy[Any]] = {

@@ -22,21 +22,25 @@ EXTENSIONS = {
     "aggregate",
     "attributes",
 }
-"""Rooms of objects that other RFCs define; none but GMPLS, which extends RSVP-TE, needs another."""
+"""Rooms of objects that other RFCs define; only GMPLS needs others."""
 
 ALLOWED = {
     "units": set(),
     "errors": set(),
     "iana_errors": set(),
+    "iana_flags": set(),
     "iana_names": set(),
+    "iana_policy": set(),
     "iana": {"iana_errors"},
     "objects": {"iana"},
     "intserv": {"iana", "objects"},
     **{name: {"iana", "objects", "intserv"} for name in EXTENSIONS},
-    "gmpls": {"iana", "objects", "te"},
+    "policy": {"iana", "iana_policy", "objects"},
+    "gmpls": {"iana", "objects", "te", "reduction"},
+    "flagnames": {"iana", "iana_flags", "objects", *EXTENSIONS},
     "messages": {"iana", "objects", "intserv", *EXTENSIONS},
     "dissection": {"errors"},
-    "jsonform": {"iana", "objects", "intserv", *EXTENSIONS},
+    "jsonform": {"flagnames", "iana", "objects", "intserv", *EXTENSIONS},
     "engine": {"iana", "iana_errors", "objects", "intserv", "messages", "errors"},
     "transport": {"errors", "iana", "objects", "routing"},
     "routing": {"errors", "objects", "netlink"},
@@ -55,7 +59,9 @@ ALLOWED = {
         "_wire",
         "dissection",
         "errors",
+        "flagnames",
         "iana",
+        "iana_flags",
         "iana_names",
         "intserv",
         *EXTENSIONS,
@@ -80,7 +86,11 @@ SHELLS = {
     "__main__",
 }
 
-PURE = {"engine", "objects", "messages", "intserv", "iana", "iana_errors", "iana_names", *EXTENSIONS}
+PURE = {
+    *("engine", "objects", "messages", "intserv", "flagnames"),
+    *("iana", "iana_errors", "iana_flags", "iana_names", "iana_policy"),
+    *EXTENSIONS,
+}
 IMPURE = {"asyncio", "socket", "time", "random", "os", "select", "threading", "subprocess", "logging"}
 
 

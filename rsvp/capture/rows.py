@@ -12,28 +12,13 @@ from dataclasses import fields, is_dataclass
 from enum import Enum
 from typing import Any, Final, TypeAlias
 
+from .. import flagnames
 from .. import iana_names as names
-from ..iana import CLASS_NAMES, DiagnosticError, MessageIdFlag, SessionFlag, error_text
+from ..iana import CLASS_NAMES, error_text
 from ..objects import Nested
 from . import units
 
 Writer: TypeAlias = Callable[[Any], str]
-
-FLAG_BITS: Final[Mapping[str, Mapping[int, str]]] = {
-    "SessionAttribute": names.SESSION_ATTRIBUTE_FLAGS,
-    "AffinitySessionAttribute": names.SESSION_ATTRIBUTE_FLAGS,
-    "AddressRecord": names.RECORD_FLAGS,
-    "UnnumberedRecord": names.RECORD_FLAGS,
-    "FastReroute": names.FAST_REROUTE_FLAGS,
-    "AdminStatus": names.ADMIN_STATUS_FLAGS,
-    "Capability": names.CAPABILITY_FLAGS,
-    "MessageId": {MessageIdFlag.ACK_DESIRED: "acknowledgment desired"},
-    "MessageIdList": {MessageIdFlag.ACK_DESIRED: "acknowledgment desired"},
-    "GpiSession": {SessionFlag.E_POLICE: "police at the first hop"},
-    "AggregateSession": {SessionFlag.E_POLICE: "police at the first hop"},
-    "GenericAggregateSession": {SessionFlag.E_POLICE: "police at the first hop"},
-}
-"""Class -> what the bits of its `flags` say."""
 
 WRITERS: Final[Mapping[str, Writer]] = {
     "bandwidth": units.byte_rate,
@@ -54,10 +39,10 @@ WRITERS: Final[Mapping[str, Writer]] = {
     "path_mtu": units.size,
     "timer": lambda value: f"{value} seconds",
     "session_name": repr,
-    "lsp_flags": units.flags(names.LSP_PROTECTION_FLAGS),
-    "link_flags": units.flags(names.LINK_PROTECTION_FLAGS),
     "encoding": units.named(names.ENCODINGS),
     "switching": units.named(names.SWITCHINGS),
+    "action": units.named(names.LABEL_SET_ACTIONS),
+    "attribute": units.named(names.EXCLUSION_ATTRIBUTES),
     "association_type": units.named(names.ASSOCIATIONS),
     "p_type": units.named(names.POLICY_ELEMENTS),
 }
@@ -75,6 +60,9 @@ LABELS: Final[Mapping[str, str]] = {
     "p2mp_id": "P2MP identifier",
     "lsp_id": "LSP identifier",
     "tunnel_id": "tunnel identifier",
+    "extended_id": "extended identifier",
+    "group_id": "bypass group",
+    "group_ids": "bypass groups",
     "extended_tunnel_id": "extended tunnel identifier",
     "message_id": "message identifier",
     "message_ids": "message identifiers",
@@ -102,21 +90,18 @@ SILENT: Final = frozenset({"padding", "version", "class_num", "ctype"})
 Rows: TypeAlias = Callable[[object], Iterator[tuple[int, str]]]
 
 
-def generic_rows(value: object, rows: Rows) -> Iterator[tuple[int, str]]:
+def generic_rows(value: Any, rows: Rows) -> Iterator[tuple[int, str]]:
     """The fields of any decoded object as (depth, text); `rows` writes what is inside it."""
-    kind = type(value).__name__
+    flags = flagnames.writers(type(value))
     for name in _fields(type(value)):
         content = getattr(value, name)
         if content is None or name in SILENT:
             continue
         label = LABELS.get(name) or name.replace("_", " ")
-        if name == "flags" and kind in FLAG_BITS and isinstance(content, int):
-            yield 0, f"{label}: {units.flags(FLAG_BITS[kind])(content)}"
+        if name in flags:
+            yield 0, f"{label}: {units.flags(content, flags[name](content))}"
         elif name == "loose":
             yield 0, "loose hop" if content else "strict hop"
-        elif name == "error" and kind == "DiagResponse":
-            bits = {flag.value: flag.name.replace("_", " ").lower() for flag in DiagnosticError if flag.name}
-            yield 0, f"{label}: {units.flags(bits)(content)}"
         elif name in WRITERS and isinstance(content, int | float | str):
             yield 0, f"{label}: {WRITERS[name](content)}"
         else:

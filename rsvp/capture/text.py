@@ -16,11 +16,12 @@ from .. import intserv as i
 from .. import objects as o
 from ..diagnostics import DiagSelect
 from ..dissection import WireObject
+from ..flagnames import writers
 from ..iana import (
     CLASS_NAMES,
     MESSAGE_NAMES,
+    SERVICE_NAMES,
     ClassNum,
-    ErrorFlag,
     error_reference,
     error_text,
 )
@@ -37,6 +38,7 @@ from .units import (
     hexadecimal,
     microseconds,
     milliseconds,
+    named,
     protocol,
     size,
     yes,
@@ -51,10 +53,6 @@ EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 def plain(line: Line) -> str:
     """A line without its styles."""
     return "".join(text for text, _ in line)
-
-
-def _error_flags(value: int) -> str:
-    return flags({int(flag): flag.name.replace("_", " ").lower() for flag in ErrorFlag if flag.name})(value)
 
 
 # --- the tree ------------------------------------------------------------------------------------
@@ -86,7 +84,9 @@ ROWS: Final[Mapping[type[Any], tuple[Row, ...]]] = {
         ("peak", "peak rate p", byte_rate),
         ("m", "minimum policed unit m", size),
         ("M", "largest packet M", size),
+        ("null_M", "largest packet M of the null service", size),
     ),
+    i.NullTspec: (("M", "largest packet M", size),),
     i.Rspec: (("rate", "reserved rate R", byte_rate), ("slack", "slack S", microseconds)),
     i.General: (
         ("is_hops", "RSVP hops", str),
@@ -102,7 +102,7 @@ ROWS: Final[Mapping[type[Any], tuple[Row, ...]]] = {
         ("mtu", "path MTU", size),
     ),
     i.OtherAdvert: (
-        ("service", "service number", str),
+        ("service", "service number", named(SERVICE_NAMES)),
         ("broken", "crossed a hop without the service", yes),
         ("data", "contents", bytes.hex),
     ),
@@ -115,7 +115,7 @@ def _error_rows(value: o.ErrorSpec) -> Iterator[tuple[int, str]]:
     known = error_reference(value.code, value.value)
     facts = f"code {value.code}, value {value.value}" + (f"; {known}" if known else "")
     yield 0, f"error: {error_text(value.code, value.value)} ({facts})"
-    yield 0, f"flags: {_error_flags(value.flags)}"
+    yield 0, f"flags: {flags(value.flags, writers(o.ErrorSpec)['flags'](value.flags))}"
 
 
 def _scope_rows(value: o.Scope) -> Iterator[tuple[int, str]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from ..iana import LATENCY_UNKNOWN, Protocol
 
@@ -67,14 +67,11 @@ def digest(value: bytes) -> str:
     return f"{value.hex()} ({len(value)} bytes)"
 
 
-def flags(names: Mapping[int, str]) -> Callable[[int], str]:
-    """A writer of flags: the number, and what its bits are called."""
-
-    def write(value: int) -> str:
-        told = ", ".join(name for bit, name in names.items() if value & bit)
-        return f"{value:#x} ({told})" if told else f"{value:#x}"
-
-    return write
+def flags(value: int | Iterable[int], words: Iterable[str]) -> str:
+    """Flags as a number, or as several words of 32 bits, and what they are called."""
+    numbers = hexadecimal(value) if isinstance(value, int) else " ".join(f"{word:08x}" for word in value)
+    told = ", ".join(words)
+    return f"{numbers} ({told})" if told else numbers or "none"
 
 
 def named(names: Mapping[int, str]) -> Callable[[int], str]:

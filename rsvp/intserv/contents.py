@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import struct
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from ..iana import SERVICE_NAMES, ClassNum, CType, Service
 from ..objects import register
@@ -206,12 +206,19 @@ class OtherAdvert:
 @register(ClassNum.ADSPEC, CType.INTSERV)
 @dataclass(frozen=True, slots=True)
 class Adspec:
-    """What the path so far offers (RFC 2210 section 3.3). A service left out is not wanted."""
+    """What the path so far offers (RFC 2210 section 3.3). A service left out is not wanted.
+
+    `layout` is there where an ADSPEC came in another order than `encode` would choose, or with flags at
+    its parameters: (service, ((parameter, flags), ...)) in wire order. It takes no part in comparison.
+    """
 
     general: General = General()
     guaranteed: GuaranteedAdvert | None = None
     controlled_load: ControlledLoadAdvert | None = None
     others: tuple[OtherAdvert, ...] = ()
+    layout: tuple[tuple[int, tuple[tuple[int, int], ...]], ...] | None = field(
+        default=None, compare=False, repr=False
+    )
 
 
 DEFAULT_ADSPEC = Adspec(General(), GuaranteedAdvert(), ControlledLoadAdvert())

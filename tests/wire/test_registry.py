@@ -15,7 +15,7 @@ from tests import strategies
 
 from .vectors import VECTORS, joined
 
-OBJECTS_AT_LEAST = 123
+OBJECTS_AT_LEAST = 125
 """How many (class, C-Type) pairs there were when this line was last touched. Only ever raise it."""
 
 every_object = pytest.mark.parametrize("key", REGISTRY, ids=lambda key: f"{CLASS_NAMES[key[0]]}-{key[1]}")
@@ -50,7 +50,8 @@ def test_reader_writer_and_strategy(key: tuple[int, int]) -> None:
         assert hash(found.value) == hash(value)
         assert type(found.value) is type(value)
         for field in fields(REGISTRY[key]):
-            assert getattr(found.value, field.name) == getattr(value, field.name)
+            ours, drawn = getattr(found.value, field.name), getattr(value, field.name)
+            assert ours == drawn or not field.compare
 
     check()
 
