@@ -415,7 +415,7 @@ STYLE_NAMES: Final[dict[int, str]] = {
 
 
 class ErrorCode(IntEnum):
-    """Error codes of ERROR_SPEC (RFC 2205 appendix B)."""
+    """Error codes of ERROR_SPEC (RFC 2205 appendix B, RFC 5946 section 3.1.2)."""
 
     CONFIRMATION = 0
     ADMISSION_CONTROL_FAILURE = 1

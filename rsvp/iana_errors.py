@@ -23,6 +23,9 @@ class PolicyControlError(IntEnum):
     PARTIALLY_PREEMPTED = 102
 
 
+RECEIVER_PROXY_CODE: Final = 0x0100
+"""Beside error code 36: the low octet is the error code that the proxy met (RFC 5946 section 3.1.2)."""
+
 ERROR_CODES: Final[dict[int, tuple[str, int]]] = {
     0: ("confirmation", 2205),
     1: ("admission control failure", 2205),

@@ -379,7 +379,9 @@ class Node(Endpoint):
         except TrafficControlError as error:
             log.warning("traffic control: %s", error)
             if not isinstance(order, e.RemoveFlow | e.RemoveFilter):
-                self._pending.append(e.FlowRejected(order.handle, ErrorCode.TRAFFIC_CONTROL_SYSTEM_ERROR, 0))
+                changed = isinstance(order, e.ModifyFlow)
+                code = ErrorCode.TRAFFIC_CONTROL_SYSTEM_ERROR
+                self._pending.append(e.FlowRejected(order.handle, code, 0, changed))
 
     def _tell_traffic_control(self, order: TrafficOrder) -> None:
         traffic, oi = self._traffic, order.interface

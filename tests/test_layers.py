@@ -41,7 +41,7 @@ ALLOWED = {
     "messages": {"iana", "objects", "intserv", *EXTENSIONS},
     "dissection": {"errors"},
     "jsonform": {"flagnames", "iana", "objects", "intserv", *EXTENSIONS},
-    "engine": {"iana", "iana_errors", "objects", "intserv", "messages", "errors"},
+    "engine": {"iana", "iana_errors", "iana_policy", "objects", "intserv", "policy", "messages", "errors"},
     "transport": {"errors", "iana", "objects", "routing"},
     "routing": {"errors", "objects", "netlink"},
     "tc": {"errors", "iana", "objects", "intserv", "netlink"},

@@ -7,7 +7,8 @@ The rooms, each named after what RFC 2209 calls its part:
 - `path` PATH and PTEAR arrive, PATH REFRESH, route changes; `patherr` PERR
 - `resv` RESV and RTEAR arrive; `upstream` RESV REFRESH; `resverr` RERR; `resvconf` RACK
 - `applications` the API's verbs; `network` interfaces and the kernel's answers
-- `traffic` UPDATE TRAFFIC CONTROL; `merge` what is installed and asked; `admission` link budgets
+- `traffic` UPDATE TRAFFIC CONTROL; `merge` what is installed and asked; `admission` link budgets;
+  `preempt` links that shrink
 - `style` what FF, WF and SE mean; `psb`, `rsb`, `tcsb`, `bsb`, `phop`, `session` state blocks
 - `interfaces` parameters; `timers` deadlines; `core` what a node knows; `look` the views
 """
@@ -24,6 +25,7 @@ from .inputs import (
     InterfaceUp,
     OpenSession,
     Received,
+    RefuseSender,
     Release,
     RemoveSender,
     Reserve,
@@ -76,6 +78,7 @@ __all__ = [
     "PathGone",
     "Police",
     "Received",
+    "RefuseSender",
     "Release",
     "RemoveFilter",
     "RemoveFlow",

@@ -28,7 +28,7 @@ class Budget:
 
     def room(self, interface: Interface, handle: int) -> float:
         """The most that `handle` may book, bytes/s; never less than what it has."""
-        held = self._rates.get(handle, 0.0)
+        held = self.held(handle)
         return max(held, min(interface.limit - self.reserved + held, interface.per_flow))
 
     def admit(self, interface: Interface, handle: int, rate: float) -> None:
@@ -38,13 +38,24 @@ class Budget:
         link's limit or the limit of one flow would be exceeded. A smaller booking than the one in
         place is never refused: the link may have shrunk meanwhile.
         """
-        held = self._rates.get(handle, 0.0)
-        total = self.reserved - held + rate
-        fits = total <= interface.limit * (1 + _SLACK) and rate <= interface.per_flow * (1 + _SLACK)
+        held = self.held(handle)
+        fits = self.fits(interface, rate - held) and rate <= interface.per_flow * (1 + _SLACK)
         if not fits and rate > held:
             raise Reject(ErrorCode.ADMISSION_CONTROL_FAILURE, AdmissionError.BANDWIDTH_UNAVAILABLE)
+        self.book(handle, rate)
+
+    def fits(self, interface: Interface, more: float = 0.0) -> bool:
+        """Whether what is booked and `more` bytes/s are within the link's limit."""
+        return self.reserved + more <= interface.limit * (1 + _SLACK)
+
+    def held(self, handle: int) -> float:
+        """What is booked for `handle`."""
+        return self._rates.get(handle, 0.0)
+
+    def book(self, handle: int, rate: float) -> None:
+        """Book `rate` for `handle` whatever the limit."""
+        self.reserved += rate - self.held(handle)
         self._rates[handle] = rate
-        self.reserved = total
 
     def release(self, handle: int) -> None:
         """Give back what `handle` holds."""

@@ -7,12 +7,14 @@ upcall. Reservations of applications are no soft state: they wait for senders to
 from __future__ import annotations
 
 from ..errors import LocalError, StyleConflict, UnknownSession
+from ..iana import ErrorCode, ErrorFlag
+from ..iana_errors import RECEIVER_PROXY_CODE
 from ..intserv import flaw
 from ..messages import Sender, base_filters
 from ..objects import Filter
-from . import path, resv, traffic, upstream
+from . import path, patherr, resv, traffic, upstream
 from .core import Application, Core
-from .inputs import AddSender, CloseSession, OpenSession, Release, RemoveSender, Reserve
+from .inputs import AddSender, CloseSession, OpenSession, RefuseSender, Release, RemoveSender, Reserve
 from .interfaces import LOCAL
 from .merge import covers
 from .outputs import PathEvent
@@ -107,6 +109,20 @@ def remove_sender(core: Core, verb: RemoveSender, now: float) -> None:
     if psb is None:
         raise LocalError(f"{verb.template} does not send in this session")
     path.remove(core, psb, now)
+
+
+def refuse_sender(core: Core, verb: RefuseSender, now: float) -> None:
+    """Tell a sender elsewhere that a receiver proxy got no reservation for it (RFC 5946 section 3.1)."""
+    state = find(core, verb.handle).state
+    psbs = [p for p in state.psbs.values() if p.template == verb.template and p.phop.address is not None]
+    if not psbs:
+        raise LocalError(f"no Path has come from {verb.template} in this session")
+    code, value = verb.code, verb.value
+    if code not in (ErrorCode.ADMISSION_CONTROL_FAILURE, ErrorCode.POLICY_CONTROL_FAILURE):
+        code, value = ErrorCode.RECEIVER_PROXY, RECEIVER_PROXY_CODE | code
+    refusal = Reject(code, value, verb.flags & ErrorFlag.IN_PLACE)
+    for psb in psbs:
+        patherr.send(core, psb.iif, state.session, psb.path.hop, psb.path.sender, refusal, verb.policy)
 
 
 # --- reservations ---------------------------------------------------------------------------------

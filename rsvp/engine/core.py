@@ -16,7 +16,7 @@ from .outputs import Dropped, Output, Send
 from .psb import PathStateBlock
 from .session import SessionState
 from .table import Table
-from .timers import Timers
+from .timers import Timer, Timers
 
 
 @dataclass(slots=True, eq=False)
@@ -25,6 +25,15 @@ class Route:
 
     answer: RouteResolved | None = None
     psbs: Table[PathStateBlock, None] = field(default_factory=Table)
+
+
+@dataclass(slots=True, eq=False)
+class Growth:
+    """An interface's R on its way to a longer one, which takes time (RFC 2205 section 3.7)."""
+
+    index: int
+    target: float
+    timer: Timer = field(init=False)
 
 
 @dataclass(slots=True, eq=False)
@@ -45,6 +54,7 @@ class Core:
         self.timers = Timers()
         self.interfaces: dict[int, Interface] = {}
         self.budgets: dict[int, Budget] = {}
+        self.growths: dict[int, Growth] = {}
         self.sessions: dict[SessionKey, SessionState] = {}
         self.ports: dict[tuple[int, int, int], set[int]] = {}
         """(IP version, destination, protocol) -> the ports of its sessions (RFC 2205 section 3.2)."""

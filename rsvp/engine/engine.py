@@ -24,6 +24,7 @@ from .inputs import (
     InterfaceUp,
     OpenSession,
     Received,
+    RefuseSender,
     Release,
     RemoveSender,
     Reserve,
@@ -78,6 +79,7 @@ class Engine:
             RemoveSender: applications.remove_sender,
             Reserve: applications.reserve,
             Release: applications.release,
+            RefuseSender: applications.refuse_sender,
         }
 
     def handle(self, event: Input, now: float) -> list[Output]:

@@ -84,12 +84,14 @@ class RouteResolved:
 class FlowRejected:
     """Traffic control could not install what `InstallFlow` or `ModifyFlow` asked for.
 
-    `code` and `value` go into the ResvErr (RFC 2205 appendix B, codes 1, 21 and 22).
+    `code` and `value` go into the ResvErr (RFC 2205 appendix B, codes 1, 12, 21 and 22). `in_place`:
+    it was a change that was refused, and what stood before still stands.
     """
 
     handle: int
     code: int
     value: int
+    in_place: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +161,21 @@ class Release:
     filters: tuple[Filter, ...] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class RefuseSender:
+    """A receiver proxy could not reserve for a sender; a PathErr tells it so (RFC 5946 section 3.1).
+
+    `code`, `value` and `flags` are those of the ResvErr, or what one of this node's would have said.
+    """
+
+    handle: int
+    template: Filter
+    code: int
+    value: int
+    flags: int = 0
+    policy: tuple[PolicyData, ...] = ()
+
+
 Input: TypeAlias = (
     Received
     | Undecodable
@@ -172,6 +189,7 @@ Input: TypeAlias = (
     | RemoveSender
     | Reserve
     | Release
+    | RefuseSender
 )
 
 __all__ = [
@@ -183,6 +201,7 @@ __all__ = [
     "InterfaceUp",
     "OpenSession",
     "Received",
+    "RefuseSender",
     "Release",
     "RemoveSender",
     "Reserve",

@@ -116,3 +116,5 @@ class Config:
     max_sessions: int = 100_000
     max_senders_per_session: int = 10_000
     max_reservations_per_session: int = 10_000
+    partial_preemption: bool = True
+    """Whether a link that shrinks leaves a reservation what it can (RFC 4495); else it is torn."""

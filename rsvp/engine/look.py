@@ -107,7 +107,7 @@ def requests(core: Core) -> list[RequestView]:
 def installed(core: Core) -> list[InstalledView]:
     """Every TCSB that traffic control was told of."""
     return [
-        InstalledView(state.session, tcsb.oi, tcsb.filters, tcsb.forward, tcsb.handle)
+        InstalledView(state.session, tcsb.oi, tcsb.filters, tcsb.installed, tcsb.handle)
         for state in core.sessions.values()
         for tcsb in state.tcsbs.values()
         if tcsb.oi != LOCAL

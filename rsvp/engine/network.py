@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ..iana import MessageType
-from . import path, patherr, resv, resverr, upstream
+from . import path, patherr, preempt, resv, resverr, upstream
 from .admission import Budget
-from .core import Core
+from .core import Core, Growth
 from .inputs import FlowRejected, InterfaceDown, InterfaceUp, Undecodable
-from .interfaces import LOCAL
+from .interfaces import LOCAL, Interface
 from .outputs import ResolveRoute
 from .reject import Reject
+from .timers import NEVER, Timer
 
 
 def interface_up(core: Core, event: InterfaceUp, now: float) -> None:
-    """An interface appeared, or its addresses, MTU or bandwidth changed."""
+    """An interface appeared, or its addresses, MTU, bandwidth or refresh period changed."""
     new = event.interface
+    old = core.interfaces.get(new.index)
+    if old is not None and new.refresh > old.refresh:
+        new = _slowed(core, old, new, now)
+    else:
+        _end_growth(core, new.index)
+    _adopt(core, new, now)
+
+
+def _adopt(core: Core, new: Interface, now: float) -> None:
     old = core.interfaces.get(new.index)
     if old == new:
         return
@@ -23,11 +35,45 @@ def interface_up(core: Core, event: InterfaceUp, now: float) -> None:
     _note_addresses(core)
     for state in core.sessions.values():
         for psb in state.psbs.values():
-            psb.sent.clear()  # the hop address or the ADSPEC may be another now
+            psb.sent.clear()  # the hop address, R or the ADSPEC may be another now
         for phop in state.phops.values():
             phop.sent = None
     if old is None or old.enabled != new.enabled:
         _ask_again(core)
+    if old is not None and old.limit != new.limit:
+        preempt.fit(core, new.index, now)
+
+
+def _slowed(core: Core, old: Interface, new: Interface, now: float) -> Interface:
+    """The interface with a longer R, which grows to that in steps (RFC 2205 section 3.7)."""
+    growth = core.growths.get(new.index)
+    if growth is not None:
+        growth.target = new.refresh
+        return replace(new, refresh=old.refresh)
+    growth = core.growths[new.index] = Growth(new.index, new.refresh)
+    growth.timer = Timer(growth, _grow)
+    return _step(core, growth, replace(new, refresh=old.refresh), now)
+
+
+def _step(core: Core, growth: Growth, interface: Interface, now: float) -> Interface:
+    """One step of at most Slew.Max; the next when all state was refreshed once at this pace."""
+    refresh = min(growth.target, interface.refresh * (1 + interface.slew))
+    if refresh < growth.target:
+        growth.timer.deadline = now + 1.5 * refresh
+        core.timers.watch(growth.timer)
+    else:
+        _end_growth(core, growth.index)
+    return replace(interface, refresh=refresh)
+
+
+def _grow(core: Core, growth: Growth, now: float) -> None:
+    _adopt(core, _step(core, growth, core.interfaces[growth.index], now), now)
+
+
+def _end_growth(core: Core, index: int) -> None:
+    growth = core.growths.pop(index, None)
+    if growth is not None:
+        growth.timer.deadline = NEVER
 
 
 def interface_down(core: Core, event: InterfaceDown, now: float) -> None:
@@ -35,6 +81,7 @@ def interface_down(core: Core, event: InterfaceDown, now: float) -> None:
     gone = core.interfaces.pop(event.index, None)
     if gone is None:
         return
+    _end_growth(core, event.index)
     _note_addresses(core)
     for state in list(core.sessions.values()):
         for psb in list(state.psbs.values()):
@@ -67,6 +114,9 @@ def flow_rejected(core: Core, event: FlowRejected, now: float) -> None:
             if tcsb.handle != event.handle or tcsb.oi == LOCAL:
                 continue
             refusal = Reject(event.code, event.value)
+            if event.in_place and tcsb.before is not None:
+                preempt.fall_back(core, state, tcsb, tcsb.before, refusal)
+                return
             for rsb in list(state.rsbs[tcsb.oi, tcsb.group].values()):
                 resverr.report(core, state, rsb, refusal)
                 resv.shrink(core, state, rsb, list(rsb.filters), now)

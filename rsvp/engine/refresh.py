@@ -41,7 +41,10 @@ def repeats_resv(core: Core, received: Received, message: Resv, now: float) -> b
     for flow in message.flows:
         for group, part in split(message.style, base_filters(flow.filters)):
             rsb = state.find_rsb(oi, group, nhop)
-            if rsb is None or not resv.repeats(rsb, message, flow):
+            tcsb = state.tcsbs.get((oi, group))
+            if rsb is None or tcsb is None or not resv.repeats(rsb, message, flow):
+                return False
+            if tcsb.granted is not None:  # not all of it stands, and who asks for more is told
                 return False
             if group is None and not all(one in rsb.filters for one in part):
                 return False

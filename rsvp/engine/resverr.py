@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ..iana import ErrorCode, ErrorFlag
+from ..iana_errors import PolicyControlError
+from ..iana_policy import PreemptionError
 from ..intserv import Flowspec, strictly_less
 from ..messages import AnyError, AnySession, Flow, Resv, ResvErr, base_filters, base_session
 from ..objects import AnyObject, ErrorSpec, Filter, IPAddress, PolicyData, Scope, Style
+from ..policy import PreemptionPriority
 from . import upstream
 from .bsb import BlockadeStateBlock
 from .core import Core, forwarded
@@ -37,13 +40,22 @@ def answer(core: Core, message: Resv, interface: int, flow: Flow | None, refusal
     )
 
 
-def report(core: Core, state: SessionState, rsb: ReservationStateBlock, refusal: Reject) -> None:
-    """Tell whoever made a reservation that it cannot be changed, or does not stand any more."""
-    flow = Flow(rsb.flowspec, tuple(rsb.filters))
+def report(
+    core: Core,
+    state: SessionState,
+    rsb: ReservationStateBlock,
+    refusal: Reject,
+    flowspec: Flowspec | None = None,
+    policy: tuple[PolicyData, ...] | None = None,
+) -> None:
+    """Tell whoever made a reservation that it cannot be changed, or does not stand any more.
+
+    `flowspec` and `policy` where the message has others than the reservation.
+    """
+    flow = Flow(rsb.flowspec if flowspec is None else flowspec, tuple(rsb.filters))
+    policy = rsb.policy if policy is None else policy
     if rsb.handle is None and rsb.nhop is not None:
-        send(
-            core, state.session, rsb.oi, rsb.nhop, rsb.style, flow, refusal, rsb.scope, rsb.policy, rsb.extra
-        )
+        send(core, state.session, rsb.oi, rsb.nhop, rsb.style, flow, refusal, rsb.scope, policy, rsb.extra)
         return
     error = ErrorSpec(
         core.own_address(rsb.oi, state.session.destination.version),
@@ -51,7 +63,30 @@ def report(core: Core, state: SessionState, rsb: ReservationStateBlock, refusal:
         refusal.value,
         refusal.flags,
     )
-    _deliver(core, state, rsb, error, rsb.flowspec, tuple(rsb.filters), rsb.policy)
+    _deliver(core, state, rsb, error, flow.flowspec, tuple(rsb.filters), policy)
+
+
+def report_reduction(core: Core, state: SessionState, rsb: ReservationStateBlock, left: Flowspec) -> None:
+    """Tell who asks for more than was left to it how much that is (RFC 4495 section 5).
+
+    Again with each refresh that asks too much, as one may be lost; it names the whole of what is left,
+    so that hearing it twice reduces nothing twice (requirement 4).
+    """
+    refusal = Reject(
+        ErrorCode.POLICY_CONTROL_FAILURE, PolicyControlError.PARTIALLY_PREEMPTED, ErrorFlag.IN_PLACE
+    )
+    report(core, state, rsb, refusal, left, (notice(rsb),))
+
+
+def notice(rsb: ReservationStateBlock) -> PolicyData:
+    """A reservation's own priority, marked as preempted (RFC 4495 section 5.1)."""
+    mine = priorities(rsb) or [PreemptionPriority(0, 0)]
+    return PolicyData(elements=tuple(replace(one, error=PreemptionError.PREEMPTION) for one in mine))
+
+
+def priorities(rsb: ReservationStateBlock) -> list[PreemptionPriority]:
+    """What its policy data says of how important a reservation is (RFC 3181)."""
+    return [one for data in rsb.policy for one in data.elements if isinstance(one, PreemptionPriority)]
 
 
 def send(

@@ -16,10 +16,11 @@ class TrafficControlStateBlock:
 
     `flowspec` is TC_Flowspec, the merge of the RSBs; `forward` is Fwd_Flowspec, what is installed and
     asked for upstream: the same, or less where slack was spent here (RFC 2212, "Ordering and
-    Merging"). `path_te` is the sum of the senders' Tspecs;
-    `filters` empty for wildcard reservations. `confirm` waits to be forwarded or answered.
-    Reservations of applications on this node stand here as well, on interface LOCAL, but traffic
-    control is not told of them: the data has arrived.
+    Merging"). `granted` is what is left of it where the link carries less by now (RFC 4495), and
+    `before` what the last change replaced. `path_te` is the sum of the senders' Tspecs; `filters` is
+    empty for wildcard reservations. `confirm` waits to be forwarded or answered. Reservations of
+    applications on this node stand here as well, on interface LOCAL, but traffic control is not told
+    of them: the data has arrived.
     """
 
     handle: int
@@ -31,3 +32,10 @@ class TrafficControlStateBlock:
     path_te: Tspec
     police: Police
     confirm: ResvConfirm | None = None
+    granted: Flowspec | None = None
+    before: Flowspec | None = None
+
+    @property
+    def installed(self) -> Flowspec:
+        """What traffic control was told."""
+        return self.forward if self.granted is None else self.granted

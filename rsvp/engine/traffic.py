@@ -77,7 +77,7 @@ def _police_branches(core: Core, state: SessionState, key: GroupKey) -> None:
         target = installation(state, (tcsb.oi, group))
         if target is not None and target.police != tcsb.police:
             tcsb.police = target.police
-            core.out.append(ModifyFlow(tcsb.handle, tcsb.oi, tcsb.forward, tcsb.path_te, tcsb.police))
+            core.out.append(ModifyFlow(tcsb.handle, tcsb.oi, tcsb.installed, tcsb.path_te, tcsb.police))
             _tell_paths(core, state, tcsb.oi)
 
 
@@ -147,10 +147,12 @@ def _modify(core: Core, state: SessionState, tcsb: TrafficControlStateBlock, tar
     changed = False
     new = (target.flowspec, target.path_te, target.police)
     if new != (tcsb.flowspec, tcsb.path_te, tcsb.police) or not _stands(core, state, tcsb, target):
+        before = tcsb.installed
         try:
             tcsb.forward = _admit(core, state, (tcsb.oi, tcsb.group), tcsb.handle, target)
         except Reject as refusal:
             raise Reject(refusal.code, refusal.value, refusal.flags | ErrorFlag.IN_PLACE) from None
+        tcsb.before, tcsb.granted = before, None
         tcsb.flowspec, tcsb.path_te, tcsb.police = new
         changed = True
         if tcsb.oi != LOCAL:

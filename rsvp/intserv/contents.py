@@ -21,6 +21,12 @@ def single(value: float) -> float:
         return INFINITY
 
 
+def single_at_most(value: float) -> float:
+    """The largest number that the wire can carry and is not above `value`."""
+    rounded = single(value)
+    return rounded if rounded <= value else single(value * (1 - 2**-23))
+
+
 @register(ClassNum.SENDER_TSPEC, CType.INTSERV)
 @dataclass(frozen=True, slots=True)
 class Tspec:

@@ -23,7 +23,7 @@ from .contents import (
     Rspec,
     Tspec,
     guaranteed,
-    single,
+    single_at_most,
 )
 
 
@@ -126,7 +126,7 @@ def spend_slack(flowspec: Flowspec, rate: float, c_tot: int) -> Flowspec | None:
     tspec, rspec = flowspec.tspec, flowspec.rspec
     if rspec is None:
         return None
-    lower = _at_most_single(min(rate, rspec.rate))
+    lower = single_at_most(min(rate, rspec.rate))
     if lower <= 0.0 or lower < tspec.rate:
         return None
     # The RFC's rule leaves the peak out, and alone would break the bound of receivers that count with it.
@@ -142,12 +142,6 @@ def least_rate(flowspec: Flowspec) -> float:
     """The lowest rate that may be reserved in answer to a flowspec, bytes/s: r where slack may be spent."""
     rspec = flowspec.rspec
     return flowspec.rate if rspec is None or not rspec.slack else flowspec.tspec.rate
-
-
-def _at_most_single(value: float) -> float:
-    """The largest number that the wire can carry and is not above `value`."""
-    rounded = single(value)
-    return rounded if rounded <= value else _single_of(_bits(rounded) - 1)
 
 
 def buffer_needed(tspec: Tspec, rspec: Rspec, c_sum: int, d_sum: int) -> float:

@@ -14,9 +14,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 from ..iana import Service
-from .contents import Flowspec, NullTspec, Rspec, Tspec
+from .contents import INFINITY, Flowspec, NullTspec, Rspec, Tspec, single_at_most
 
 # --- Tspecs -----------------------------------------------------------------------------------------
 
@@ -171,3 +172,16 @@ def effective(flowspec: Flowspec, path: Tspec | None) -> Flowspec:
     smallest = min(flowspec.tspec.m, path.m, least.M)
     tspec = Tspec(least.rate, least.bucket, least.peak, smallest, least.M)
     return Flowspec(flowspec.service, _of_service(flowspec.service, tspec), flowspec.rspec)
+
+
+def reduced(flowspec: Flowspec, rate: float, peak: float = INFINITY) -> Flowspec:
+    """The most of a flowspec that a link has room for (RFC 4495 section 5.2).
+
+    r, and R, are no more than `rate` and p no more than `peak`, bytes/s.
+    """
+    allowed, t = single_at_most(rate), flowspec.tspec
+    tspec = replace(t, rate=min(t.rate, allowed), peak=min(t.peak, peak))
+    rspec = flowspec.rspec
+    if rspec is not None:
+        rspec = Rspec(min(rspec.rate, allowed), rspec.slack)
+    return Flowspec(flowspec.service, tspec, rspec)

@@ -135,6 +135,13 @@ def received(messages: st.SearchStrategy[Any]) -> st.SearchStrategy[Input]:
     return st.builds(e.Received, messages, interfaces, addresses, to, st.one_of(st.none(), ttls))
 
 
+def interface(index: int, bandwidth: float, refresh: float) -> e.InterfaceUp:
+    addresses = (a(f"10.{index}.0.254"),)
+    return e.InterfaceUp(
+        e.Interface(index, f"eth{index}", addresses, bandwidth=bandwidth, reservable=1.0, refresh=refresh)
+    )
+
+
 handles = st.sampled_from([1, 2])
 verbs = st.one_of(
     st.builds(e.OpenSession, handles, sessions),
@@ -156,7 +163,9 @@ world = st.one_of(
         st.booleans(),
     ),
     st.builds(e.InterfaceDown, interfaces),
-    st.builds(e.FlowRejected, st.integers(1, 5), st.just(22), st.just(0)),
+    st.builds(e.FlowRejected, st.integers(1, 5), st.just(22), st.just(0), st.booleans()),
+    st.builds(interface, st.sampled_from([1, 2, 3]), st.sampled_from([0.0, 900.0, 1e5]), st.floats(1, 90)),
+    st.builds(e.RefuseSender, st.sampled_from([1, 2]), filters, st.integers(0, 40), st.just(0)),
     st.builds(
         e.Undecodable,
         interfaces,

@@ -1,0 +1,89 @@
+"""A link that has promised more than it carries: reservations reduced instead of torn (RFC 4495).
+
+That is so where a link's bandwidth, or the share of it that may be reserved, shrinks below what stands,
+and where the kernel refuses a change that admission had granted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..iana import ErrorCode, ErrorFlag
+from ..iana_errors import PolicyControlError
+from ..intserv import Flowspec, at_most, effective, reduced
+from . import resv, resverr
+from .core import Core
+from .interfaces import LOCAL
+from .outputs import ModifyFlow
+from .reject import Reject
+from .rsb import ReservationStateBlock
+from .session import SessionState
+from .tcsb import TrafficControlStateBlock
+
+
+def fit(core: Core, index: int, now: float) -> None:
+    """Make what stands on an interface fit its limit; what was reduced gets back what fits again.
+
+    The least important reservation goes first, the newest of equals. It is reduced if it can be, else
+    torn, and the next one is looked at only if that was not enough (RFC 4495 section 5.6).
+    """
+    interface, budget = core.interfaces[index], core.budgets[index]
+    standing = sorted(_standing(core, index), key=lambda pair: (_priority(*pair), -pair[1].handle))
+    for state, tcsb in standing:
+        over = budget.reserved - interface.limit
+        if budget.fits(interface):
+            break
+        left = budget.held(tcsb.handle) - over
+        if left > 0.0 and core.config.partial_preemption:
+            _grant(core, tcsb, reduced(tcsb.installed, left, interface.bandwidth))
+            for rsb in _rsbs(state, tcsb):
+                if rsb.flowspec.rate > tcsb.installed.rate:
+                    resverr.report_reduction(core, state, rsb, tcsb.installed)
+        else:
+            _preempt(core, state, tcsb, now)
+    for _, tcsb in reversed(standing):
+        rate = effective(tcsb.forward, tcsb.path_te).rate
+        if tcsb.granted is not None and budget.fits(interface, rate - budget.held(tcsb.handle)):
+            _grant(core, tcsb, None)
+
+
+def fall_back(
+    core: Core, state: SessionState, tcsb: TrafficControlStateBlock, before: Flowspec, refusal: Reject
+) -> None:
+    """Traffic control refused a change: what stood before goes on standing (RFC 2205 section 3.11.2)."""
+    tcsb.granted = before
+    core.budgets[tcsb.oi].book(tcsb.handle, effective(before, tcsb.path_te).rate)
+    in_place = Reject(refusal.code, refusal.value, refusal.flags | ErrorFlag.IN_PLACE)
+    for rsb in _rsbs(state, tcsb):
+        if not at_most(rsb.flowspec, before):
+            resverr.report(core, state, rsb, in_place)
+
+
+def _standing(core: Core, index: int) -> Iterator[tuple[SessionState, TrafficControlStateBlock]]:
+    for state in core.sessions.values():
+        for tcsb in state.tcsbs.values():
+            if tcsb.oi == index != LOCAL:
+                yield state, tcsb
+
+
+def _rsbs(state: SessionState, tcsb: TrafficControlStateBlock) -> list[ReservationStateBlock]:
+    return list(state.rsbs[tcsb.oi, tcsb.group].values())
+
+
+def _grant(core: Core, tcsb: TrafficControlStateBlock, granted: Flowspec | None) -> None:
+    tcsb.granted = granted
+    core.budgets[tcsb.oi].book(tcsb.handle, effective(tcsb.installed, tcsb.path_te).rate)
+    core.out.append(ModifyFlow(tcsb.handle, tcsb.oi, tcsb.installed, tcsb.path_te, tcsb.police))
+
+
+def _preempt(core: Core, state: SessionState, tcsb: TrafficControlStateBlock, now: float) -> None:
+    """Take a reservation away: those who made it are told, and upstream it is torn (RFC 3181)."""
+    refusal = Reject(ErrorCode.POLICY_CONTROL_FAILURE, PolicyControlError.PREEMPTED)
+    for rsb in _rsbs(state, tcsb):
+        resverr.report(core, state, rsb, refusal, policy=(resverr.notice(rsb),))
+        resv.shrink(core, state, rsb, list(rsb.filters), now)
+
+
+def _priority(state: SessionState, tcsb: TrafficControlStateBlock) -> int:
+    """How well a reservation is defended: 0 where nobody said (RFC 3181 section 3)."""
+    return max((p.defending for rsb in _rsbs(state, tcsb) for p in resverr.priorities(rsb)), default=0)

@@ -1,0 +1,262 @@
+"""Links that promised more than they carry: RFC 4495, RFC 3181, TC_ModFlowspec of RFC 2205 3.11.2."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from random import Random
+
+import pytest
+
+from rsvp import engine as e
+from rsvp.iana import ErrorCode, ErrorFlag
+from rsvp.iana_policy import PreemptionError
+from rsvp.intserv import controlled_load, guaranteed, reduced
+from rsvp.messages import Flow, Resv, ResvErr, ResvTear
+from rsvp.objects import FF, PolicyData
+from rsvp.policy import PreemptionPriority
+
+from .fabric import Router, a, line, load, of, path, resv, router, sender, sends, session, traffic, tspec
+
+S1, S2, S3 = (sender(port=n) for n in (1, 2, 3))
+LONG = 1e6
+PREEMPTED, PARTLY = (ErrorCode.POLICY_CONTROL_FAILURE, 5), (ErrorCode.POLICY_CONTROL_FAILURE, 102)
+
+
+def link(bandwidth, **fields):
+    return e.InterfaceUp(
+        e.Interface(2, "eth2", (a("10.2.0.254"),), bandwidth=bandwidth, reservable=1.0, **fields)
+    )
+
+
+@pytest.fixture
+def node():
+    """1,000 bytes/s for each of three senders, on a link of 3,000."""
+    r = router(1, 2, bandwidth=3000.0)
+    r.route("10.9.0.9", 2)
+    for who in (S1, S2, S3):
+        r.receive(path(who, refresh=LONG), 1)
+    return r
+
+
+def reserve(node, who, rate=1000.0, priority=None, host=1, **fields):
+    message = resv(FF, (fields.pop("spec", load(rate)), (who,)), hop=f"10.2.0.{host}", refresh=LONG)
+    if priority is not None:
+        message = replace(message, policy=(PolicyData(elements=(PreemptionPriority(0, priority),)),))
+    return node.receive(message, 2)
+
+
+def errors(outputs):
+    return [
+        ((m.error.code, m.error.value), m.flow.filters, m.flow.flowspec.rate) for m in sends(outputs, ResvErr)
+    ]
+
+
+def installed(node):
+    return {str(flow.filters[0]): flow.flowspec.rate for flow in node.flows.values()}
+
+
+class TestShrinking:
+    def test_the_newest_is_reduced_by_what_is_missing(self, node):
+        for who in (S1, S2, S3):
+            reserve(node, who)
+        out = node.feed(link(2400.0))
+        assert errors(out) == [(PARTLY, (S3,), pytest.approx(400.0))]
+        assert installed(node) == {str(S1): 1000.0, str(S2): 1000.0, str(S3): pytest.approx(400.0)}
+        assert node.engine.interfaces()[1].reserved <= 2400.0
+
+    def test_nothing_is_torn(self, node):
+        """ "The ResvTear message MUST NOT be sent" (section 5)."""
+        reserve(node, S1, 3000.0, spec=load(3000.0))
+        node.receive(path(S1, spec=tspec(3000.0), refresh=LONG), 1)
+        out = node.feed(link(2000.0))
+        assert sends(out, ResvTear) == sends(out, Resv) == []
+        assert [type(order) for order in traffic(out)] == [e.ModifyFlow]
+        assert [v.flowspec.rate for v in node.engine.requests()] == [3000.0], (
+            "that is the receiver's to change"
+        )
+        assert [v.flowspec.rate for v in node.engine.installed()] == [2000.0]
+
+    def test_the_error_says_what_is_left_and_that_it_is_in_place(self, node):
+        reserve(node, S1)
+        (error,) = sends(node.feed(link(600.0)), ResvErr)
+        assert error.flow.flowspec == reduced(load(1000.0), 600.0, 600.0)
+        assert error.flow.flowspec.tspec.peak == 600.0, "the highest average and peak rates (section 5.2)"
+        assert error.error.flags == ErrorFlag.IN_PLACE
+        (policy,) = error.policy
+        assert policy.elements == (PreemptionPriority(0, 0, error=PreemptionError.PREEMPTION),)
+
+    def test_the_least_defended_goes_first(self, node):
+        """RFC 3181: what nobody ranks is worth 0."""
+        reserve(node, S1, priority=5)
+        reserve(node, S2, priority=3)
+        reserve(node, S3, priority=4)
+        (error,) = sends(node.feed(link(2999.0)), ResvErr)
+        assert error.flow.filters == (S2,)
+        assert error.policy[0].elements == (PreemptionPriority(0, 3, error=PreemptionError.PREEMPTION),)
+
+    def test_two_are_not_reduced_where_one_is_enough(self, node):
+        """Section 5.6."""
+        for who in (S1, S2, S3):
+            reserve(node, who)
+        assert len(errors(node.feed(link(2100.0)))) == 1
+
+    def test_one_that_would_be_left_nothing_is_preempted_and_torn(self, node):
+        for who in (S1, S2, S3):
+            reserve(node, who)
+        out = node.feed(link(1500.0))
+        assert [(kind, filters) for kind, filters, _ in errors(out)] == [(PREEMPTED, (S3,)), (PARTLY, (S2,))]
+        assert [flow.filters for m in sends(out, ResvTear) for flow in m.flows] == [(S3,)]
+        assert installed(node) == {str(S1): 1000.0, str(S2): pytest.approx(500.0)}
+
+    def test_where_the_policy_says_so_it_is_torn_at_once(self):
+        node = Router(e.Engine(e.Config(partial_preemption=False), rng=Random(1)))
+        node.feed(e.InterfaceUp(e.Interface(1, "eth1", (a("10.1.0.254"),))))
+        node.feed(link(3000.0))
+        node.route("10.9.0.9", 2)
+        node.receive(path(S1), 1)
+        reserve(node, S1)
+        out = node.feed(link(999.0))
+        assert errors(out) == [(PREEMPTED, (S1,), 1000.0)]
+        assert len(sends(out, ResvTear)) == 1
+        assert node.installed == set()
+
+    def test_only_who_asked_for_more_hears_of_it(self, node):
+        reserve(node, S1, 500.0)
+        reserve(node, S1, 1000.0, host=2)
+        out = node.feed(link(600.0))
+        assert [s.destination for s in of(out, e.Send)] == [a("10.2.0.2")]
+
+    def test_guaranteed_service(self, node):
+        reserve(node, S1, spec=guaranteed(tspec(), R=2000.0, slack=7))
+        (error,) = sends(node.feed(link(500.0)), ResvErr)
+        assert error.flow.flowspec.rspec.rate == error.flow.flowspec.tspec.rate == 500.0
+        assert error.flow.flowspec.rspec.slack == 7
+        assert node.engine.interfaces()[1].reserved == 500.0
+
+    def test_a_smaller_share_shrinks_a_link_as_well(self, node):
+        reserve(node, S1)
+        change = link(3000.0)
+        out = node.feed(e.InterfaceUp(replace(change.interface, reservable=0.1)))
+        assert errors(out) == [(PARTLY, (S1,), pytest.approx(300.0))]
+
+    def test_a_link_that_still_carries_all_changes_nothing(self, node):
+        reserve(node, S1)
+        out = node.feed(link(1000.0))
+        assert errors(out) == traffic(out) == []
+
+    def test_other_interfaces_are_not_concerned(self, node):
+        reserve(node, S1)
+        out = node.feed(e.InterfaceUp(e.Interface(1, "eth1", (a("10.1.0.254"),), bandwidth=10.0)))
+        assert errors(out) == traffic(out) == []
+
+
+class TestAfterwards:
+    @pytest.fixture
+    def reduced_node(self, node):
+        reserve(node, S1)
+        node.feed(link(600.0))
+        return node
+
+    def test_a_refresh_that_asks_too_much_is_told_again_and_the_same(self, reduced_node):
+        """A lost indication is repeated and reduces nothing further (requirement 4)."""
+        for _ in range(3):
+            assert errors(reserve(reduced_node, S1)) == [(PARTLY, (S1,), 600.0)]
+            assert installed(reduced_node) == {str(S1): 600.0}
+
+    def test_the_receiver_follows(self, reduced_node):
+        out = reserve(reduced_node, S1, spec=reduced(load(1000.0), 600.0, 600.0))
+        assert errors(out) == []
+        assert [m.flows[0].flowspec.rate for m in sends(out, Resv)] == [600.0], "and upstream hears of it"
+        assert errors(reserve(reduced_node, S1, spec=reduced(load(1000.0), 600.0, 600.0))) == []
+
+    def test_less_than_is_left_is_fine_too(self, reduced_node):
+        assert errors(reserve(reduced_node, S1, 100.0)) == []
+        assert installed(reduced_node) == {str(S1): 100.0}
+
+    def test_more_than_before_fails_in_place(self, reduced_node):
+        out = reserve(reduced_node, S1, 1000.0, spec=controlled_load(tspec(1000.0, bucket=9000.0)))
+        (error,) = sends(out, ResvErr)
+        assert (error.error.code, error.error.flags) == (1, ErrorFlag.IN_PLACE)
+        assert installed(reduced_node) == {str(S1): 600.0}
+
+    def test_a_link_that_grows_again_gives_back(self, reduced_node):
+        out = reduced_node.feed(link(999.0))
+        assert traffic(out) == [], "not yet all of it"
+        out = reduced_node.feed(link(1000.0))
+        assert [order.flowspec.rate for order in of(out, e.ModifyFlow)] == [1000.0]
+        assert errors(reserve(reduced_node, S1)) == []
+
+    def test_the_more_important_gets_back_first(self, node):
+        for who, priority in ((S1, 3), (S2, 2), (S3, 1)):
+            reserve(node, who, priority=priority)
+        node.feed(link(500.0))
+        assert installed(node) == {str(S1): 500.0}
+        reserve(node, S2, 0.0)
+        node.feed(link(1000.0))
+        assert installed(node) == {str(S1): 1000.0, str(S2): 0.0}
+
+    def test_what_ends_meanwhile_is_free(self, reduced_node):
+        reduced_node.feed(e.InterfaceDown(2))
+        assert reduced_node.installed == set()
+
+
+def test_the_application_learns_of_it():
+    """And answers with a smaller reservation (section 5.3)."""
+    net = line()
+    to = session("10.3.0.2")
+    net.feed("h1", e.OpenSession(1, to))
+    net.feed("h2", e.OpenSession(2, to))
+    net.feed("h1", e.AddSender(1, S1, tspec()))
+    net.feed("h2", e.Reserve(2, FF, (Flow(load(), (S1,)),)))
+    shrunk = e.Interface(2, "eth2", (a("10.2.0.1"),), bandwidth=700.0, reservable=1.0)
+    net.feed("r1", e.InterfaceUp(shrunk))
+    (error,) = net.events("h2", e.ResvError)
+    assert ((error.code, error.value), error.flowspec.rate, error.filters) == (PARTLY, 700.0, (S1,))
+    assert error.policy[0].elements[0].error == PreemptionError.PREEMPTION
+    assert [n.installed.pop()[2] for n in net.nodes.values() if n.flows] == [1000.0, 700.0, 1000.0]
+    net.feed("h2", e.Reserve(2, FF, (Flow(error.flowspec, (S1,)),)))
+    assert [n.installed.pop()[2] for n in net.nodes.values() if n.flows] == [700.0] * 3
+    net.advance(300)
+    assert len(net.events("h2", e.ResvError)) == 1
+
+
+def test_a_local_receivers_own_link():
+    """The sending host's link shrinks; it tells the next hop, not its own application."""
+    host = router(2, bandwidth=3000.0)
+    host.route("10.9.0.9", 2)
+    host.feed(e.OpenSession(1, session()))
+    host.feed(e.AddSender(1, sender("10.2.0.254"), tspec()))
+    reserve(host, sender("10.2.0.254"))
+    out = host.feed(link(100.0))
+    assert [kind for kind, _, _ in errors(out)] == [PARTLY]
+    assert of(out, e.ResvEvent) == []
+
+
+class TestRefusedChange:
+    """TC_ModFlowspec is rejected: the current flowspec is left in force (section 3.11.2)."""
+
+    def test_the_old_one_stands_and_who_asked_for_more_hears(self, node):
+        reserve(node, S1, 500.0)
+        reserve(node, S1, 800.0, host=2)
+        out = node.feed(e.FlowRejected(1, 22, 7, in_place=True))
+        (send,) = of(out, e.Send)
+        assert (send.destination, send.message.error.code, send.message.error.value) == (a("10.2.0.2"), 22, 7)
+        assert send.message.error.flags == ErrorFlag.IN_PLACE
+        assert [v.flowspec.rate for v in node.engine.installed()] == [500.0]
+        assert node.engine.interfaces()[1].reserved == 500.0
+        assert len(node.engine.reservations(node.now)) == 2
+
+    def test_and_is_tried_again_with_the_next_change(self, node):
+        reserve(node, S1, 500.0)
+        reserve(node, S1, 800.0)
+        node.feed(e.FlowRejected(1, 22, 7, in_place=True))
+        out = reserve(node, S1, 900.0)
+        assert [order.flowspec.rate for order in of(out, e.ModifyFlow)] == [900.0]
+
+    def test_one_that_was_never_changed_goes(self, node):
+        reserve(node, S1, 500.0)
+        node.feed(e.FlowRejected(1, 22, 7, in_place=True))
+        assert node.installed == set()
+
+    def test_an_unknown_handle_is_nothing(self, node):
+        assert node.feed(e.FlowRejected(99, 22, 7, in_place=True)) == []
