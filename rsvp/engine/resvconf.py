@@ -48,6 +48,8 @@ def send(
 def arrived(core: Core, received: Received, message: ResvConf, now: float) -> None:
     """Deliver a confirmation, or pass it on towards the receiver it is for."""
     receiver = message.confirm.receiver
+    if received.destination != receiver:
+        raise Drop("confirmation for another receiver")
     state = core.find_session(message.session)
     if receiver not in core.own:
         ttl = (message.send_ttl if received.ttl is None else received.ttl) - 1
