@@ -31,6 +31,11 @@ class Request:
     policy: tuple[PolicyData, ...] = ()
     extra: tuple[AnyObject, ...] = ()
 
+    @property
+    def attached(self) -> tuple[object, ...]:
+        """What goes along with the flows."""
+        return (self.scope, self.policy, self.extra)
+
 
 @dataclass(slots=True, eq=False)
 class PreviousHop:

@@ -41,7 +41,7 @@ def fit(core: Core, index: int, now: float) -> None:
                     resverr.report_reduction(core, state, rsb, tcsb.installed)
         else:
             _preempt(core, state, tcsb, now)
-    for _, tcsb in reversed(standing):
+    for _, tcsb in standing:
         rate = effective(tcsb.forward, tcsb.path_te).rate
         if tcsb.granted is not None and budget.fits(interface, rate - budget.held(tcsb.handle)):
             _grant(core, tcsb, None)

@@ -53,7 +53,7 @@ def sync(
             _send_tear(core, state, phop, old, gone, extra)
         if new is None:
             _rest(phop)
-        elif news or confirms or (old is not None and old.scope != new.scope):
+        elif news or confirms or (old is not None and old.attached != new.attached):
             phop.sent = None
             for confirm in confirms or (None,):
                 core.out.append(_build(core, state, phop, new, confirm))

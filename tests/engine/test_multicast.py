@@ -1,4 +1,4 @@
-"""Several senders, receivers, next hops and interfaces: RFC 2205 sections 1.3, 2.2, 2.3, 3.1.3, 3.3 and 3.9."""
+"""Several senders, receivers, next hops, interfaces: RFC 2205 sections 1.3, 2.2, 2.3, 3.1.3, 3.3, 3.9."""
 
 from __future__ import annotations
 

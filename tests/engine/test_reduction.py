@@ -186,15 +186,6 @@ class TestAfterwards:
         assert [order.flowspec.rate for order in of(out, e.ModifyFlow)] == [1000.0]
         assert errors(reserve(reduced_node, S1)) == []
 
-    def test_the_more_important_gets_back_first(self, node):
-        for who, priority in ((S1, 3), (S2, 2), (S3, 1)):
-            reserve(node, who, priority=priority)
-        node.feed(link(500.0))
-        assert installed(node) == {str(S1): 500.0}
-        reserve(node, S2, 0.0)
-        node.feed(link(1000.0))
-        assert installed(node) == {str(S1): 1000.0, str(S2): 0.0}
-
     def test_what_ends_meanwhile_is_free(self, reduced_node):
         reduced_node.feed(e.InterfaceDown(2))
         assert reduced_node.installed == set()
