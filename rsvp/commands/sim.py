@@ -17,6 +17,7 @@ from . import arguments
 
 if TYPE_CHECKING:
     from ..simulation import Event, Simulation
+    from ..simulation.report import Told
 
 MAX_SEED = 10**18
 
@@ -116,12 +117,14 @@ class Telling:
         self._json = json
         self._messages = messages
         self._nodes = nodes
-        self._line: Callable[[Event], str] = Lines().line if json else simtext.line
+        self._line: Callable[[Told], str] = Lines().line if json else simtext.line
         simulation.observe(self._tell)
 
     def _tell(self, event: Event) -> None:
-        from ..simulation import Checked, Crossing, Shown
+        from ..simulation import Arrived, Checked, Crossing, Shown
 
+        if isinstance(event, Arrived):
+            return
         if isinstance(event, Checked):
             self.checks += 1
             self.failed += not event.held

@@ -10,21 +10,21 @@ from ..control.schema import upcall_to_json
 from ..engine import outputs as o
 from ..iana import MESSAGE_NAMES
 from ..jsonform import filter_spec, flowspec, session
-from ..simulation.events import Acted, Checked, Crossing, Discarded, Event, Ordered, Shown, Upcalled
-from ..simulation.report import frame_of
+from ..simulation.events import Acted, Checked, Crossing, Discarded, Ordered, Shown, Upcalled
+from ..simulation.report import Told, frame_of
 from . import words
 
 NETWORK = "*"
 """In place of a node's name: the network itself."""
 
 
-def line(event: Event) -> str:
+def line(event: Told) -> str:
     """One event as a line: when, where, what."""
     where, what = _words(event)
     return f"{event.time:12.6f}  {where:<8}  {what}"
 
 
-def _words(event: Event) -> tuple[str, str]:
+def _words(event: Told) -> tuple[str, str]:
     match event:
         case Crossing():
             return event.node, _crossing(event)

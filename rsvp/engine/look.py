@@ -58,7 +58,7 @@ def senders(core: Core, now: float) -> list[SenderView]:
             psb.template,
             psb.phop.address,
             psb.iif,
-            tuple(oi for oi in psb.outgoing if oi != LOCAL),
+            tuple(oi for oi in psb.outgoing if oi != LOCAL and psb.routes_to(oi)),
             psb.tspec,
             psb.path.sender.adspec,
             _left(psb.expiry.deadline, now),

@@ -2,14 +2,14 @@
 
 - `Topology` nodes and links as values; `Scenario` what happens in them, from a file
 - `Simulation` the network while it runs; `Node` one of its hosts or routers
-- `events` what an observer sees; `check` what must always hold
+- `events` what an observer sees; `Invariants` what must always hold
 """
 
 from __future__ import annotations
 
 from .drops import Drop
-from .events import Acted, Checked, Crossing, Discarded, Event, Ordered, Shown, Upcalled
-from .invariants import check
+from .events import Acted, Arrived, Checked, Crossing, Discarded, Event, Ordered, Shown, Upcalled
+from .invariants import Invariants
 from .node import Node
 from .parts import Link, Port
 from .scenario import Scenario
@@ -18,12 +18,14 @@ from .topology import End, Kind, LinkSpec, NodeSpec, Topology
 
 __all__ = [
     "Acted",
+    "Arrived",
     "Checked",
     "Crossing",
     "Discarded",
     "Drop",
     "End",
     "Event",
+    "Invariants",
     "Kind",
     "Link",
     "LinkSpec",
@@ -36,5 +38,4 @@ __all__ = [
     "Simulation",
     "Topology",
     "Upcalled",
-    "check",
 ]

@@ -20,7 +20,6 @@ from .applications import VERBS
 from .drops import Drop
 from .events import Acted, Checked, Shown
 from .expectations import read_expectation
-from .invariants import check
 from .lines import Words, read_count
 from .node import WHAT, Node
 from .parts import Link, Port
@@ -212,9 +211,10 @@ def _expect(words: Words, simulation: Simulation) -> Action:
 
 def _check(words: Words, simulation: Simulation) -> Action:
     words.end()
+    invariants = simulation.invariants
 
     def look() -> None:
-        broken = check(simulation)
+        broken = invariants.check()
         simulation.tell(Checked(simulation.now, "the invariants", not broken, "; ".join(broken[:3])))
 
     return look

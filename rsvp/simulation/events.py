@@ -7,6 +7,8 @@ from typing import TypeAlias
 
 from ..engine.outputs import Dropped, TrafficOrder, Upcall
 from ..jsonform import Json
+from ..messages import Message
+from ..objects import IPAddress
 from ..transport import Packet
 
 
@@ -27,6 +29,18 @@ class Crossing:
     refresh: bool
     reached: tuple[str, ...]
     lost: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """A node's engine is about to be given a message; `index` is the interface's number."""
+
+    time: float
+    node: str
+    interface: str
+    index: int
+    message: Message
+    source: IPAddress
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,4 +106,4 @@ class Shown:
     entries: list[dict[str, Json]]
 
 
-Event: TypeAlias = Crossing | Upcalled | Ordered | Discarded | Acted | Checked | Shown
+Event: TypeAlias = Crossing | Arrived | Upcalled | Ordered | Discarded | Acted | Checked | Shown

@@ -3,7 +3,8 @@
 1. What traffic control was told is the merge of what is reserved (RFC 2205 section 2.2, RFC 2209);
    where slack was spent, at a lower rate R and with less slack (RFC 2212).
 2. What was admitted on a link never exceeds what is reservable there, and its book is right.
-3. No soft state outlives its lifetime (RFC 2205 section 3.7).
+3. State that is not refreshed is gone within its lifetime, and none goes earlier without a reason
+   (RFC 2205 section 3.7).
 """
 
 from __future__ import annotations
@@ -11,40 +12,69 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import reduce
-from typing import TypeAlias
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, TypeAlias
 
+from ..engine import lifetime
 from ..engine.interfaces import LOCAL
 from ..engine.views import ReservationView, SenderView
 from ..intserv import Flowspec, effective, merge
-from ..objects import Filter, Session
-from .node import Node
-from .simulation import Simulation
+from ..messages import Path, Resv, base_filter, base_filters
+from ..objects import Filter, IPAddress, Session, SessionKey
+from .events import Arrived, Event
 
-Key: TypeAlias = tuple[Session, int, Filter | None]
+if TYPE_CHECKING:
+    from .node import Node
+    from .simulation import Simulation
+
+Group: TypeAlias = tuple[Session, int, Filter | None]
 """A session, an interface, and for a distinct reservation its sender."""
 
 Reservation: TypeAlias = tuple[Flowspec, frozenset[Filter]]
 
+Piece: TypeAlias = tuple[SessionKey, int, IPAddress | None, Filter | None]
+"""One piece of soft state: a session, and either a sender, whichever way it comes, or an interface, the
+neighbour that reserved there, and for whom, None being all senders."""
 
-def check(simulation: Simulation) -> list[str]:
-    """What does not hold now, one sentence each; empty where all is well."""
-    return [f"{node.name}: {one}" for node in simulation.nodes.values() for one in _check_node(node)]
-
-
-def _check_node(node: Node) -> Iterator[str]:
-    if node.engine is None:
-        return
-    yield from _installed_is_the_merge(node)
-    yield from _admitted_fits(node)
+GRACE = 1e-6
+"""Seconds that rounding may cost."""
 
 
-def _installed_is_the_merge(node: Node) -> Iterator[str]:
-    wanted = _merge(node.senders(), node.reservations())
+class Invariants:
+    """Watches a simulation from now on; `check` says what does not hold."""
+
+    def __init__(self, simulation: Simulation) -> None:
+        self._simulation = simulation
+        self._histories = {name: _History(node) for name, node in simulation.nodes.items()}
+        simulation.observe(self._note)
+
+    def _note(self, event: Event) -> None:
+        if isinstance(event, Arrived):
+            self._histories[event.node].arrived(event)
+
+    def check(self) -> list[str]:
+        """What does not hold now, one sentence each; empty where all is well."""
+        now = self._simulation.now
+        return [
+            f"{name}: {sentence}"
+            for name, history in self._histories.items()
+            if history.node.engine is not None
+            for sentence in (*_installed(history.node), *_admitted(history.node), *history.check(now))
+        ]
+
+
+# --- what stands ----------------------------------------------------------------------------------
+
+
+def _installed(node: Node) -> Iterator[str]:
+    reservations = node.reservations()
+    shared = {view.session for view in reservations if view.style.shared}
+    wanted = _merge(node.senders(), reservations)
     found = {}
     for interface, flow in node.ledger.flows.values():
-        group = flow.filters[0] if flow.filters and not _shared(node, flow.session) else None
+        group = None if flow.session in shared else next(iter(flow.filters), None)
         found[flow.session, interface, group] = (flow.flowspec, frozenset(flow.filters))
-    for key in wanted.keys() | found.keys():
+    for key in dict.fromkeys((*wanted, *found)):
         if not _stands_for(found.get(key), wanted.get(key)):
             yield f"installed {found.get(key)} for {key}, but reserved is {wanted.get(key)}"
 
@@ -64,13 +94,9 @@ def _stands_for(found: Reservation | None, wanted: Reservation | None) -> bool:
     )
 
 
-def _shared(node: Node, session: Session) -> bool:
-    return any(view.style.shared for view in node.reservations() if view.session == session)
-
-
-def _merge(senders: list[SenderView], reservations: list[ReservationView]) -> dict[Key, Reservation]:
+def _merge(senders: list[SenderView], reservations: list[ReservationView]) -> dict[Group, Reservation]:
     """What should be installed: for each group of reservations their merge."""
-    asked: dict[Key, list[ReservationView]] = {}
+    asked: dict[Group, list[ReservationView]] = {}
     for view in reservations:
         if view.interface == LOCAL:
             continue
@@ -78,24 +104,110 @@ def _merge(senders: list[SenderView], reservations: list[ReservationView]) -> di
             asked.setdefault((view.session, view.interface, group), []).append(view)
     wanted = {}
     for (session, interface, group), views in asked.items():
-        named = {one for view in views for one in view.filters}
-        covered = [
-            sender
+        explicit = views[0].style.explicit
+        named = {group} if group is not None else {one for view in views for one in view.filters}
+        covered = {
+            sender.sender
             for sender in senders
             if sender.session == session and interface in sender.outgoing
-            if not views[0].style.explicit or sender.sender in ({group} if group else named)
-        ]
+            if not explicit or sender.sender in named
+        }
         if covered:
             flowspec = reduce(merge, (view.flowspec for view in views))
-            filters = {one.sender for one in covered} if views[0].style.explicit else ()
-            wanted[session, interface, group] = (flowspec, frozenset(filters))
+            wanted[session, interface, group] = (flowspec, frozenset(covered if explicit else ()))
     return wanted
 
 
-def _admitted_fits(node: Node) -> Iterator[str]:
+def _admitted(node: Node) -> Iterator[str]:
     for view in node.interfaces():
         taken = sum(effective(flow.flowspec, flow.tspec).rate for flow in node.ledger.on(view.index))
         if abs(taken - view.reserved) > 1e-6 * max(1.0, taken):
-            yield f"{view.name} says {view.reserved} bytes/s are reserved, but flows take {taken}"
+            yield f"{view.name} says that {view.reserved} bytes/s are reserved, but its flows take {taken}"
         if taken > view.limit * (1 + 1e-9):
-            yield f"{view.name} has {taken} bytes/s reserved, above the limit of {view.limit}"
+            yield f"{view.name} has {taken} bytes/s reserved, above its limit of {view.limit}"
+
+
+# --- what comes and goes --------------------------------------------------------------------------
+
+
+class _History:
+    """When each piece of a node's state was refreshed last, by the messages that it received."""
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+        self._said: dict[Piece, Path | Resv] = {}
+        self._deadlines: dict[Piece, float] = {}
+        self._stood: dict[Piece, None] = {}
+        self._disturbed: set[SessionKey] = set()
+        self._turns = -1
+
+    def arrived(self, event: Arrived) -> None:
+        """A message is about to be acted on; whatever is no refresh may have state go."""
+        message = event.message
+        session = getattr(message, "session", None)
+        if not isinstance(session, Session):
+            return  # no state of this engine's
+        if isinstance(message, Path | Resv):
+            until = event.time + lifetime(message.time_values.refresh_ms / 1000.0, self.node.keep)
+            for piece in _pieces(message, session.key, event.index):
+                if self._said.get(piece) != message:
+                    self._disturbed.add(piece[0])
+                self._said[piece] = message
+                self._deadlines[piece] = until
+        else:
+            self._disturbed.add(session.key)
+
+    def check(self, now: float) -> Iterator[str]:
+        """Compare what is there with what should be; what is there now is what may go next."""
+        standing = dict.fromkeys(_standing(self.node))
+        for piece in standing:
+            if self._deadlines.get(piece, now) < now - GRACE:
+                yield f"{_words(piece)} outlived its lifetime"
+        # A sender that ended takes its reservations along.
+        ended = {piece[0] for piece in self._stood if self._deadlines.get(piece, now) <= now + GRACE}
+        if self._turns == self.node.turns:
+            excused = self._disturbed | ended
+            for piece in self._stood:
+                if piece not in standing and piece[0] not in excused and self._has_way(piece):
+                    yield f"{_words(piece)} is gone before its time"
+        self._stood, self._disturbed, self._turns = standing, set(), self.node.turns
+        self._deadlines = {piece: self._deadlines[piece] for piece in standing if piece in self._deadlines}
+        self._said = {piece: self._said[piece] for piece in self._deadlines}
+
+    def _has_way(self, piece: Piece) -> bool:
+        """A refresh of a reservation counts only where the data of a sender would leave."""
+        session, interface, neighbor, one = piece
+        return neighbor is None or any(
+            interface in view.outgoing
+            for view in self.node.senders()
+            if view.session.key == session and one in (None, view.sender)
+        )
+
+
+def _pieces(message: Path | Resv, session: SessionKey, interface: int) -> Iterator[Piece]:
+    """What a message refreshes."""
+    if isinstance(message, Path):
+        yield session, LOCAL, None, base_filter(message.sender.template)
+        return
+    for flow in message.flows:
+        for one in base_filters(flow.filters) or (None,):
+            yield session, interface, message.hop.address, one
+
+
+def _standing(node: Node) -> Iterator[Piece]:
+    """The soft state of a node, piece by piece."""
+    for sender in node.senders():
+        if sender.interface != LOCAL:
+            yield sender.session.key, LOCAL, None, sender.sender
+    for view in node.reservations():
+        if view.nhop is not None:
+            for one in view.filters or (None,):
+                yield view.session.key, view.interface, view.nhop, one
+
+
+def _words(piece: Piece) -> str:
+    (_, number, _, port), _, neighbor, sender = piece
+    session = f"port {port} of {ip_address(number)}"
+    if neighbor is None:
+        return f"the sender {sender} to {session}"
+    return f"the reservation of {neighbor} for {sender or 'all senders'} to {session}"

@@ -16,6 +16,9 @@ from ..units import TIMES, UNITS, parse_rate, parse_time
 
 T = TypeVar("T")
 
+MAX_CHOICES = 20
+"""A complaint names no more words than this that could have been meant."""
+
 _NUMBER = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)([a-z%]*)", re.ASCII)
 _COMMENT = re.compile(r"(?:^|\s)#.*")
 
@@ -72,7 +75,8 @@ class Words:
         near = difflib.get_close_matches(word, choices, 1)
         if near:
             self.fail(f"unknown {what} {word!r}, did you mean {near[0]!r}?")
-        self.fail(f"unknown {what} {word!r}" + (f", known are {', '.join(choices)}" if choices else ""))
+        told = ", ".join(choices[:MAX_CHOICES]) + (" ..." if len(choices) > MAX_CHOICES else "")
+        self.fail(f"unknown {what} {word!r}" + (f", known are {told}" if choices else ""))
 
     def read(self, reader: Callable[[str], T], what: str) -> T:
         """The next word as `reader` understands it; its ValueError becomes the complaint."""

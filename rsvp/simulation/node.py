@@ -68,6 +68,8 @@ class Node:
         self.ports: dict[int, Port] = {}
         self.up = True
         self.starts = 0
+        self.turns = 0
+        """How often anything but a message or a timer told the engine something new."""
         self.wake = float("inf")
         """When the simulation looks at the engine's timers next."""
         self.clear()

@@ -24,7 +24,7 @@ from .lines import (
     read_span,
     read_time,
 )
-from .topology import End, Kind, LinkSpec, Topology, read_end, read_name
+from .topology import Kind, LinkSpec, Topology, read_end, read_name
 
 LINK_WORDS: dict[str, tuple[str, Callable[[str], float]]] = {
     "bandwidth": ("bandwidth", read_rate),
@@ -90,11 +90,9 @@ def _read_nodes(words: Words, topology: Topology, kind: Kind) -> None:
 
 
 def _read_link(words: Words, topology: Topology, statement: str) -> None:
-    ends: list[End] = []
-    while words.next is not None and words.next not in LINK_WORDS and not _is_value(words.next):
+    ends = [words.read(read_end, "an end of the link") for _ in range(2)]
+    while statement == "lan" and words.next is not None and not _is_about_links(words.next):
         ends.append(words.read(read_end, "an end of the link"))
-    if statement == "link" and len(ends) != 2:
-        words.fail(f"a link has two ends, not {len(ends)}: write 'lan' for more")
     spec = LinkSpec(tuple(ends), **read_link_fields(words))  # type: ignore[arg-type]
     try:
         topology.add(spec)
@@ -102,8 +100,8 @@ def _read_link(words: Words, topology: Topology, statement: str) -> None:
         words.fail(str(error))
 
 
-def _is_value(word: str) -> bool:
-    return is_rate(word) or is_time(word)
+def _is_about_links(word: str) -> bool:
+    return word in LINK_WORDS or is_rate(word) or is_time(word)
 
 
 def read_link_fields(words: Words) -> dict[str, float]:

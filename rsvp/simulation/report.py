@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import assert_never
+from typing import TypeAlias, assert_never
 
 from ..capture import Frame
 from ..capture.report import Reporter
@@ -11,9 +11,12 @@ from ..control.schema import filters_to_json, upcall_to_json
 from ..engine import outputs as o
 from ..iana import MESSAGE_NAMES
 from ..jsonform import Json, filter_spec, flowspec, session, tspec
-from .events import Acted, Checked, Crossing, Discarded, Event, Ordered, Shown, Upcalled
+from .events import Acted, Checked, Crossing, Discarded, Ordered, Shown, Upcalled
 from .node import WHAT, Node
 from .simulation import Simulation
+
+Told: TypeAlias = Crossing | Upcalled | Ordered | Discarded | Acted | Checked | Shown
+"""Events that are told; that a packet arrived is told as it leaves."""
 
 
 def frame_of(crossing: Crossing) -> Frame:
@@ -38,7 +41,7 @@ class Lines:
     def __init__(self) -> None:
         self._reporter = Reporter()
 
-    def line(self, event: Event) -> str:
+    def line(self, event: Told) -> str:
         """One event's JSON object."""
         if isinstance(event, Crossing):
             head = {

@@ -1,13 +1,14 @@
 """Routing of a simulated network: shortest paths to hosts, and trees from senders to their groups.
 
-What is known here is what routing protocols told at the last `update`: links that broke since are
-still in use, and packets for them are lost.
+What is known here is what routing protocols told last, through `relink` and `regroup`: links that
+broke since are still in use, and packets for them are lost.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from heapq import heappop, heappush
 
 from ..engine.inputs import RouteResolved
@@ -20,12 +21,33 @@ Way = tuple[Port, Port]
 """The port out of a node, and the next node's port that it leads to."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Tree:
-    """How one sender's packets to one group go: each node's port in and its ports out."""
+    """How one sender's packets to one group go: each node's way towards the sender, and its ports out."""
 
-    incoming: dict[Node, Port]
-    outgoing: dict[Node, tuple[Port, ...]]
+    root: Node
+    ways: dict[Node, Way]
+    outgoing: dict[Node, dict[Port, None]] = field(default_factory=dict)
+
+    def incoming(self, node: Node) -> Port | None:
+        """Where a node expects the packets; None at the sender, and where none can come."""
+        way = self.ways.get(node)
+        return None if way is None else way[0]
+
+    def reach(self, member: Node) -> Iterator[Node]:
+        """Let a branch grow to a member; gives the nodes that have a new port out."""
+        node = member
+        while node in self.ways:
+            _, above = self.ways[node]
+            node = above.node
+            ports = self.outgoing.setdefault(node, {})
+            if above in ports:
+                break
+            ports[above] = None
+            yield node
+
+
+Members = dict[IPAddress, dict["Node", None]]
 
 
 class Routes:
@@ -36,17 +58,36 @@ class Routes:
             address: node for node in nodes for port in node.ports.values() for address in port.addresses
         }
         self._broken: set[object] = set()
-        self._members: dict[IPAddress, tuple[Node, ...]] = {}
+        self._members: Members = {}
         self._ways: dict[Node, tuple[dict[Node, float], dict[Node, Way]]] = {}
         self._trees: dict[tuple[Node, IPAddress], Tree] = {}
 
-    def update(self, broken: set[object], members: dict[IPAddress, dict[Node, None]]) -> None:
-        """Learn which nodes and links do not work, and who is in which group."""
-        if broken != self._broken:
-            self._broken = broken
-            self._ways.clear()
-        self._members = {group: tuple(nodes) for group, nodes in members.items()}
+    def relink(self, broken: set[object]) -> None:
+        """Learn which nodes and links do not work, or what links cost now: all routes may be others."""
+        self._broken = broken
+        self._ways.clear()
         self._trees.clear()
+
+    def regroup(self, group: IPAddress, members: dict[Node, None]) -> set[Node]:
+        """Learn who is in a group; returns the nodes whose routes to it may be others."""
+        before, now = self._members.get(group, {}), dict(members)
+        self._members[group] = now
+        changed = before.keys() ^ now.keys()
+        for root, of in list(self._trees):
+            if of != group:
+                continue
+            tree = self._trees[root, group]
+            if before.keys() <= now.keys() and before:
+                for member in now.keys() - before.keys():
+                    changed.update(tree.reach(member))
+            else:
+                fresh = self._trees[root, group] = self._grow(root, now)
+                changed |= {
+                    node
+                    for node in tree.outgoing.keys() | fresh.outgoing.keys()
+                    if tree.outgoing.get(node) != fresh.outgoing.get(node)
+                }
+        return changed
 
     def next_hop(self, node: Node, destination: IPAddress) -> Way | None:
         """The way to an address, None where there is none."""
@@ -69,7 +110,7 @@ class Routes:
             return None
         tree = self._trees.get((root, group))
         if tree is None:
-            tree = self._trees[root, group] = self._grow(root, self._members.get(group, ()))
+            tree = self._trees[root, group] = self._grow(root, self._members.get(group, {}))
         return tree
 
     def answer(self, node: Node, destination: IPAddress, source: IPAddress | None) -> RouteResolved:
@@ -84,7 +125,7 @@ class Routes:
         if tree is None:
             return RouteResolved(destination, source, (), local=local)
         outgoing = tuple(sorted(port.index for port in tree.outgoing.get(node, ())))
-        incoming = tree.incoming.get(node)
+        incoming = tree.incoming(node)
         return RouteResolved(destination, source, outgoing, incoming.index if incoming else None, local)
 
     def _towards(self, root: Node) -> tuple[dict[Node, float], dict[Node, Way]]:
@@ -120,20 +161,12 @@ class Routes:
         self._ways[root] = distances, ways
         return distances, ways
 
-    def _grow(self, root: Node, members: tuple[Node, ...]) -> Tree:
-        _, ways = self._towards(root)
-        outgoing: dict[Node, dict[Port, None]] = {}
-        reached = {root}
+    def _grow(self, root: Node, members: Iterable[Node]) -> Tree:
+        tree = Tree(root, self._towards(root)[1])
         for member in members:
-            node = member
-            while node not in reached and node in ways:
-                reached.add(node)
-                _, above = ways[node]
-                outgoing.setdefault(above.node, {})[above] = None
-                node = above.node
-        if root not in outgoing:
+            deque(tree.reach(member), 0)
+        if root not in tree.outgoing:
             # Who sends to a group does not ask whether anybody listens: the first router knows.
             first = next((port for port in root.ports.values() if port.link not in self._broken), None)
-            outgoing[root] = {} if first is None else {first: None}
-        incoming = {node: port for node, (port, _) in ways.items()}
-        return Tree(incoming, {node: tuple(ports) for node, ports in outgoing.items()})
+            tree.outgoing[root] = {} if first is None else {first: None}
+        return tree

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from heapq import heappop, heappush
 from ipaddress import ip_address
 from itertools import count
@@ -27,7 +27,8 @@ from ..errors import LocalError, ScenarioError, WireError
 from ..objects import IPAddress, Session
 from ..transport import Packet
 from .drops import Drop
-from .events import Acted, Crossing, Discarded, Event, Ordered, Upcalled
+from .events import Acted, Arrived, Crossing, Discarded, Event, Ordered, Upcalled
+from .invariants import Invariants
 from .node import Node
 from .parts import Link, Port
 from .routes import Routes
@@ -74,7 +75,7 @@ class Simulation:
         self._heap: list[tuple[float, int, Callable[..., object], tuple[Any, ...]]] = []
         self._order = count()
         self._members: dict[IPAddress, dict[Node, None]] = {}
-        self._converging: set[float] = set()
+        self._converging: set[tuple[float, IPAddress | None]] = set()
         self._actions: dict[type[Any], Callable[[Node, Any, deque[Input]], None]] = {
             e.Send: self._send,
             e.ResolveRoute: self._resolve,
@@ -178,6 +179,11 @@ class Simulation:
         for observer in self._observers:
             observer(event)
 
+    @cached_property
+    def invariants(self) -> Invariants:
+        """What must always hold, watched from when this is first asked for."""
+        return Invariants(self)
+
     @property
     def empty(self) -> bool:
         """Whether no node remembers any session or holds any flow."""
@@ -187,7 +193,10 @@ class Simulation:
 
     def feed(self, node: Node, event: Input) -> None:
         """Hand one input to a node's engine, and carry out what it wants. Raises LocalError."""
-        engine = node.live
+        node.turns += 1
+        self._handle(node, node.live, event)
+
+    def _handle(self, node: Node, engine: e.Engine, event: Input) -> None:
         self._carry_out(node, engine, engine.handle(event, self.now))
 
     def _carry_out(self, node: Node, engine: e.Engine, outputs: list[Output]) -> None:
@@ -325,20 +334,19 @@ class Simulation:
         if not node.up or not end.link.up:
             self.lost += 1
             return
-        multicast = is_multicast(packet.destination)
-        mine = (multicast and node.kind is Kind.HOST) or packet.destination in end.addresses
-        mine = mine or (not multicast and self.routes.owners.get(packet.destination) is node)
-        if node.engine is None or not (mine or packet.router_alert):
-            if not mine:
+        taken = packet.router_alert and node.engine is not None
+        if not taken and packet.destination not in end.addresses:
+            multicast = is_multicast(packet.destination)
+            if multicast or self.routes.owners.get(packet.destination) is not node:
                 self._forward(end, packet, refresh, multicast)
-            return
+                return
         self.delivered += 1
         self.receive(end, packet)
 
     def receive(self, end: Port, packet: Packet) -> None:
         """Let a packet arrive at a port, from wherever it came."""
-        node, index = end.node, end.index
-        if node.engine is None:
+        node, index, engine = end.node, end.index, end.node.engine
+        if engine is None:
             return
         try:
             message = decode(packet.data)
@@ -346,11 +354,14 @@ class Simulation:
             node.errors[index, error.reason] += 1
             answer = unreadable.answer(packet.data, index, error)
             if answer is not None:
-                self.feed(node, answer)
+                self._handle(node, engine, answer)
             return
         node.received[index, message.name] += 1
         assert packet.source is not None
-        self.feed(node, e.Received(message, index, packet.source, packet.destination, packet.ttl))
+        if self._observers:
+            self.tell(Arrived(self.now, node.name, end.name, index, message, packet.source))
+        received = e.Received(message, index, packet.source, packet.destination, packet.ttl)
+        self._handle(node, engine, received)
 
     def _forward(self, end: Port, packet: Packet, refresh: bool, multicast: bool) -> None:
         """Pass a packet on as any IP router does, one TTL less."""
@@ -362,7 +373,7 @@ class Simulation:
         if multicast:
             assert packet.source is not None
             tree = self.routes.tree(packet.source, packet.destination)
-            if tree is None or tree.incoming.get(node) is not end:
+            if tree is None or tree.incoming(node) is not end:
                 self.lost += 1
                 return
             for port in tree.outgoing.get(node, ()):
@@ -378,17 +389,19 @@ class Simulation:
 
     def join(self, node: Node, group: IPAddress | str) -> None:
         """Make a node a member of a group; routing follows after `convergence`."""
-        members = self._members.setdefault(ip_address(group), {})
+        group = ip_address(group)
+        members = self._members.setdefault(group, {})
         if node not in members:
             members[node] = None
-            self._changed()
+            self._changed(group)
 
     def leave(self, node: Node, group: IPAddress | str) -> None:
         """End a node's membership of a group."""
-        members = self._members.get(ip_address(group), {})
+        group = ip_address(group)
+        members = self._members.get(group, {})
         if node in members:
             del members[node]
-            self._changed()
+            self._changed(group)
 
     def cut(self, link: Link) -> None:
         """Break a link: what is on it is lost, and the interfaces at its ends are down."""
@@ -427,8 +440,8 @@ class Simulation:
             node.up = False
             node.wake = NEVER
             node.clear()
-            for members in self._members.values():
-                members.pop(node, None)
+            for group in self._members:
+                self.leave(node, group)
             self._changed()
 
     def restart(self, node: Node) -> None:
@@ -443,26 +456,42 @@ class Simulation:
         """Lose packets that match, from now on."""
         self.drops.append(drop)
 
-    def _changed(self) -> None:
+    def _changed(self, group: IPAddress | None = None) -> None:
+        """Have routing learn of other members of a group, or of other links and nodes, in its time."""
         when = self.now + self.convergence
         if not self.convergence:
-            self._converge(when)
-        elif when not in self._converging:
-            self._converging.add(when)
-            self._push(when, self._converge, when)
+            self._converge(when, group)
+        elif (when, group) not in self._converging:
+            self._converging.add((when, group))
+            self._push(when, self._converge, when, group)
 
-    def _converge(self, when: float) -> None:
+    def _converge(self, when: float, group: IPAddress | None) -> None:
         """Let routing learn what changed, and tell the engines whose routes are others now."""
-        self._converging.discard(when)
+        self._converging.discard((when, group))
+        if group is not None:
+            for node in sorted(self.routes.regroup(group, self._members[group]), key=by_number):
+                self._reroute(node, group)
+            return
         broken: set[object] = {link for link in self.links if not link.up}
         broken |= {node for node in self.nodes.values() if not node.up}
-        self.routes.update(broken, self._members)
+        self.routes.relink(broken)
         for node in self.nodes.values():
-            for (destination, source), known in list(node.routes.items()):
-                answer = self.routes.answer(node, destination, source)
-                if answer != known and (destination, source) in node.routes:
-                    node.routes[destination, source] = answer
-                    self.feed(node, answer)
+            self._reroute(node)
+
+    def _reroute(self, node: Node, group: IPAddress | None = None) -> None:
+        """Tell an engine of its routes that are others now, of one group only if that is given."""
+        for (destination, source), known in list(node.routes.items()):
+            if group not in (None, destination):
+                continue
+            answer = self.routes.answer(node, destination, source)
+            if answer != known and (destination, source) in node.routes:
+                node.routes[destination, source] = answer
+                self.feed(node, answer)
+
+
+def by_number(node: Node) -> int:
+    """The order of nodes."""
+    return node.number
 
 
 @lru_cache(4096)

@@ -10,7 +10,7 @@ from rsvp.iana import MessageType
 from rsvp.intserv import controlled_load
 from rsvp.objects import FF
 from rsvp.receiver import Receiver
-from rsvp.simulation import Crossing, Drop, Event, Scenario, Simulation, Topology, check
+from rsvp.simulation import Crossing, Drop, Event, Scenario, Simulation, Topology
 
 LINE = "link h1 r1 10mbit 1ms\nlink r1 h2 10mbit 1ms\n"
 
@@ -48,7 +48,7 @@ def test_a_reservation_end_to_end() -> None:
     network = reserved(LINE)
     assert [view.flowspec.rate for view in network.node("r1").installed()] == [2500.0]
     assert heard(network, "h2", ResvConfirmed) == 1
-    assert not check(network)
+    assert not network.invariants.check()
 
 
 def test_delays_add_up() -> None:
@@ -118,7 +118,7 @@ def test_a_lan_takes_a_path_to_members_and_routers_only() -> None:
     # Two next hops on one interface are merged into one reservation.
     assert len(network.node("h1").reservations()) == 2
     assert len(network.node("h1").installed()) == 1
-    assert not check(network)
+    assert not network.invariants.check()
 
 
 def test_loss_duplication_and_order() -> None:
@@ -183,7 +183,7 @@ def test_a_broken_link_loses_what_is_on_it_and_routes_go_round() -> None:
     network.run(300)
     assert not network.node("r3").senders()
     assert [view.interface for view in network.node("r1").installed()] == [2]
-    assert not check(network)
+    assert not network.invariants.check()
 
 
 def test_a_crash_loses_state_and_a_restart_finds_it_again() -> None:
@@ -195,7 +195,7 @@ def test_a_crash_loses_state_and_a_restart_finds_it_again() -> None:
     network.run(100)
     assert network.node("r1").senders()
     assert network.node("r1").installed()
-    assert not check(network)
+    assert not network.invariants.check()
 
 
 def test_without_refreshes_state_ends_within_its_lifetime() -> None:

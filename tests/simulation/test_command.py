@@ -1,0 +1,123 @@
+"""`rsvp sim`: what it prints, its options, its exit status."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rsvp.cli import main
+
+EXAMPLE = str(Path(__file__).parent.parent.parent / "examples" / "multicast.rsvp")
+
+
+def lines(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[dict[str, Any]]:
+    assert main(["sim", EXAMPLE, "--json", *arguments]) == 0
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def test_json_has_the_forms_of_the_other_commands(capsys: pytest.CaptureFixture[str]) -> None:
+    told = lines(capsys)
+    kinds = {line["event"] for line in told}
+    assert kinds == {"action", "message", "path", "path_gone", "resv", "resv_gone", "confirm", "traffic"} | {
+        "check",
+        "state",
+        "end",
+    }
+    assert all(line["time"] <= after["time"] for line, after in itertools.pairwise(told))
+    message = next(line for line in told if line["event"] == "message")
+    assert {
+        "at",
+        "interface",
+        "to",
+        "lost",
+        "refresh",
+        "frame",
+        "source",
+        "ip_ttl",
+        "objects",
+    } <= message.keys()
+    assert (message["at"], message["to"], message["message"]) == ("h1", ["r1"], "Path")
+    confirm = next(line for line in told if line["event"] == "confirm")
+    assert confirm["at"] == "h2"
+    assert confirm["node"] == "10.0.1.1"
+    assert confirm["session"] == {"destination": "239.1.1.1", "protocol": 17, "port": 5000}
+    order = next(line for line in told if line["event"] == "traffic")
+    assert order["order"] == "install"
+    assert order["flowspec"]["service"] == "controlled-load"
+    states = {line["at"]: line for line in told if line["event"] == "state"}
+    assert list(states) == ["h1", "r1", "r2", "h2", "h3"]
+    assert states["r2"]["reservations"][0]["interface"] == "eth2"
+    assert states["r2"]["counters"][0]["received"]["Path"] > 0
+    assert told[-1]["event"] == "end"
+    assert told[-1]["failed"] == 0
+
+
+def test_refreshes_are_told_when_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    few = [line for line in lines(capsys) if line["event"] == "message"]
+    many = [line for line in lines(capsys, "--messages") if line["event"] == "message"]
+    assert not any(line["refresh"] for line in few)
+    assert [line for line in many if not line["refresh"]] == few
+    assert len(many) > len(few)
+
+
+def test_one_node_only(capsys: pytest.CaptureFixture[str]) -> None:
+    told = lines(capsys, "--node", "r1")
+    assert {line.get("at") for line in told} == {None, "r1"}
+
+
+def test_until_and_seed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert lines(capsys, "--until", "1500ms")[-1]["time"] == 1.5
+    assert lines(capsys, "--until", "10", "--seed", "4") != lines(capsys, "--until", "10", "--seed", "5")
+    assert lines(capsys, "--seed", "3") == lines(capsys)
+
+
+def test_people_get_words(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["sim", EXAMPLE]) == 0
+    out = capsys.readouterr().out
+    assert "    1.000000  h2        reserve 239.1.1.1:5000 ff 20kbit confirm\n" in out
+    assert "h2        239.1.1.1:5000/udp: confirmed by 10.0.1.1: FF for 10.0.1.1:4000" in out
+    assert "*         ok: h2 heard confirm\n" in out
+    assert "\ninstalled\nnode" in out
+    assert out.endswith("expectations held\n")
+
+
+def test_what_does_not_hold_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "story.rsvp"
+    file.write_text("link h1 r1\nat 1 expect r1 senders 3\nat 2 check\nrun 3")
+    assert main(["sim", str(file)]) == 1
+    captured = capsys.readouterr()
+    assert "    1.000000  *         NOT: r1 senders 3: 0 senders\n" in captured.out
+    assert captured.err == f"rsvp: {file}: 1 of 2 expectations did not hold\n"
+
+
+def test_the_state_at_some_time_is_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "story.rsvp"
+    file.write_text("link h1 h2\nat 0 h1 send h2:1 20kbit\nat 1 show h2 senders\nat 1 drop Path\nrun 60")
+    assert main(["sim", str(file)]) == 0
+    out = capsys.readouterr().out
+    assert "1.000000  h2        1 senders\nsession" in out
+    assert main(["sim", str(file), "--messages"]) == 0
+    assert "-> nobody (lost to h2): Path" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "sentence"),
+    [
+        (["nowhere.rsvp"], 1, "rsvp: nowhere.rsvp: no such file or directory\n"),
+        ([EXAMPLE, "--node", "r9"], 1, "rsvp: there is no node 'r9'\n"),
+        ([EXAMPLE, "--until", "soon"], 2, "rsvp: invalid value for '--until': 'soon' is no time"),
+        ([EXAMPLE, "--seed", "-1"], 2, "rsvp: invalid value for '--seed'"),
+        ([EXAMPLE, "--plot", "x.txt"], 1, "rsvp: x.txt has to end in .png, .svg or .pdf\n"),
+        ([EXAMPLE, "--pcap", "/nowhere/x"], 1, "rsvp: /nowhere/x: no such file or directory\n"),
+        ([], 2, "rsvp: missing argument 'FILE' (see rsvp sim --help)\n"),
+    ],
+)
+def test_mistakes(
+    arguments: list[str], status: int, sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["sim", *arguments]) == status
+    assert capsys.readouterr().err.startswith(sentence)
