@@ -75,6 +75,8 @@ def _installed(node: Node) -> Iterator[str]:
         group = None if flow.session in shared else next(iter(flow.filters), None)
         found[flow.session, interface, group] = (flow.flowspec, frozenset(flow.filters))
     for key in dict.fromkeys((*wanted, *found)):
+        if key in wanted and wanted[key] is None:
+            continue  # the way was left, and what stood there may stand until it times out
         if not _stands_for(found.get(key), wanted.get(key)):
             yield f"installed {found.get(key)} for {key}, but reserved is {wanted.get(key)}"
 
@@ -94,15 +96,18 @@ def _stands_for(found: Reservation | None, wanted: Reservation | None) -> bool:
     )
 
 
-def _merge(senders: list[SenderView], reservations: list[ReservationView]) -> dict[Group, Reservation]:
-    """What should be installed: for each group of reservations their merge."""
+def _merge(senders: list[SenderView], reservations: list[ReservationView]) -> dict[Group, Reservation | None]:
+    """What should be installed: for each group of reservations their merge.
+
+    None for a group none of whose senders' data leaves there since a route changed (RFC 2205 section 3.6).
+    """
     asked: dict[Group, list[ReservationView]] = {}
     for view in reservations:
         if view.interface == LOCAL:
             continue
         for group in view.filters if not view.style.shared else (None,):
             asked.setdefault((view.session, view.interface, group), []).append(view)
-    wanted = {}
+    wanted: dict[Group, Reservation | None] = {}
     for (session, interface, group), views in asked.items():
         explicit = views[0].style.explicit
         named = {group} if group is not None else {one for view in views for one in view.filters}
@@ -112,9 +117,9 @@ def _merge(senders: list[SenderView], reservations: list[ReservationView]) -> di
             if sender.session == session and interface in sender.outgoing
             if not explicit or sender.sender in named
         }
-        if covered:
-            flowspec = reduce(merge, (view.flowspec for view in views))
-            wanted[session, interface, group] = (flowspec, frozenset(covered if explicit else ()))
+        flowspec = reduce(merge, (view.flowspec for view in views))
+        filters = frozenset(covered if explicit else ())
+        wanted[session, interface, group] = (flowspec, filters) if covered else None
     return wanted
 
 
