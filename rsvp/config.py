@@ -35,6 +35,9 @@ Share = Annotated[float, msgspec.Meta(ge=0, le=1, description="a share from 0 to
 Seconds = Annotated[
     float, msgspec.Meta(ge=0.01, le=86400, description="a number of seconds from 0.01 to 86400")
 ]
+Latency = Annotated[
+    float, msgspec.Meta(ge=0, le=268, description="a number of seconds from 0 to 268, such as 0.002")
+]
 Count = Annotated[int, msgspec.Meta(ge=1, le=255, description="a whole number from 1 to 255")]
 Text = Annotated[str, msgspec.Meta(min_length=1, description="a path in quotes")]
 
@@ -52,13 +55,15 @@ class InterfaceConfig(_Checked, frozen=True, kw_only=True):
     """One [interfaces.NAME] table.
 
     `bandwidth` is the link's rate in bytes/s, None for what the driver says; `reservable` the
-    share of it that reservations may take together; `per_flow` the most that one may take, bytes/s.
+    share of it that reservations may take together; `per_flow` the most that one may take, bytes/s;
+    `latency` the least that a packet takes to the next hop, seconds, None where nobody knows it.
     """
 
     enabled: Switch = True
     bandwidth: Rate | None = None
     reservable: Share = 0.75
     per_flow: Rate = math.inf
+    latency: Latency | None = None
 
 
 class NodeConfig(_Checked, frozen=True, kw_only=True):

@@ -27,6 +27,7 @@ from .engine.outputs import Output, TrafficOrder, Upcall
 from .errors import LocalError, NoRoute, TrafficControlError, Unavailable, WireError
 from .iana import (
     DEFAULT_TTL,
+    LATENCY_UNKNOWN,
     MESSAGE_NAMES,
     ErrorCode,
 )
@@ -336,7 +337,8 @@ class Node(Endpoint):
             enabled,
             self.config.refresh,
             self.config.keep_multiplier,
-            self.config.ttl,
+            ttl=self.config.ttl,
+            latency=LATENCY_UNKNOWN if told.latency is None else round(told.latency * 1e6),
             controls_traffic=enabled and self._manage(link, bandwidth),
         )
 

@@ -7,7 +7,8 @@ from dataclasses import replace
 from functools import reduce
 
 from .engine.outputs import PathEvent, PathGone, Upcall
-from .intserv import Flowspec, fit, lub
+from .errors import LocalError
+from .intserv import Adspec, Flowspec, fit, guaranteed_within, lub
 from .messages import Flow, Sender, base_filter
 from .objects import Filter, Style
 
@@ -18,16 +19,23 @@ Service = Callable[..., Flowspec]
 class Receiver:
     """Reserves for the senders that were named, or for each that announces itself.
 
-    `rate` in bytes/s; None reserves what each sender announces.
+    `rate` in bytes/s; None reserves what each sender announces, or what it takes for its packets to
+    arrive within `delay` seconds.
     """
 
     def __init__(
-        self, style: Style, service: Service, named: tuple[Filter, ...] = (), rate: float | None = None
+        self,
+        style: Style,
+        service: Service,
+        named: tuple[Filter, ...] = (),
+        rate: float | None = None,
+        delay: float | None = None,
     ) -> None:
         self.style = style
         self._service = service
         self._named = named
         self._rate = rate
+        self._delay = delay
         self._known: dict[Filter, Sender] = {}
 
     def heard(self, event: Upcall) -> None:
@@ -38,7 +46,10 @@ class Receiver:
             self._known.pop(event.template, None)
 
     def flows(self) -> tuple[Flow, ...]:
-        """What to reserve, by what is known now; empty for nothing yet."""
+        """What to reserve, by what is known now; empty for nothing yet.
+
+        Raises LocalError where the delay cannot be had.
+        """
         senders = self._named or tuple(self._known)
         wanted = {one: asked for one in senders if (asked := self._flowspec(one)) is not None}
         if self.style.explicit and not self.style.shared:
@@ -59,6 +70,11 @@ class Receiver:
         known = self._known.get(sender)
         if known is None or known.tspec is None:
             return None if self._rate is None else self._service(self._rate)
+        if self._delay is not None:
+            try:
+                return guaranteed_within(known.tspec, self._delay, known.adspec or Adspec())
+            except ValueError as why:
+                raise LocalError(f"{self._delay * 1e3:.4g} ms from {sender} cannot be had: {why}") from None
         asked = self._fitting(self._service(known.tspec), sender)
         if self._rate is None:
             return asked

@@ -27,7 +27,7 @@ from rsvp.commands.sending import Sending
 from rsvp.commands.show import COLUMNS
 from rsvp.control.client import connect
 from rsvp.control.server import ControlServer, ControlSocket
-from rsvp.errors import ControlError, NoRoute
+from rsvp.errors import ControlError, LocalError, NoRoute
 from rsvp.intserv import Adspec, General, Tspec, controlled_load, guaranteed
 from rsvp.jsonform import to_json
 from rsvp.objects import FF, SE, WF, FilterSpec, Session, Style
@@ -73,6 +73,10 @@ PLACES = "write 10.1.0.2:5000 or [2001:db8::2]:5000"
         ([*SEND, "--timeout", "-1"], "'-1' is no number above 0"),
         ([*SEND, "--protocol", "sctpp"], "no such protocol: sctpp; write tcp, udp or a number from 1 to 255"),
         (["reserve", "10.1.0.2:5000"], "missing option '--style'"),
+        ([*RESERVE, "--delay", "soon"], "'soon' is no time: write 5, 1ms"),
+        ([*RESERVE, "--delay", "0"], "a delay has to be above 0, not '0'"),
+        ([*RESERVE, "--delay", "1ms", "--rate", "1mbit"], "--delay finds the rate by itself: leave --rate"),
+        ([*RESERVE, "--delay", "1ms", "--service", "load"], "controlled load promises no delay: leave"),
         ([*RESERVE, "--style", "xx"], "no such style: 'xx'; write ff, wf or se"),
         ([*RESERVE, "--service", "best"], "no such service: 'best'; write load (controlled load) or rate"),
         ([*RESERVE, "--sender", "[2001:db8::1]:1"], "of different families: both IPv4, or both IPv6"),
@@ -280,8 +284,9 @@ def receiving(
     named: tuple[FilterSpec, ...] = (),
     rate: float | None = None,
     confirm: bool = False,
+    delay: float | None = None,
 ) -> Receiving:
-    return Receiving(SESSION, limits, style, service, named, rate, confirm)
+    return Receiving(SESSION, limits, style, service, named, rate, confirm, delay)
 
 
 @asynccontextmanager
@@ -376,6 +381,43 @@ def test_a_shared_reservation_is_as_large_as_the_largest_sender(tmp_path: Path, 
     last = {event["filters"][0]["port"]: event["flowspec"]["tspec"] for event in of(told(), "resv")}
     assert set(last) == {1, 4000}
     assert last[1] == last[4000] == {"r": 125_000, "b": 20_000, "p": "inf", "m": 64, "M": 1400}
+
+
+def test_a_delay_becomes_the_rate_that_it_takes(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    """RFC 2212: 3 hops of 100 Mbit/s with packets of 1500 bytes, C_tot 4500, D_tot 360 us."""
+
+    async def story() -> list[dict[str, Any]]:
+        async with daemons(tmp_path) as paths, meanwhile(sending(Limits(False, None, None)), paths["h1"]):
+            asking = receiving(Limits(False, 2, 30), service=guaranteed, confirm=True, delay=0.02)
+            await asking.run(paths["h2"])
+            async with meanwhile(asking, paths["h2"]), await connect(paths["r1"]) as client:
+                return [entry["flowspec"] for entry in await client.show("reservations")]
+
+    (flowspec,) = run(story())
+    assert flowspec["tspec"] == {"r": 125_000, "b": 12_500, "p": "inf", "m": 64, "M": 1400}
+    assert flowspec["rspec"] == {"R": pytest.approx((12_500 + 4500) / (0.02 - 360e-6), rel=1e-6), "S": 0}
+    assert "asking for 10.0.1.1:4000: guaranteed 1 Mbit/s, bucket 12.5 kB, R 6.925 Mbit/s" in (
+        capsys.readouterr().err
+    )
+
+
+@pytest.mark.parametrize(
+    ("delay", "why"),
+    [
+        (0.0003, "0.3 ms from 10.0.1.1:4000 cannot be had: no rate is enough: .* may queue for 0.36 ms"),
+        (0.0005, "0.5 ms from .* cannot be had: that takes R = .* bytes/s, and the path has 9.375e"),
+    ],
+)
+def test_a_delay_that_cannot_be_had_is_a_failure(tmp_path: Path, told: Told, delay: float, why: str):
+    async def story() -> None:
+        async with daemons(tmp_path) as paths, meanwhile(sending(), paths["h1"]):
+            with pytest.raises(LocalError, match=why):
+                await receiving(Limits(True, None, 30), delay=delay).run(paths["h2"])
+            await asyncio.sleep(1)
+            async with await connect(paths["r1"]) as client:
+                assert await client.show("reservations") == []
+
+    run(story())
 
 
 def test_a_reservation_of_each_own_follows_its_senders(tmp_path: Path, told: Told):

@@ -21,6 +21,7 @@ enabled = true
 bandwidth = "10mbit"
 reservable = 0.75
 per_flow = "1mbit"
+latency = 0.002
 """
 
 
@@ -33,7 +34,7 @@ def test_an_empty_file_is_the_defaults():
 def test_every_key_is_read():
     config = read(WHOLE)
     assert config.interface("eth0") == InterfaceConfig(
-        enabled=True, bandwidth=1_250_000.0, reservable=0.75, per_flow=125_000.0
+        enabled=True, bandwidth=1_250_000.0, reservable=0.75, per_flow=125_000.0, latency=0.002
     )
     assert config.interface("eth1") == InterfaceConfig(bandwidth=None, per_flow=math.inf)
     assert config.lines == {"eth0": "rsvp.toml, line 5"}
@@ -53,6 +54,10 @@ def test_every_key_is_read():
         ("[interface.eth0]", "line 1: unknown key 'interface', did you mean 'interfaces'?"),
         ("[interfaces.eth0]\n\nbandwith = 3", "line 3: unknown key 'bandwith', did you mean 'bandwidth'?"),
         ("refresh = 'x'", "line 1: refresh has to be a number of seconds from 0.01 to 86400, not 'x'"),
+        (
+            "[interfaces.eth0]\nlatency = '2ms'",
+            "line 2: latency has to be a number of seconds from 0 to 268, such as 0.002, not '2ms'",
+        ),
         ("refresh = 0", "refresh has to be a number of seconds from 0.01 to 86400, not 0"),
         ("refresh = nan", "refresh has to be a number of seconds from 0.01 to 86400, not nan"),
         ("refresh = true", "refresh has to be a number of seconds from 0.01 to 86400, not true"),

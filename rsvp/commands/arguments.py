@@ -12,7 +12,7 @@ import typer
 
 from ..jsonform import read_style
 from ..objects import FilterSpec, IPAddress, Style
-from ..units import parse_rate
+from ..units import parse_rate, parse_time
 
 T = TypeVar("T")
 
@@ -128,6 +128,13 @@ def _read_positive(text: str) -> float:
     return number
 
 
+def _read_delay(text: str) -> float:
+    seconds = parse_time(text)
+    if not seconds > 0.0:
+        raise ValueError(f"a delay has to be above 0, not {text!r}")
+    return seconds
+
+
 MAX_COUNT = 10**9
 LARGEST_PACKET = 65535
 
@@ -137,4 +144,5 @@ sender = as_usage(_read_sender)
 protocol = as_usage(_read_protocol)
 style = as_usage(_read_style)
 rate = as_usage(parse_rate)
+delay = as_usage(_read_delay)
 positive = as_usage(_read_positive)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+
 from .. import jsonform
 from ..engine.outputs import PathEvent, ResvConfirmed, Upcall
-from ..messages import Flow
+from ..messages import Flow, base_filters
 from ..objects import Filter, Session, Style
 from ..receiver import Receiver, Service
 from . import words
@@ -23,12 +25,14 @@ class Receiving(Application):
         named: tuple[Filter, ...],
         rate: float | None,
         confirm: bool,
+        delay: float | None = None,
     ) -> None:
         super().__init__(session, limits)
         self.awaited = "the reservation was not confirmed" if confirm else "no sender was heard"
         self._named = named
-        self._receiver = Receiver(style, service, named, rate)
+        self._receiver = Receiver(style, service, named, rate, delay)
         self._confirm = confirm
+        self._found = delay is not None
         self._asked: tuple[Flow, ...] = ()
 
     async def begin(self) -> str:
@@ -52,6 +56,11 @@ class Receiving(Application):
         if flows == self._asked:
             return
         self._asked = flows
+        if self._found and not self.limits.json:
+            for flow in flows:
+                about = words.filters([jsonform.filter_spec(one) for one in base_filters(flow.filters)])
+                found = words.flowspec(jsonform.to_json(flow.flowspec))
+                print(f"asking for {about}: {found}", file=sys.stderr, flush=True)
         if flows:
             await self.api.reserve(self.handle, self._receiver.style, flows, confirm=self._confirm)
         else:

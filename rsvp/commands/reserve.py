@@ -43,17 +43,27 @@ def reserve(
         ),
     ] = None,
     service: Annotated[
-        str,
+        str | None,
         typer.Option(
-            metavar="{load,rate}", parser=read_service, help="Controlled load, or guaranteed service at R."
+            metavar="{load,rate}",
+            parser=read_service,
+            help="Controlled load, or guaranteed service at R [default: load, with --delay rate].",
         ),
-    ] = "load",
+    ] = None,
     rate: Annotated[
         float | None,
         typer.Option(
             metavar="R",
             parser=arguments.rate,
             help="How much: 500kbit, 10mbit, or bytes/s; what the sender announces if left out.",
+        ),
+    ] = None,
+    delay: Annotated[
+        float | None,
+        typer.Option(
+            metavar="TIME",
+            parser=arguments.delay,
+            help="How late a packet may be at most: 20ms, or seconds; finds the R of guaranteed service for it.",
         ),
     ] = None,
     confirm: Annotated[bool, typer.Option("--confirm", help="Ask for a confirmation.")] = False,
@@ -88,10 +98,16 @@ def reserve(
         rsvp reserve 10.1.0.2:5000 --style ff --confirm
 
         rsvp reserve 10.1.0.2:5000 --style se --service rate --rate 2mbit
+
+        rsvp reserve 10.1.0.2:5000 --style ff --delay 20ms
     """
     senders = tuple(dict.fromkeys(sender or ()))
     if senders and not style.explicit:
         raise typer.BadParameter(f"style {style.name.lower()} is for all senders: leave --sender out")
+    if delay is not None and service == "load":
+        raise typer.BadParameter("controlled load promises no delay: leave --service out, or --delay")
+    if delay is not None and rate is not None:
+        raise typer.BadParameter("--delay finds the rate by itself: leave --rate out")
     assert destination.address is not None
     if any(one.address.version != destination.address.version for one in senders):
         raise typer.BadParameter("sender and destination are of different families: both IPv4, or both IPv6")
@@ -102,7 +118,5 @@ def reserve(
     from .application import Limits
     from .receiving import Receiving
 
-    receiving = Receiving(
-        session, Limits(json, count, timeout), style, SERVICES[service], senders, rate, confirm
-    )
-    asyncio.run(receiving.run(control))
+    limits, chosen = Limits(json, count, timeout), SERVICES[service or ("load" if delay is None else "rate")]
+    asyncio.run(Receiving(session, limits, style, chosen, senders, rate, confirm, delay).run(control))

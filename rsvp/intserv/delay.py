@@ -11,7 +11,7 @@ import struct
 from dataclasses import replace
 
 from ..iana import Service
-from .advert import fit
+from .advert import fit, offer
 from .contents import (
     INFINITY,
     LEAST_RATE,
@@ -72,10 +72,8 @@ def rate_for_delay(tspec: Tspec, delay: float, adspec: Adspec) -> Rspec:
         return fluid_delay(tspec, rate, advert.c_tot, advert.d_tot)
 
     if bound(MOST_RATE) > delay:
-        raise ValueError(
-            f"no rate makes it {delay * 1e3:.4g} ms: whatever is reserved, packets may wait "
-            f"{bound(MOST_RATE) * 1e3:.4g} ms on the way"
-        )
+        least = bound(MOST_RATE) * 1e3
+        raise ValueError(f"no rate is enough: whatever is reserved, packets may queue for {least:.4g} ms")
     # The delay falls as the rate grows, and so do the bits of a single: halve what is left of them.
     low, high = _bits(max(tspec.rate, LEAST_RATE)), _bits(MOST_RATE)
     while low < high:
@@ -104,13 +102,25 @@ def _advert(adspec: Adspec) -> GuaranteedAdvert:
 
 
 def guaranteed_within(tspec: Tspec, delay: float, adspec: Adspec) -> Flowspec:
-    """The guaranteed flowspec for a sender's flow that queues for no longer than `delay` seconds.
+    """The guaranteed flowspec with which a sender's packets arrive within `delay` seconds.
 
-    Tspec and ADSPEC are what its Path said; packets are no larger than the path takes. Raises
-    ValueError as `rate_for_delay` does.
+    Tspec and ADSPEC are what its Path said. The path's latency is taken off first, as zero where it
+    is not known (RFC 2215 section 3.4); packets are no larger than the path takes. Raises ValueError,
+    with a sentence for people, where the sender or a hop on the way does not offer the service, or
+    no rate that the path has is enough.
     """
+    path = offer(adspec, Service.GUARANTEED)
+    if path is None:
+        raise ValueError("the sender does not offer guaranteed service")
+    if not path.whole:
+        raise ValueError("some hop on the way does not offer guaranteed service")
+    latency = path.latency or 0.0
+    if latency >= delay:
+        raise ValueError(f"no rate is enough: the way alone takes {latency * 1e3:.4g} ms")
     fitting = fit(tspec, adspec, Service.GUARANTEED)
-    rspec = rate_for_delay(fitting, delay, adspec)
+    rspec = rate_for_delay(fitting, delay - latency, adspec)
+    if path.bandwidth is not None and rspec.rate > path.bandwidth:
+        raise ValueError(f"that takes R = {rspec.rate:.6g} bytes/s, and the path has {path.bandwidth:.6g}")
     return guaranteed(fitting, rspec.rate, rspec.slack)
 
 

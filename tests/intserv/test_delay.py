@@ -8,6 +8,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from rsvp.iana import LATENCY_UNKNOWN
 from rsvp.intserv import (
     Adspec,
     General,
@@ -122,9 +123,11 @@ class TestRate:
         assert rspec.slack == pytest.approx((6.0 - 5.5 - 0.01) * 1e6, abs=1)
 
     def test_there_is_no_rate_for_less_than_the_path_itself_takes(self):
-        with pytest.raises(ValueError, match=r"no rate makes it 9 ms: .* may wait 10 ms on the way"):
+        with pytest.raises(
+            ValueError, match="no rate is enough: whatever is reserved, packets may queue for 10 ms"
+        ):
             rate_for_delay(TSPEC, 0.009, PATH)
-        with pytest.raises(ValueError, match="no rate makes it 10 ms"):
+        with pytest.raises(ValueError, match="no rate is enough"):
             rate_for_delay(TSPEC, 0.01, PATH)
 
     @given(real_tspecs, st.floats(0.001, 100), paths)
@@ -150,11 +153,36 @@ class TestRate:
             delay_bound(tspec, Rspec(rate), path), rel=1e-6
         )
 
-    def test_the_flowspec_for_a_delay_has_packets_that_the_path_takes(self):
+
+class TestWithin:
+    """A receiver that knows only how late its packets may be."""
+
+    def test_packets_are_those_that_the_path_takes(self):
         adspec = Adspec(General(mtu=1500), GuaranteedAdvert(500, 10_000, overrides=Overrides(mtu=800)))
         asked = guaranteed_within(TSPEC, 1.0, adspec)
         fitting = Tspec(1000.0, 5000.0, 10_000.0, 100, 800)
         assert asked == guaranteed(fitting, rate_for_delay(fitting, 1.0, adspec).rate)
+
+    def test_the_latency_comes_off_the_delay(self):
+        far = Adspec(General(latency=400_000), GuaranteedAdvert(500, 10_000))
+        assert guaranteed_within(TSPEC, 1.4, far) == guaranteed_within(TSPEC, 1.0, PATH)
+        unknown = Adspec(General(latency=LATENCY_UNKNOWN), GuaranteedAdvert(500, 10_000))
+        assert guaranteed_within(TSPEC, 1.0, unknown) == guaranteed_within(TSPEC, 1.0, PATH)
+
+    @pytest.mark.parametrize(
+        ("adspec", "why"),
+        [
+            (Adspec(), "the sender does not offer guaranteed service"),
+            (Adspec(General(broken=True), GuaranteedAdvert()), "some hop on the way does not offer"),
+            (Adspec(General(), GuaranteedAdvert(broken=True)), "some hop on the way does not offer"),
+            (Adspec(General(latency=1_000_000), GuaranteedAdvert()), "the way alone takes 1000 ms"),
+            (Adspec(General(latency=5), GuaranteedAdvert(0, 1_000_000)), "packets may queue for 1000 ms"),
+            (Adspec(General(bandwidth=3000), GuaranteedAdvert()), "takes R = 3760.66 bytes/s, .* has 3000"),
+        ],
+    )
+    def test_what_cannot_be_had_is_told(self, adspec, why):
+        with pytest.raises(ValueError, match=why):
+            guaranteed_within(TSPEC, 1.0, adspec)
 
 
 class TestSlack:
