@@ -390,7 +390,8 @@ def test_a_delay_becomes_the_rate_that_it_takes(tmp_path: Path, capsys: pytest.C
         async with daemons(tmp_path) as paths, meanwhile(sending(Limits(False, None, None)), paths["h1"]):
             asking = receiving(Limits(False, 2, 30), service=guaranteed, confirm=True, delay=0.02)
             await asking.run(paths["h2"])
-            async with meanwhile(asking, paths["h2"]), await connect(paths["r1"]) as client:
+            again = receiving(FOREVER, service=guaranteed, delay=0.02)
+            async with meanwhile(again, paths["h2"]), await connect(paths["r1"]) as client:
                 return [entry["flowspec"] for entry in await client.show("reservations")]
 
     (flowspec,) = run(story())

@@ -53,7 +53,7 @@ ALLOWED = {
     "unreadable": {"_wire", "engine", "errors", "iana", "intserv", "messages", "objects", "dissection"},
     "show": {"engine", "jsonform", "objects"},
     "ledger": {"engine", "tc"},
-    "receiver": {"engine", "intserv", "messages", "objects"},
+    "receiver": {"engine", "errors", "intserv", "messages", "objects"},
     "pictures": {"errors"},
     "capture": {
         "_wire",

@@ -63,7 +63,7 @@ def reserve(
         typer.Option(
             metavar="TIME",
             parser=arguments.delay,
-            help="How late a packet may be at most: 20ms, or seconds; finds the R of guaranteed service for it.",
+            help="How late a packet may arrive: 20ms, or seconds; guaranteed service at the R that takes.",
         ),
     ] = None,
     confirm: Annotated[bool, typer.Option("--confirm", help="Ask for a confirmation.")] = False,

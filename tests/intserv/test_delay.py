@@ -123,9 +123,7 @@ class TestRate:
         assert rspec.slack == pytest.approx((6.0 - 5.5 - 0.01) * 1e6, abs=1)
 
     def test_there_is_no_rate_for_less_than_the_path_itself_takes(self):
-        with pytest.raises(
-            ValueError, match="no rate is enough: whatever is reserved, packets may queue for 10 ms"
-        ):
+        with pytest.raises(ValueError, match="no rate is enough: whatever .* may queue for 10 ms"):
             rate_for_delay(TSPEC, 0.009, PATH)
         with pytest.raises(ValueError, match="no rate is enough"):
             rate_for_delay(TSPEC, 0.01, PATH)
@@ -177,7 +175,7 @@ class TestWithin:
             (Adspec(General(), GuaranteedAdvert(broken=True)), "some hop on the way does not offer"),
             (Adspec(General(latency=1_000_000), GuaranteedAdvert()), "the way alone takes 1000 ms"),
             (Adspec(General(latency=5), GuaranteedAdvert(0, 1_000_000)), "packets may queue for 1000 ms"),
-            (Adspec(General(bandwidth=3000), GuaranteedAdvert()), "takes R = 3760.66 bytes/s, .* has 3000"),
+            (Adspec(General(bandwidth=3000), GuaranteedAdvert()), "takes R = 3769.23 bytes/s, .* has 3000"),
         ],
     )
     def test_what_cannot_be_had_is_told(self, adspec, why):
