@@ -123,7 +123,7 @@ class TestRate:
         assert rspec.slack == pytest.approx((6.0 - 5.5 - 0.01) * 1e6, abs=1)
 
     def test_there_is_no_rate_for_less_than_the_path_itself_takes(self):
-        with pytest.raises(ValueError, match="no rate is enough: whatever .* may queue for 10 ms"):
+        with pytest.raises(ValueError, match=r"no rate is enough: whatever .* may queue for 10 ms"):
             rate_for_delay(TSPEC, 0.009, PATH)
         with pytest.raises(ValueError, match="no rate is enough"):
             rate_for_delay(TSPEC, 0.01, PATH)
