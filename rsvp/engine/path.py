@@ -410,7 +410,7 @@ def _repair(core: Core, psb: PathStateBlock, before: list[int], now: float) -> N
         psb.refresh.deadline = min(psb.refresh.deadline, now + delay)
         core.timers.watch(psb.refresh)
     for rsb in list(state.reservations()):
-        if covers(rsb, psb) and any(covers(rsb, other) for other in state.senders(rsb.oi)):
+        if psb.routes_to(rsb.oi) and covers(rsb, psb):
             resv.settle_traffic(core, state, rsb)
     upstream.hold(core, psb, now + delay)
     upstream.sync(core, state, (psb.phop,), now)

@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import reduce
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, TypeAlias
@@ -31,6 +31,16 @@ Group: TypeAlias = tuple[Session, int, Filter | None]
 """A session, an interface, and for a distinct reservation its sender."""
 
 Reservation: TypeAlias = tuple[Flowspec, frozenset[Filter]]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What should be installed: a flowspec for the senders that go this way, of those that are named."""
+
+    flowspec: Flowspec
+    filters: frozenset[Filter]
+    named: frozenset[Filter]
+
 
 Piece: TypeAlias = tuple[SessionKey, int, IPAddress | None, Filter | None]
 """One piece of soft state: a session, and either a sender, whichever way it comes, or an interface, the
@@ -81,14 +91,20 @@ def _installed(node: Node) -> Iterator[str]:
             yield f"installed {found.get(key)} for {key}, but reserved is {wanted.get(key)}"
 
 
-def _stands_for(found: Reservation | None, wanted: Reservation | None) -> bool:
-    """Whether what is installed is what should be, or the same with slack spent on it."""
-    if found is None or wanted is None or found == wanted:
-        return found == wanted
-    (here, filters), (asked, others) = found, wanted
+def _stands_for(found: Reservation | None, wanted: Wanted | None) -> bool:
+    """Whether what is installed is what should be.
+
+    It may have slack spent on it, and senders in it that are reserved for but went another way.
+    """
+    if found is None or wanted is None:
+        return found is None and wanted is None
+    (here, filters), asked = found, wanted.flowspec
+    return wanted.filters <= filters <= wanted.named and (here == asked or _slack_spent(here, asked))
+
+
+def _slack_spent(here: Flowspec, asked: Flowspec) -> bool:
     return (
-        filters == others
-        and here.rspec is not None
+        here.rspec is not None
         and asked.rspec is not None
         and replace(here, rspec=asked.rspec) == asked
         and here.rspec.rate < asked.rspec.rate
@@ -96,7 +112,7 @@ def _stands_for(found: Reservation | None, wanted: Reservation | None) -> bool:
     )
 
 
-def _merge(senders: list[SenderView], reservations: list[ReservationView]) -> dict[Group, Reservation | None]:
+def _merge(senders: list[SenderView], reservations: list[ReservationView]) -> dict[Group, Wanted | None]:
     """What should be installed: for each group of reservations their merge.
 
     None for a group none of whose senders' data leaves there since a route changed (RFC 2205 section 3.6).
@@ -107,7 +123,7 @@ def _merge(senders: list[SenderView], reservations: list[ReservationView]) -> di
             continue
         for group in view.filters if not view.style.shared else (None,):
             asked.setdefault((view.session, view.interface, group), []).append(view)
-    wanted: dict[Group, Reservation | None] = {}
+    wanted: dict[Group, Wanted | None] = {}
     for (session, interface, group), views in asked.items():
         explicit = views[0].style.explicit
         named = {group} if group is not None else {one for view in views for one in view.filters}
@@ -119,7 +135,7 @@ def _merge(senders: list[SenderView], reservations: list[ReservationView]) -> di
         }
         flowspec = reduce(merge, (view.flowspec for view in views))
         filters = frozenset(covered if explicit else ())
-        wanted[session, interface, group] = (flowspec, filters) if covered else None
+        wanted[session, interface, group] = Wanted(flowspec, filters, frozenset(named)) if covered else None
     return wanted
 
 
