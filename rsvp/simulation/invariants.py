@@ -19,7 +19,7 @@ from ..engine import lifetime
 from ..engine.interfaces import LOCAL
 from ..engine.views import ReservationView, SenderView
 from ..intserv import Flowspec, effective, merge
-from ..messages import Path, Resv, base_filter, base_filters
+from ..messages import Path, PathTear, Resv, base_filter, base_filters
 from ..objects import Filter, IPAddress, Session, SessionKey
 from .events import Arrived, Event
 
@@ -160,6 +160,7 @@ class _History:
         self._deadlines: dict[Piece, float] = {}
         self._stood: dict[Piece, None] = {}
         self._disturbed: set[SessionKey] = set()
+        self._torn: set[Piece] = set()
         self._turns = -1
 
     def arrived(self, event: Arrived) -> None:
@@ -175,8 +176,12 @@ class _History:
                     self._disturbed.add(piece[0])
                 self._said[piece] = message
                 self._deadlines[piece] = until
+                self._torn.discard(piece)
         else:
             self._disturbed.add(session.key)
+            if isinstance(message, PathTear):
+                # What is left of this sender came another way, earlier than anything that is noted.
+                self._torn.add((session.key, LOCAL, None, base_filter(message.sender.template)))
 
     def check(self, now: float) -> Iterator[str]:
         """Compare what is there with what should be; what is there now is what may go next."""
@@ -189,11 +194,14 @@ class _History:
         if self._turns == self.node.turns:
             excused = self._disturbed | ended
             for piece in self._stood:
-                if piece not in standing and piece[0] not in excused and self._has_way(piece):
+                if piece in standing or piece in self._torn or piece[0] in excused:
+                    continue
+                if self._has_way(piece):
                     yield f"{_words(piece)} is gone before its time"
         self._stood, self._disturbed, self._turns = standing, set(), self.node.turns
         self._deadlines = {piece: self._deadlines[piece] for piece in standing if piece in self._deadlines}
         self._said = {piece: self._said[piece] for piece in self._deadlines}
+        self._torn &= standing.keys()
 
     def _has_way(self, piece: Piece) -> bool:
         """A refresh of a reservation counts only where the data of a sender would leave."""
