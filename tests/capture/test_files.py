@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from rsvp.capture import Capture
 from rsvp.capture.files import LARGEST, Record, read_records
 from rsvp.errors import CaptureError
+from tests.oracles.tshark import need
 
 from . import build
-from .tshark import need
 
 FRAMES = [build.ethernet(build.ipv4(build.path_message(port))) for port in (5000, 5001, 5002)]
 

@@ -13,9 +13,9 @@ import pytest
 from rsvp.capture import Capture, Frame
 from rsvp.capture.link import LINKS, NO_IP
 from rsvp.errors import CaptureError
+from tests.oracles.tshark import read as read_with_tshark
 
 from . import build
-from .tshark import read as read_with_tshark
 
 MESSAGE = build.path_message()
 V4 = build.ipv4(MESSAGE)

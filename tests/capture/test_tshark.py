@@ -17,8 +17,7 @@ import pytest
 from rsvp.capture import Capture
 from rsvp.capture.report import Reporter
 from rsvp.errors import CaptureError
-
-from .tshark import SeenMessage, read
+from tests.oracles.tshark import SeenMessage, read
 
 ROOT = Path(__file__).parents[2]
 OWN = ROOT / "tests" / "captures"
@@ -66,8 +65,8 @@ def differences(seen: SeenMessage, ours: dict[str, Any]) -> list[str]:
     found = []
     if seen.type != ours["type"]:
         found.append(f"type {seen.type} by tshark, {ours['type']} by us")
-    if seen.objects != objects(ours):
-        found.append(f"objects {seen.objects} by tshark, {objects(ours)} by us")
+    if seen.keys != objects(ours):
+        found.append(f"objects {seen.keys} by tshark, {objects(ours)} by us")
     theirs, mine = seen.messages or (), ours["messages"] or ()
     if len(theirs) != len(mine):
         found.append(f"{len(theirs)} inner messages by tshark, {len(mine)} by us")

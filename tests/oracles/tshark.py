@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import xml.etree.ElementTree as ET
+from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
@@ -17,11 +18,51 @@ RSVP_IN_UDP = ("-d", "udp.port==1698,rsvp", "-d", "udp.port==1699,rsvp")
 
 
 @dataclass(frozen=True)
+class SeenField:
+    """A line of the tree: its filter name or none, its value as text, its bytes as hex, what is below."""
+
+    name: str
+    show: str
+    raw: str
+    fields: tuple[SeenField, ...]
+
+    def walk(self) -> Iterator[SeenField]:
+        """All that is below, top down."""
+        for field in self.fields:
+            yield field
+            yield from field.walk()
+
+
+@dataclass(frozen=True)
+class SeenObject:
+    """An object; its contents are the fields behind class, C-Type and length."""
+
+    class_num: int
+    ctype: int
+    length: int
+    field: SeenField
+
+    @property
+    def key(self) -> tuple[int, int, int]:
+        return self.class_num, self.ctype, self.length
+
+
+@dataclass(frozen=True)
 class SeenMessage:
-    type: int
-    objects: tuple[tuple[int, int, int], ...]  # class, C-Type, length
+    header: dict[str, int]  # version, flags, type, send_ttl, length; -1 for what is not there
+    checksum: str  # as tshark says it, e.g. "correct"
+    objects: tuple[SeenObject, ...]
     messages: tuple[SeenMessage, ...] | None
     malformed: bool
+
+    @property
+    def type(self) -> int:
+        return self.header["type"]
+
+    @property
+    def keys(self) -> tuple[tuple[int, int, int], ...]:
+        """Class, C-Type and length of each object."""
+        return tuple(one.key for one in self.objects)
 
 
 @dataclass(frozen=True)
@@ -74,6 +115,15 @@ def _packet(packet: ET.Element) -> SeenPacket:
     )
 
 
+HEADER = {
+    "version": "rsvp.version",
+    "flags": "rsvp.flags",
+    "type": "rsvp.msg",
+    "send_ttl": "rsvp.sending_ttl",
+    "length": "rsvp.message_length",
+}
+
+
 def _message(proto: ET.Element, broken: bool) -> SeenMessage:
     objects = []
     for entry in proto.findall("field"):
@@ -83,20 +133,29 @@ def _message(proto: ET.Element, broken: bool) -> SeenMessage:
         ctypes = [
             field for field in entry.findall("field") if str(field.get("name")).startswith("rsvp.ctype")
         ]
-        objects.append(
-            (
-                int(_show(kind)),
-                int(str(ctypes[0].get("value")), 16) if ctypes else -1,
-                int(_field(entry, "rsvp.length")),
-            )
-        )
+        ctype = int(str(ctypes[0].get("value")), 16) if ctypes else -1
+        objects.append(SeenObject(int(_show(kind)), ctype, int(_field(entry, "rsvp.length")), _tree(entry)))
     inner = proto.findall("proto[@name='rsvp']")
-    number = proto.find("field/field[@name='rsvp.msg']")
+    header = {}
+    for ours, theirs in HEADER.items():
+        field = proto.find(f"field/field[@name='{theirs}']")
+        header[ours] = -1 if field is None else int(_show(field), 0)
+    sum_field = proto.find("field/field[@name='rsvp.message_checksum']")
     return SeenMessage(
-        -1 if number is None else int(_show(number)),
+        header,
+        "" if sum_field is None else str(sum_field.get("showname")).partition("[")[2].rstrip("]"),
         tuple(objects),
         tuple(_message(one, broken) for one in inner) if inner else None,
         broken,
+    )
+
+
+def _tree(field: ET.Element) -> SeenField:
+    return SeenField(
+        field.get("name") or "",
+        _show(field),
+        field.get("value") or "",
+        tuple(_tree(below) for below in field.findall("field")),
     )
 
 
