@@ -26,7 +26,7 @@ from .vectors import VECTORS, Vector
 LINKTYPE_RAW = 101
 
 # They hold what nobody has defined, and the tools rightly say so.
-ODD = {"resv-unknown-style", "patherr-unknown-object", "path6-empty-guaranteed"}
+ODD = {"resv-unknown-style", "patherr-unknown-object", "path6-empty-guaranteed", "path-middle-adspec"}
 
 
 def is_base(vector: Vector) -> bool:
