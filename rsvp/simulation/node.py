@@ -63,8 +63,14 @@ class Node:
         self.name = spec.name
         self.number = number
         self.kind = kind
-        self.refresh = refresh if spec.refresh is None else spec.refresh
         self.keep = keep if spec.keep is None else spec.keep
+        told = {name: getattr(spec, name) for name in ("route_delay", "blockade", "slew")}
+        self.timing: dict[str, Any] = {
+            "refresh": refresh if spec.refresh is None else spec.refresh,
+            "keep": self.keep,
+            **{name: value for name, value in told.items() if value is not None},
+        }
+        """R, K, W, Kb and Slew.Max, as fields of the engine's `Interface`."""
         self.ports: dict[int, Port] = {}
         self.up = True
         self.starts = 0
@@ -93,7 +99,7 @@ class Node:
         self.engine = e.Engine(rng=Random(f"{seed}/{self.name}/{self.starts}"))
         for port in self.ports.values():
             if port.link.up:
-                self.feed(e.InterfaceUp(port.interface(self.refresh, self.keep)))
+                self.feed(e.InterfaceUp(port.interface(**self.timing)))
 
     def __repr__(self) -> str:
         return f"<{self.kind.value} {self.name}>"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..engine import Interface
 from ..objects import IPAddress
@@ -49,8 +49,8 @@ class Port:
         """This interface's first address of an IP version."""
         return next((one for one in self.addresses if one.version == version), None)
 
-    def interface(self, refresh: float, keep: int) -> Interface:
-        """The interface as the engine is told of it."""
+    def interface(self, **timing: Any) -> Interface:
+        """The interface as the engine is told of it; `timing` are more of its fields."""
         spec = self.link.spec
         return Interface(
             self.index,
@@ -60,7 +60,6 @@ class Port:
             spec.bandwidth,
             spec.reservable,
             spec.per_flow,
-            refresh=refresh,
-            keep=keep,
             latency=round(spec.delay * 1e6),
+            **timing,
         )

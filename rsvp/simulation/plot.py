@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from .. import pictures
+from ..units import format_rate
 from .node import Node
 from .simulation import Simulation
 
 POINTS = 500
 """How often a run is looked at for its picture."""
 
-SHOWN = 8
-"""Interfaces that get a line of their own: those with the most reserved at any time."""
+SHOWN = 10
+"""Interfaces that are drawn: those with the most reserved at any time."""
+
+FILL = "#1f6f8b"
+LINES = (("-", 3.5), ("--", 2.0), (":", 2.0))
+"""How the counts are drawn, so that equal ones can be told apart."""
 
 
 @dataclass
@@ -56,24 +62,35 @@ class Samples:
 
     def draw(self, file: Path, title: str) -> None:
         """Write the picture. Raises OSError."""
+        used = [item for item in self.reserved.items() if max(item[1])]
+        most = sorted(used, key=lambda item: -max(item[1]))[:SHOWN]
+        shown = [item for item in used if item in most]
         figure, (upper, lower) = pictures.pyplot().subplots(
-            2, 1, sharex=True, figsize=(8, 5.6), layout="constrained"
+            2, 1, sharex=True, figsize=(8, 3.2 + 0.4 * len(shown)), layout="constrained"
         )
         upper.set_title(title, fontsize=11)
-        used = sorted(self.reserved.items(), key=lambda item: -max(item[1]))
-        for (node, interface), rates in used[:SHOWN]:
-            if max(rates):
-                label = f"{node} {interface}"
-                upper.step(self.times, [rate * 8e-3 for rate in rates], where="post", label=label)
-        upper.set_ylabel("reserved, kbit/s")
-        for name, counts in self.counts.items():
-            lower.step(self.times, counts, where="post", label=name)
+        self._draw_lanes(upper, shown)
+        for (name, counts), (style, width) in zip(self.counts.items(), LINES, strict=True):
+            lower.step(self.times, counts, style, where="post", label=name, linewidth=width, alpha=0.8)
         lower.set_ylabel("on all nodes")
         lower.set_xlabel("time, s")
+        lower.set_ylim(bottom=0)
+        lower.legend(loc="best", fontsize=8)
         for axes in (upper, lower):
             axes.grid(alpha=0.25)
-            axes.set_ylim(bottom=0)
             axes.spines[["top", "right"]].set_visible(False)
-            if axes.get_legend_handles_labels()[1]:
-                axes.legend(loc="best", fontsize=8)
         pictures.save(figure, file)
+
+    def _draw_lanes(self, axes: Any, shown: list[tuple[tuple[str, str], list[float]]]) -> None:
+        """What is reserved on each interface, one above the other, all to one scale."""
+        scale = max((max(rates) for _, rates in shown), default=1.0)
+        for lane, (_, rates) in enumerate(shown):
+            floor = [-lane] * len(rates)
+            tops = [-lane + 0.8 * rate / scale for rate in rates]
+            axes.fill_between(self.times, floor, tops, step="post", color=FILL, linewidth=0)
+        axes.set_yticks([-lane for lane in range(len(shown))])
+        labels = [
+            f"{node} {interface}\nup to {format_rate(max(rates))}" for (node, interface), rates in shown
+        ]
+        axes.set_yticklabels(labels, fontsize=8, verticalalignment="bottom")
+        axes.set_ylabel("reserved")

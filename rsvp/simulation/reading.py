@@ -41,7 +41,15 @@ LINK_WORDS: dict[str, tuple[str, Callable[[str], float]]] = {
 }
 """A word behind a link's ends -> the field of `LinkSpec` that it sets, and how its value is written."""
 
-NODE_WORDS = ("refresh", "keep")
+NODE_WORDS: dict[str, tuple[str, Callable[[str], float]]] = {
+    "refresh": ("refresh", read_span),
+    "keep": ("keep", read_count),
+    "route-delay": ("route_delay", read_time),
+    "blockade": ("blockade", read_count),
+    "slew": ("slew", read_share),
+}
+"""A word behind nodes' names -> the field of `NodeSpec` that it sets, and how its value is written."""
+
 STATEMENTS = ("host", "router", "plain", "link", "lan", "topology")
 
 
@@ -83,9 +91,10 @@ def _read_nodes(words: Words, topology: Topology, kind: Kind) -> None:
     if not specs:
         words.take("a node's name")
     while word := words.maybe(*NODE_WORDS):
-        value = words.read(read_span, "a time") if word == "refresh" else words.read(read_count, "a number")
+        name, reader = NODE_WORDS[word]
+        value = words.read(reader, "a value")
         for spec in specs:
-            setattr(spec, word, value)
+            setattr(spec, name, value)
     words.end(*NODE_WORDS)
 
 

@@ -131,10 +131,16 @@ class Simulation:
         """Let time pass; afterwards `now` is `until`."""
         heap = self._heap
         while heap and heap[0][0] <= until:
-            when, _, action, arguments = heappop(heap)
-            self.now = when
-            action(*arguments)
+            self.step()
         self.now = max(self.now, until)
+
+    def step(self) -> bool:
+        """Let only the next thing happen, and time pass up to it; False where nothing is to come."""
+        if not self._heap:
+            return False
+        self.now, _, action, arguments = heappop(self._heap)
+        action(*arguments)
+        return True
 
     def _push(self, when: float, action: Callable[..., object], *arguments: Any) -> None:
         heappush(self._heap, (when, next(self._order), action, arguments))
@@ -422,7 +428,7 @@ class Simulation:
 
     def _state(self, port: Port) -> Input:
         node = port.node
-        up = e.InterfaceUp(port.interface(node.refresh, node.keep))
+        up = e.InterfaceUp(port.interface(**node.timing))
         return up if port.link.up else e.InterfaceDown(port.index)
 
     def change(self, link: Link, **fields: float) -> None:

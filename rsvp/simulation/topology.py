@@ -32,13 +32,18 @@ class Kind(Enum):
 class NodeSpec:
     """One node; `kind` None is a host where it has one interface and a router where it has more.
 
-    `refresh` is R in seconds and `keep` K (RFC 2205 section 3.7), None for those of the simulation.
+    `refresh` is R in seconds and `keep` K (RFC 2205 section 3.7), None for those of the simulation;
+    `route_delay` W in seconds (section 3.6), `blockade` Kb (section 3.5) and `slew` Slew.Max (section
+    3.7), None for what the RFC has.
     """
 
     name: str
     kind: Kind | None = None
     refresh: float | None = None
     keep: int | None = None
+    route_delay: float | None = None
+    blockade: int | None = None
+    slew: float | None = None
 
 
 @dataclass(slots=True)

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from rsvp.cli import main
+from rsvp.simulation import Scenario
+from rsvp.simulation.plot import Samples
 
 EXAMPLE = str(Path(__file__).parent.parent.parent / "examples" / "multicast.rsvp")
 
@@ -118,3 +120,37 @@ def test_mistakes(
 ) -> None:
     assert main(["sim", *arguments]) == status
     assert capsys.readouterr().err.startswith(sentence)
+
+
+@pytest.mark.parametrize("suffix", ["png", "svg", "pdf"])
+def test_the_picture(suffix: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / f"run.{suffix}"
+    assert main(["sim", EXAMPLE, "--plot", str(file)]) == 0
+    magic = {"png": b"\x89PNG", "svg": b"<?xml", "pdf": b"%PDF"}
+    assert file.read_bytes().startswith(magic[suffix])
+
+
+def test_a_picture_of_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    story = tmp_path / "story.rsvp"
+    story.write_text("link h1 r1\nrun 0")
+    file = tmp_path / "run.png"
+    assert main(["sim", str(story), "--plot", str(file)]) == 0
+    assert file.exists()
+
+
+def test_samples_follow_what_is_reserved() -> None:
+    scenario = Scenario.load(EXAMPLE)
+    simulation = scenario.simulation()
+    samples = Samples()
+    samples.watch(simulation, scenario.end, list(simulation.nodes.values()))
+    simulation.run(scenario.end)
+    assert samples.times[0] == 0
+    assert samples.times[-1] == scenario.end
+    rates = samples.reserved["r1", "eth2"]
+    assert len(rates) == len(samples.times)
+    # Down from 30 s to 60 s, where the interface is not there at all.
+    by_time = dict(zip(samples.times, rates, strict=True))
+    assert [by_time[min(by_time, key=lambda at: abs(at - t))] for t in (1, 20, 45, 120)] == [0, 2500, 0, 2500]
+    assert samples.counts["installed"][-1] == len(
+        [flow for node in simulation.nodes.values() for flow in node.installed()]
+    )

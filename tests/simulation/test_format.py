@@ -61,11 +61,19 @@ def test_given_addresses_are_not_given_again() -> None:
 
 
 def test_what_nodes_are() -> None:
-    topology = Topology.parse("link a b\nlink b c\nplain b\nrouter c refresh 5 keep 2")
+    topology = Topology.parse(
+        "link a b\nlink b c\nplain b\nrouter c refresh 5 keep 2 route-delay 1 blockade 9 slew 5%"
+    )
     assert [topology.kind(name) for name in "abc"] == [Kind.HOST, Kind.PLAIN, Kind.ROUTER]
     simulation = Simulation(topology, refresh=20)
-    assert [(node.refresh, node.keep) for node in simulation.nodes.values()] == [(20, 3), (20, 3), (5, 2)]
+    assert [(node.timing["refresh"], node.keep) for node in simulation.nodes.values()] == [
+        (20, 3),
+        (20, 3),
+        (5, 2),
+    ]
     assert simulation.node("b").engine is None
+    timing = {"refresh": 5, "keep": 2, "route_delay": 1, "blockade": 9, "slew": 0.05}
+    assert simulation.node("c").timing == timing
 
 
 def test_generated_topologies() -> None:
@@ -231,7 +239,7 @@ def test_settings() -> None:
     assert scenario.end == 120
     simulation = scenario.simulation()
     assert (simulation.seed, simulation.convergence) == (7, 1.0)
-    assert (simulation.node("r1").refresh, simulation.node("r1").keep) == (5, 2)
+    assert (simulation.node("r1").timing["refresh"], simulation.node("r1").keep) == (5, 2)
     assert [str(one) for one in simulation.node("h1").addresses] == ["10.0.1.1", "fd00:0:1::1"]
     assert Scenario.parse("at 10 link a b down").end == 40
 
