@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
 from random import Random
+from typing import Any, Self, TypeVar, TypeVarTuple, Unpack
 
 from ..iana import DEFAULT_TTL, UnknownClass
+from ..intserv import Adspec, advertise
 from ..messages import AnySession, Message
 from ..objects import AnyObject, Filter, Hop, IPAddress, Session, SessionKey, TimeValues
 from .admission import Budget
@@ -17,6 +20,12 @@ from .psb import PathStateBlock
 from .session import SessionState
 from .table import Table
 from .timers import Timer, Timers
+
+T = TypeVar("T")
+Key = TypeVarTuple("Key")
+
+MADE_AT_MOST = 4096
+"""Values that `Core.once` keeps: neighbours may send any number of ADSPECs and handles."""
 
 
 @dataclass(slots=True, eq=False)
@@ -61,6 +70,8 @@ class Core:
         self.routes: dict[tuple[IPAddress, IPAddress | None], Route] = {}
         self.applications: dict[int, Application] = {}
         self.own: frozenset[IPAddress] = frozenset()
+        self.made: dict[Hashable, Any] = {}
+        """What many messages have in common, made once until an interface changes: see `once`."""
         self.out: list[Output] = []
         self._handles = 0
 
@@ -85,13 +96,29 @@ class Core:
                     return address
         return address or (IPv4Address(0) if version == 4 else IPv6Address(0))
 
+    def once(self, make: Callable[[Self, Unpack[Key]], T], *key: Unpack[Key]) -> T:
+        """What `make` gives for a key, made once until an interface changes.
+
+        Sessions share it then, which saves most of the memory and of the time of their messages.
+        """
+        made: T | None = self.made.get((make, *key))
+        if made is None:
+            if len(self.made) >= MADE_AT_MOST:
+                self.made.clear()
+            made = self.made[make, *key] = make(self, *key)
+        return made
+
     def hop(self, index: int, version: int, lih: int | None = None) -> Hop:
         """RSVP_HOP for messages that leave through an interface."""
-        return Hop(self.own_address(index, version), index if lih is None else lih)
+        return self.once(_hop, index, version, index if lih is None else lih)
 
     def time_values(self, index: int) -> TimeValues:
         """TIME_VALUES for messages that leave through an interface."""
-        return TimeValues(max(1, round(self.interfaces[index].refresh * 1000)))
+        return self.once(_time_values, index)
+
+    def advertised(self, adspec: Adspec, index: int, non_rsvp: bool, reshaped: bool) -> Adspec:
+        """An ADSPEC as it leaves through an interface (TC_Advertise of RFC 2205 section 3.11.2)."""
+        return self.once(_advertised, adspec, index, non_rsvp, reshaped)
 
     def jittered(self, refresh: float) -> float:
         """A wait of 0.5 R to 1.5 R, so that nodes do not fall into step (RFC 2205 section 3.7)."""
@@ -142,6 +169,18 @@ class Core:
             ports.discard(state.session.port)
             if not ports:
                 del self.ports[key[:3]]
+
+
+def _hop(core: Core, index: int, version: int, lih: int) -> Hop:
+    return Hop(core.own_address(index, version), lih)
+
+
+def _time_values(core: Core, index: int) -> TimeValues:
+    return TimeValues(max(1, round(core.interfaces[index].refresh * 1000)))
+
+
+def _advertised(core: Core, adspec: Adspec, index: int, non_rsvp: bool, reshaped: bool) -> Adspec:
+    return advertise(adspec, core.interfaces[index].character, non_rsvp, reshaped)
 
 
 def forwarded(extra: tuple[AnyObject, ...]) -> tuple[AnyObject, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from ..iana import ApiError, ErrorCode, SessionFlag, TrafficControlCode
-from ..intserv import Tspec, advertise
+from ..intserv import Tspec
 from ..messages import AnyHop, Path, PathTear, Sender, base_filter, base_session
 from ..objects import AnyObject, Filter, FlowLabelFilterSpec, Hop, IPAddress, PolicyData, Session, TimeValues
 from . import patherr, resv, traffic, upstream
@@ -19,6 +19,7 @@ from .phop import PreviousHop
 from .psb import PathStateBlock
 from .reject import Drop, Reject
 from .session import SessionState
+from .table import Table
 from .timers import NEVER, Timer
 
 # --- Path arrives ---------------------------------------------------------------------------------
@@ -174,14 +175,16 @@ def announce(core: Core, psb: PathStateBlock, before: Path | None, now: float, *
         for handle in psb.state.handles:
             if handle != psb.handle:
                 core.out.append(PathEvent(handle, psb.state.session, path.sender, path.policy))
-    sent, psb.sent = psb.sent, {}
-    if dict(_sends(core, psb)) != sent or not told:
+    sent, psb.sent = psb.sent, Table()
+    if dict(_messages(core, psb)) != dict(sent.items()) or not told:
         forward(core, psb, now, trigger=True)
 
 
 def follow(core: Core, psb: PathStateBlock, now: float) -> None:
     """Let reservations follow a new or changed sender, or one that takes another way."""
     state = psb.state
+    if not state.rsbs and psb.phop.request is None:
+        return  # nobody has reserved anything yet, as ever when a sender is new
     for rsb in list(state.reservations()):
         if covers(rsb, psb):
             resv.settle_traffic(core, state, rsb)
@@ -194,23 +197,23 @@ def follow(core: Core, psb: PathStateBlock, now: float) -> None:
 def forward(core: Core, psb: PathStateBlock, now: float, *, trigger: bool) -> None:
     """Send a sender's Path out of every interface on its way (RFC 2209, PATH REFRESH)."""
     refresh = NEVER
-    known = set(psb.sent)
-    for oi, send in _sends(core, psb):
+    to, source, known = psb.state.session.destination, psb.template.address, tuple(psb.sent)
+    for oi, message in _messages(core, psb):
         news = trigger or oi not in known
-        core.out.append(send if not news else replace(send, trigger=True))
+        core.out.append(Send(message, to, message.send_ttl, oi, source, router_alert=True, trigger=news))
         refresh = min(refresh, core.interfaces[oi].refresh)
     if refresh != NEVER:
         psb.refresh.deadline = now + core.jittered(refresh)
         core.timers.watch(psb.refresh)
 
 
-def _sends(core: Core, psb: PathStateBlock) -> Iterator[tuple[int, Send]]:
+def _messages(core: Core, psb: PathStateBlock) -> Iterator[tuple[int, Path]]:
     """The Path for each interface on a sender's way, built where there is none yet."""
     for oi in _ways(core, psb):
-        send = psb.sent.get(oi)
-        if send is None:
-            send = psb.sent[oi] = _build(core, psb, oi)
-        yield oi, send
+        message = psb.sent.get(oi)
+        if message is None:
+            message = psb.sent[oi] = _build(core, psb, oi)
+        yield oi, message
 
 
 def _ways(core: Core, psb: PathStateBlock) -> list[int]:
@@ -230,27 +233,25 @@ def _ttl(psb: PathStateBlock) -> int:
     return psb.ttl if psb.iif == LOCAL else psb.ttl - 1
 
 
-def _build(core: Core, psb: PathStateBlock, oi: int) -> Send:
-    ttl = _ttl(psb)
+def _build(core: Core, psb: PathStateBlock, oi: int) -> Path:
     interface = core.interfaces[oi]
     session, sender = psb.state.session, psb.path.sender
     if psb.e_police and not interface.controls_traffic:
         session = replace(session, flags=session.flags | SessionFlag.E_POLICE)
     if sender.adspec is not None:
         anew = interface.reshapes and reshaped(psb, oi)
-        adspec = advertise(sender.adspec, interface.character, psb.non_rsvp, anew)
+        adspec = core.advertised(sender.adspec, oi, psb.non_rsvp, anew)
         sender = Sender(sender.template, sender.tspec, adspec)
-    message = replace(
-        psb.path,
+    return Path(
         session=session,
         hop=core.hop(oi, session.destination.version),
         time_values=core.time_values(oi),
         sender=sender,
+        policy=psb.path.policy,
         extra=forwarded(psb.path.extra),
-        send_ttl=ttl,
+        send_ttl=_ttl(psb),
+        flags=psb.path.flags,
     )
-    source = psb.template.address
-    return Send(message, session.destination, ttl, oi, source, router_alert=True, trigger=False)
 
 
 # --- PathTear arrives, path state times out ---------------------------------------------------------

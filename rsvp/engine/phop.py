@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 from ..intserv import Flowspec
 from ..objects import AnyObject, IPAddress, PolicyData, Scope, Style
 from .bsb import BlockadeStateBlock
-from .style import Group
+from .style import Wanted
 from .timers import Timer
 
 if TYPE_CHECKING:
-    from .outputs import Send
+    from ..messages import Resv
     from .psb import PathStateBlock
     from .session import SessionState
 
@@ -26,7 +26,7 @@ class Request:
     """What one previous hop is asked for, after merging."""
 
     style: Style
-    want: dict[Group, Flowspec]
+    want: Wanted
     scope: Scope | None = None
     policy: tuple[PolicyData, ...] = ()
     extra: tuple[AnyObject, ...] = ()
@@ -56,5 +56,5 @@ class PreviousHop:
     psbs: list[PathStateBlock] = field(default_factory=list)
     request: Request | None = None
     blockade: BlockadeStateBlock | None = None
-    sent: Send | None = None
+    sent: Resv | None = None
     """The Resv last built, reused for refreshes while nothing changes."""

@@ -9,11 +9,11 @@ from ..messages import Path, base_filter, base_session
 from ..objects import Filter
 from .bsb import BlockadeStateBlock
 from .interfaces import LOCAL
+from .table import Table
 from .timers import Timer
 
 if TYPE_CHECKING:
     from ..intserv import Flowspec, Tspec
-    from .outputs import Send
     from .phop import PreviousHop
     from .session import SessionState
 
@@ -52,7 +52,7 @@ class PathStateBlock:
     outgoing: tuple[int, ...] = ()
     blockade: BlockadeStateBlock | None = None
     held: Held | None = None
-    sent: dict[int, Send] = field(default_factory=dict)
+    sent: Table[int, Path] = field(default_factory=Table)
     """The Path last built for each outgoing interface, reused while nothing changes."""
 
     @property

@@ -9,15 +9,16 @@ else None, of all.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator
 from typing import TypeAlias
 
 from ..intserv import Flowspec, merge
 from ..messages import Flow
 from ..objects import Filter, FlowLabelFilterSpec, Style
+from .table import Table
 
 Group: TypeAlias = Filter | None
-Wanted: TypeAlias = Mapping[Group, Flowspec]
+Wanted: TypeAlias = Table[Group, Flowspec]
 """What is asked for each sender, None standing for all of a wildcard reservation."""
 
 
@@ -40,22 +41,22 @@ def split(style: Style, filters: tuple[Filter, ...]) -> Iterator[tuple[Group, tu
             yield one, (one,)
 
 
-def wanted(style: Style, asked: Iterable[tuple[Filter, Flowspec]]) -> dict[Group, Flowspec]:
+def wanted(style: Style, asked: Iterable[tuple[Filter, Flowspec]]) -> Wanted:
     """Merge what is asked of one previous hop for each of its senders (RFC 2205 section 1.3).
 
     A shared reservation is as large as the largest that any of its senders needs.
     """
     pairs = sorted(asked, key=lambda pair: filter_order(pair[0]))
     if not pairs:
-        return {}
+        return Table()
     if not style.shared:
-        return dict(pairs)
+        return Table(pairs)
     largest = pairs[0][1]
     for _, flowspec in pairs[1:]:
         largest = merge(largest, flowspec)
     if not style.explicit:
-        return {None: largest}
-    return {sender: largest for sender, _ in pairs}
+        return Table([(None, largest)])
+    return Table((sender, largest) for sender, _ in pairs)
 
 
 def flows(style: Style, want: Wanted) -> tuple[Flow, ...]:

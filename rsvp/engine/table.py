@@ -29,11 +29,12 @@ class Table(Generic[K, V]):
     _value: V
 
     def __init__(self, entries: Iterable[tuple[K, V]] = ()) -> None:
-        self._clear()
+        self.clear()
         for key, value in entries:
             self[key] = value
 
-    def _clear(self) -> None:
+    def clear(self) -> None:
+        """Take everything out."""
         self._dict = None
         self._key = self._value = _NOTHING  # type: ignore[assignment]
 
@@ -74,11 +75,11 @@ class Table(Generic[K, V]):
         if self._dict is None:
             if not self._has(key):
                 raise KeyError(key)
-            self._clear()
+            self.clear()
             return
         del self._dict[key]
         if not self._dict:
-            self._clear()
+            self.clear()
 
     def pop(self, key: K, default: D) -> V | D:
         """Take a key out; its value, else `default`."""
@@ -94,11 +95,19 @@ class Table(Generic[K, V]):
             self[key] = default
         return self[key]
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Table) and dict(self.items()) == dict(other.items())
+
+    __hash__ = None  # type: ignore[assignment]
+
     def __contains__(self, key: object) -> bool:
         return key in self._dict if self._dict is not None else self._has(key)
 
     def __len__(self) -> int:
         return len(self._dict) if self._dict is not None else int(self._key is not _NOTHING)
+
+    def __repr__(self) -> str:
+        return f"Table({list(self.items())!r})"
 
     def __iter__(self) -> Iterator[K]:
         return iter(self.keys())

@@ -8,7 +8,6 @@ triggers one.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 from ..messages import Resv, ResvTear, base_filters
 from ..objects import AnyObject, Filter, ResvConfirm
@@ -21,6 +20,7 @@ from .phop import PreviousHop, Request
 from .psb import Held, PathStateBlock
 from .session import SessionState
 from .style import Group, Wanted, compatible, filter_order, flows
+from .table import Table
 from .tcsb import TrafficControlStateBlock
 from .timers import NEVER
 
@@ -56,7 +56,7 @@ def sync(
         elif news or confirms or (old is not None and old.attached != new.attached):
             phop.sent = None
             for confirm in confirms or (None,):
-                core.out.append(_build(core, state, phop, new, confirm))
+                _send(core, phop, _build(core, state, phop, new, confirm), trigger=True)
             schedule(core, phop, now)
     for tcsb in settled:
         tcsb.confirm = None
@@ -95,10 +95,10 @@ def _difference(this: Request | None, that: Request | None) -> Wanted:
     The other way round, senders that are still wanted are not gone, whatever their flowspec.
     """
     if this is None:
-        return {}
+        return Table()
     if that is None or not compatible(this.style, that.style):
         return this.want
-    return {one: spec for one, spec in this.want.items() if that.want.get(one) != spec}
+    return Table((one, spec) for one, spec in this.want.items() if that.want.get(one) != spec)
 
 
 def _confirmations(
@@ -155,7 +155,7 @@ def _upcall(
     """A Resv, or its end, for an application that sends from here (RFC 2205 section 3.11.1)."""
     assert phop.handle is not None
     still = new.want.keys() if new is not None else ()
-    lost = {one: spec for one, spec in gone.items() if one not in still}
+    lost = Table((one, spec) for one, spec in gone.items() if one not in still)
     if old is not None:
         for flow in flows(old.style, lost):
             core.out.append(ResvGone(phop.handle, state.session, old.style, base_filters(flow.filters)))
@@ -182,10 +182,10 @@ def _send_tear(
     gone: Wanted,
     extra: tuple[AnyObject, ...],
 ) -> None:
-    still: Wanted = {}
+    still: Wanted = Table()
     if phop.request is not None and compatible(phop.request.style, old.style):
         still = phop.request.want
-    lost = {one: spec for one, spec in gone.items() if one not in still}
+    lost = Table((one, spec) for one, spec in gone.items() if one not in still)
     if not lost or phop.address is None:
         return
     message = ResvTear(
@@ -201,13 +201,10 @@ def _send_tear(
 
 def _build(
     core: Core, state: SessionState, phop: PreviousHop, new: Request, confirm: ResvConfirm | None
-) -> Send:
-    assert phop.address is not None
-    hop = core.hop(phop.iif, state.session.destination.version, phop.lih)
-    ttl = _ttl(core, state, phop)
+) -> Resv:
     message = Resv(
         session=state.session,
-        hop=hop,
+        hop=core.hop(phop.iif, state.session.destination.version, phop.lih),
         time_values=core.time_values(phop.iif),
         style=new.style,
         flows=flows(new.style, new.want),
@@ -215,12 +212,17 @@ def _build(
         scope=new.scope,
         policy=new.policy,
         extra=new.extra,
-        send_ttl=ttl,
+        send_ttl=_ttl(core, state, phop),
     )
-    send = Send(message, phop.address, ttl, phop.iif, hop.address)
     if confirm is None:
-        phop.sent = replace(send, trigger=False)
-    return send
+        phop.sent = message
+    return message
+
+
+def _send(core: Core, phop: PreviousHop, message: Resv, *, trigger: bool) -> None:
+    assert phop.address is not None
+    source = message.hop.address
+    core.out.append(Send(message, phop.address, message.send_ttl, phop.iif, source, trigger=trigger))
 
 
 def _ttl(core: Core, state: SessionState, phop: PreviousHop) -> int:
@@ -250,10 +252,9 @@ def refresh_due(core: Core, phop: PreviousHop, now: float) -> None:
     confirms = _confirmations(core, phop.state, phop, phop.request, now)
     if confirms or phop.sent is None:
         for confirm in confirms or (None,):
-            send = _build(core, phop.state, phop, phop.request, confirm)
-            core.out.append(replace(send, trigger=False))
+            _send(core, phop, _build(core, phop.state, phop, phop.request, confirm), trigger=False)
     else:
-        core.out.append(phop.sent)
+        _send(core, phop, phop.sent, trigger=False)
     schedule(core, phop, now)
 
 
