@@ -192,6 +192,7 @@ def _blocks(state: SessionState, verb: Reserve) -> list[ReservationStateBlock]:
         assert flow.flowspec is not None
         for group, filters in split(verb.style, base_filters(flow.filters)):
             rsb = ReservationStateBlock(
+                state,
                 LOCAL,
                 group,
                 None,
@@ -199,12 +200,12 @@ def _blocks(state: SessionState, verb: Reserve) -> list[ReservationStateBlock]:
                 verb.style,
                 flow.flowspec,
                 Table((one, NEVER) for one in filters),
-                unconfirmed=set(filters or (None,)) if verb.confirm else set(),
+                unconfirmed=frozenset(filters or (None,)) if verb.confirm else frozenset(),
                 policy=verb.policy,
                 ttl=verb.ttl,
                 interface=verb.interface,
             )
-            rsb.expiry = Timer((state, rsb), resv.expired)
+            rsb.expiry = Timer(rsb, resv.expired)
             blocks.append(rsb)
     return blocks
 

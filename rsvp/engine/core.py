@@ -65,8 +65,8 @@ class Core:
         self.budgets: dict[int, Budget] = {}
         self.growths: dict[int, Growth] = {}
         self.sessions: dict[SessionKey, SessionState] = {}
-        self.ports: dict[tuple[int, int, int], set[int]] = {}
-        """(IP version, destination, protocol) -> the ports of its sessions (RFC 2205 section 3.2)."""
+        self.alike: dict[tuple[int, ...], int] = {}
+        """(IP version, destination, protocol) -> how many sessions, which all have ports or none."""
         self.routes: dict[tuple[IPAddress, IPAddress | None], Route] = {}
         self.applications: dict[int, Application] = {}
         self.own: frozenset[IPAddress] = frozenset()
@@ -153,22 +153,25 @@ class Core:
                 session if not session.flags else Session(session.destination, session.protocol, session.port)
             )
             state = self.sessions[session.key] = SessionState(bare)
-            self.ports.setdefault(session.key[:3], set()).add(session.port)
+            alike = session.key[:3]
+            self.alike[alike] = self.alike.get(alike, 0) + 1
         return state
 
     def port_conflict(self, session: Session) -> bool:
         """Whether sessions with and without a port would stand side by side (RFC 2205 section 3.2)."""
-        ports = self.ports.get(session.key[:3], set())
-        return any(bool(port) != bool(session.port) for port in ports)
+        version, destination, protocol, port = session.key
+        without_port = (version, destination, protocol, 0)
+        if port:
+            return without_port in self.sessions
+        return without_port[:3] in self.alike and without_port not in self.sessions
 
     def forget_if_empty(self, state: SessionState) -> None:
         """Drop a session that nothing refers to any more."""
         key = state.session.key
         if state.empty and self.sessions.pop(key, None) is not None:
-            ports = self.ports[key[:3]]
-            ports.discard(state.session.port)
-            if not ports:
-                del self.ports[key[:3]]
+            self.alike[key[:3]] -= 1
+            if not self.alike[key[:3]]:
+                del self.alike[key[:3]]
 
 
 def _hop(core: Core, index: int, version: int, lih: int) -> Hop:

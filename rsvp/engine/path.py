@@ -359,7 +359,8 @@ def _outgoing(core: Core, psb: PathStateBlock, answer: RouteResolved) -> tuple[i
     ois = [oi for oi in answer.outgoing if oi != psb.iif and core.interface(oi) is not None]
     if psb.iif == LOCAL and psb.state.multicast:
         ois = [oi for oi in ois if psb.template.address in core.interfaces[oi].addresses] or ois
-    return tuple(sorted({*ois, LOCAL} if answer.local else set(ois)))
+    found = tuple(sorted({*ois, LOCAL} if answer.local else set(ois)))
+    return answer.outgoing if answer.outgoing == found else found
 
 
 def _local_only(psb: PathStateBlock, answer: RouteResolved) -> bool:

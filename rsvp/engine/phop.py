@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ..intserv import Flowspec
 from ..objects import AnyObject, IPAddress, PolicyData, Scope, Style
 from .bsb import BlockadeStateBlock
 from .style import Wanted

@@ -91,11 +91,11 @@ def _reserve(
         raise Reject(ErrorCode.NO_SENDER_INFORMATION)
     assert flow.flowspec is not None
     until = good_until(core, message, oi, now)
-    senders = {psb.template for psb in psbs}
-    filters = [one for one in base_filters(flow.filters) if one in senders]
-    siblings = state.rsbs.setdefault((oi, group), Table())
+    senders = Table((psb.template, psb.template) for psb in psbs)
+    filters = [senders[one] for one in base_filters(flow.filters) if one in senders]
+    key = (oi, filters[0] if group is not None else None)
     nhop = message.hop.address
-    old = siblings.get(nhop)
+    old = state.find_rsb(*key, nhop)
     if old is not None and repeats(old, message, flow) and all(one in old.filters for one in filters):
         prolong(core, old, filters, until)
         tcsb = state.tcsbs.get((oi, group))
@@ -104,9 +104,10 @@ def _reserve(
         return
     if old is None and state.reservation_count >= core.config.max_reservations_per_session:
         raise Reject(ErrorCode.RSVP_SYSTEM_ERROR, RsvpSystemError.TOO_MANY_RESERVATIONS)
+    siblings = state.rsbs.setdefault(key, Table())
     rsb = ReservationStateBlock(
-        oi,
-        group,
+        state,
+        *key,
         nhop,
         None,
         style,
@@ -120,12 +121,12 @@ def _reserve(
     )
     for one in filters:
         rsb.filters[one] = until
-    rsb.expiry = Timer((state, rsb), expired)
+    rsb.expiry = Timer(rsb, expired)
     try:
         if old is None or old.flowspec != flow.flowspec:
             _check_without(core, state, siblings, nhop, oi, rsb)
         siblings[nhop] = rsb
-        traffic.update(core, state, (oi, group))
+        traffic.update(core, state, key)
     except Reject:
         # The old reservation, if any, stands and lives on: a failed increase is no loss (section 3.5).
         if old is not None:
@@ -134,7 +135,7 @@ def _reserve(
         else:
             siblings.pop(nhop, None)
             if not siblings:
-                state.rsbs.pop((oi, group), None)
+                state.rsbs.pop(key, None)
         raise
     if old is not None:
         old.expiry.deadline = NEVER
@@ -226,10 +227,9 @@ def _give_back(
     return True
 
 
-def expired(core: Core, owner: tuple[SessionState, ReservationStateBlock], now: float) -> None:
+def expired(core: Core, rsb: ReservationStateBlock, now: float) -> None:
     """A reservation, or some of its filter specs, was not refreshed in time (RFC 2205 section 3.7)."""
-    state, rsb = owner
-    shrink(core, state, rsb, [one for one, until in rsb.filters.items() if until <= now], now)
+    shrink(core, rsb.state, rsb, [one for one, until in rsb.filters.items() if until <= now], now)
     if rsb.filters:
         _watch_expiry(core, rsb)
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from ..intserv import Flowspec
 from ..objects import AnyObject, Filter, IPAddress, PolicyData, ResvConfirm, Scope, Style
 from .style import Group
 from .table import Table
 from .timers import NEVER, Timer
+
+if TYPE_CHECKING:
+    from .session import SessionState
 
 
 @dataclass(slots=True, eq=False)
@@ -20,6 +24,7 @@ class ReservationStateBlock:
     `interface` is where an application has joined the group, if it said so (RFC 2205 section 3.9).
     """
 
+    state: SessionState
     oi: int
     group: Group
     nhop: IPAddress | None
@@ -31,7 +36,7 @@ class ReservationStateBlock:
     until: float = NEVER
     scope: Scope | None = None
     confirm: ResvConfirm | None = None
-    unconfirmed: set[Group] = field(default_factory=set)
+    unconfirmed: frozenset[Group] = frozenset()
     """For which senders an application waits for a ResvConf (None: any); refreshes ask until it comes."""
     policy: tuple[PolicyData, ...] = ()
     extra: tuple[AnyObject, ...] = ()

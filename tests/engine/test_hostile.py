@@ -221,7 +221,7 @@ def test_any_history_is_survived_and_forgotten(events):
     assert made.flows == {}
     assert core.sessions == {}
     assert core.routes == {}
-    assert core.ports == {}
+    assert core.alike == {}
     assert all(budget.reserved == 0.0 for budget in core.budgets.values())
 
 

@@ -218,7 +218,7 @@ class Histories(RuleBasedStateMachine):
         assert not self.node.flows
         assert not core.sessions
         assert not core.routes
-        assert not core.ports
+        assert not core.alike
         assert all(not budget.reserved for budget in core.budgets.values())
         assert not [o for o in self.node.advance(1000) if isinstance(o, e.Send)]
 

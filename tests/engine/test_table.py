@@ -66,3 +66,11 @@ def test_a_key_that_is_not_there() -> None:
 
 def test_one_entry_takes_little() -> None:
     assert sys.getsizeof(Table([(1, "one")])) < sys.getsizeof({1: "one"}) / 2
+
+
+def test_equal_by_entries_and_shown_with_them() -> None:
+    assert Table([(1, "one")]) == Table([(1, "one")])
+    assert Table([(1, "one"), (2, "two")]) == Table([(2, "two"), (1, "one")])
+    assert Table([(1, "one")]) != Table([(1, "two")])
+    assert Table() != {}
+    assert repr(Table([(1, "one")])) == "Table([(1, 'one')])"

@@ -88,3 +88,29 @@ def test_lifetime():
     """L = (K + 0.5) * 1.5 * R."""
     assert lifetime(30.0, 3) == 157.5
     assert lifetime(1.0, 3) == 5.25
+
+
+def test_timers_of_the_same_moment_fire_in_the_order_in_which_they_were_watched():
+    timers = Timers()
+    for name in "cab":
+        watched(timers, name, 7.0)
+    assert due(timers, 7.0) == ["c", "a", "b"]
+
+
+@given(st.lists(st.tuples(st.integers(0, 4), st.floats(0, 3)), max_size=60))
+def test_everything_fires_at_its_time_while_more_is_watched(steps):
+    """Deadlines set between looks, near and far: each timer fires at its last deadline, in order."""
+    timers, now, fired = Timers(), 0.0, []
+    all_timers = [timer(str(n)) for n in range(5)]
+    wanted: dict[str, float] = {}
+    for which, ahead in steps:
+        all_timers[which].deadline = now + ahead
+        timers.watch(all_timers[which])
+        wanted[str(which)] = now + ahead
+        now += ahead / 4
+        for one in timers.due(now):
+            fired.append(one.owner)
+            assert wanted.pop(str(one.owner)) <= now
+        assert all(deadline > now for deadline in wanted.values())
+        if wanted:
+            assert (timers.next() or NEVER) <= min(wanted.values())
