@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
 from random import Random
-from typing import Any, Self, TypeVar, TypeVarTuple, Unpack
+from typing import Any, Self, TypeVar, TypeVarTuple
 
 from ..iana import DEFAULT_TTL, UnknownClass
 from ..intserv import Adspec, advertise
@@ -96,7 +96,7 @@ class Core:
                     return address
         return address or (IPv4Address(0) if version == 4 else IPv6Address(0))
 
-    def once(self, make: Callable[[Self, Unpack[Key]], T], *key: Unpack[Key]) -> T:
+    def once(self, make: Callable[[Self, *Key], T], *key: *Key) -> T:
         """What `make` gives for a key, made once until an interface changes.
 
         Sessions share it then, which saves most of the memory and of the time of their messages.
