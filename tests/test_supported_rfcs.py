@@ -34,3 +34,18 @@ def test_the_tests_it_names_exist():
     named = set(re.findall(r"`(tests/[\w/.]+)`", PAGE))
     assert named
     assert [name for name in sorted(named) if not (ROOT / name).exists()] == []
+
+
+RULES = (ROOT / "docs" / "rules.md").read_text()
+
+
+def test_the_page_of_rules_names_tests_that_exist():
+    named = set(re.findall(r"`([\w/.]+)::([\w*]+)`", RULES)) - {("x", "y")}
+    assert len(named) > 150
+    missing = []
+    for where, name in named:
+        path = ROOT / "tests" / (where if "/" in where else f"engine/test_{where}.py")
+        pattern = rf"def test_{name}\(|class {name}\b" if "*" not in name else rf"def test_{name[:-1]}"
+        if not path.exists() or not re.search(pattern, path.read_text()):
+            missing.append(f"{where}::{name}")
+    assert missing == []

@@ -212,3 +212,54 @@ def test_the_receiver_learns_that_it_is_not_guilty():
     )
     errors = {o.handle: o.flags for o in of(host.receive(message, A), e.ResvError)}
     assert errors == {1: 0, 2: ErrorFlag.NOT_GUILTY}
+
+
+def test_two_next_hops_on_one_lan(node):
+    """Each next hop's request counts, also where the interface carries only one reservation."""
+    reserve(node, C, 4000)
+    small = resv(WF, (load(1000), ()), to=GROUP, hop="10.3.0.2", lih=C, refresh=LONG)
+    smaller = resv(WF, (load(2000), ()), to=GROUP, hop="10.3.0.3", lih=C, refresh=LONG)
+    for message in (small, smaller):
+        node.receive(message, C)
+    assert asked(refuse(node, A, 4000)) == [("10.1.0.254", 2000.0)], "the larger of the smaller ones"
+    assert node.installed == {(C, (), 4000.0)}
+    assert asked(refuse(node, A, 2000)) == [("10.1.0.254", 1000.0)]
+
+
+def test_a_new_error_replaces_qb_and_restarts_tb(node):
+    reserve(node, C, 4000)
+    reserve(node, D, 2000)
+    refuse(node, A, 4000)
+    node.advance(KB_R - 10)
+    assert asked(refuse(node, A, 3000)) == [], "2000 is asked for already"
+    node.advance(KB_R - 1)
+    assert standing(node)[A] == 2000.0, "Tb began anew"
+    node.advance(1 + 45)
+    assert standing(node)[A] == 4000.0
+
+
+def test_kb_is_each_interfaces_own():
+    short = router(A, B, C, D, blockade=1)
+    short.route("224.1.1.1", C, D)
+    short.receive(path(S1, to=GROUP, hop="10.1.0.1", refresh=LONG), A)
+    reserve(short, C, 4000)
+    reserve(short, D, 2000)
+    refuse(short, A, 4000)
+    assert standing(short)[A] == 2000.0
+    short.advance(30 + 45)
+    assert standing(short)[A] == 4000.0
+
+
+def test_from_a_neighbour_that_is_no_previous_hop_nothing_is_blockaded(node):
+    reserve(node, C, 4000)
+    reserve(node, D, 2000)
+    message = ResvErr(
+        session=GROUP,
+        hop=Hop(a("10.1.0.77"), 0),
+        error=ErrorSpec(a("10.77.0.1"), 1, 2),
+        style=WF,
+        flow=Flow(load(4000)),
+    )
+    node.receive(message, A)
+    node.advance(45)
+    assert standing(node)[A] == 4000.0
