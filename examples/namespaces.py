@@ -42,7 +42,6 @@ def main() -> int:
         str(HERE / "host_receive.py"),
         address,
         "5000",
-        "--seconds=3",
         f"--control={SCRATCH}/h2.sock",
     )
     sender = start(

@@ -239,6 +239,10 @@ class Task:
         self._readable = readable
         self._ended = False
 
+    def fileno(self) -> int:
+        """What select finds readable when the function has ended, also in a process forked since."""
+        return self._readable
+
     def result(self) -> bytes:
         """Wait for the end; what the function returned. Raises LocalError where it failed."""
         with os.fdopen(self._readable, "rb") as answer:

@@ -32,6 +32,7 @@ from rsvp.intserv import Adspec, General, Tspec, controlled_load, guaranteed
 from rsvp.jsonform import to_json
 from rsvp.objects import FF, SE, WF, FilterSpec, Session, Style
 from tests.nodes import chain, running
+from tests.patience import PATIENCE
 from tests.virtual_loop import run
 
 SESSION = Session(ip_address("10.0.3.2"), 17, 5000)
@@ -147,7 +148,7 @@ def test_without_a_word_there_is_help(capsys):
 
 def python(*arguments: str, **more: object) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, **more)  # type: ignore[call-overload,no-any-return]
+    return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False, **more)  # type: ignore[call-overload,no-any-return]
 
 
 def test_it_is_a_module_too():
@@ -204,7 +205,7 @@ async def rsvp(*arguments: str) -> tuple[int, str, str]:
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "rsvp", *arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         out, err = await process.communicate()
     assert process.returncode is not None
     return process.returncode, out.decode(), err.decode()

@@ -15,6 +15,9 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
+QUIET = 30.0
+"""Real seconds in which another thread or process has done something if it ever does."""
+
 
 class _JumpingSelector(selectors.DefaultSelector):  # type: ignore[misc,valid-type]
     """Selects without waiting, and lets the clock pass instead."""
@@ -26,8 +29,8 @@ class _JumpingSelector(selectors.DefaultSelector):  # type: ignore[misc,valid-ty
         if events or timeout == 0:
             return events
         if timeout is None:
-            # Only a thread or another process could still do something; give it a moment.
-            events = super().select(1)
+            # Only a thread or another process could still do something; give it time.
+            events = super().select(QUIET)
             if not events:
                 raise RuntimeError("deadlock: nothing is scheduled and nothing arrives")
             return events

@@ -24,8 +24,8 @@ from ..objects import FF
 NODES = ("h1", "r1", "r2", "h2")
 SLOW = ("r1", "r2")
 ETHERNET_HEADER = 14
-START_PATIENCE = 30.0
-SETUP_PATIENCE = 10.0
+START_PATIENCE, SETUP_PATIENCE, END_PATIENCE = 120.0, 60.0, 30.0
+"""Seconds; nothing takes so long, except on a machine that has a lot else to do."""
 
 
 @dataclass(frozen=True)
@@ -142,6 +142,13 @@ class Network:
             for name, client in self.clients.items()
         ]
 
+    def background_sent(self) -> int:
+        """IP bytes of the overload that have left h1."""
+        with self.lab["h1"].iproute() as ipr:
+            (link,) = ipr.link("get", ifname=self.background_device)
+        stats = link.get_attr("IFLA_STATS64")
+        return int(stats["tx_bytes"] - ETHERNET_HEADER * stats["tx_packets"])
+
     async def close(self) -> None:
         """Leave the sessions and end the daemons orderly."""
         for session in self._sessions:
@@ -152,7 +159,7 @@ class Network:
             daemon.terminate()
         for daemon in self.daemons.values():
             try:
-                await asyncio.to_thread(daemon.wait, 5)
+                await asyncio.to_thread(daemon.wait, END_PATIENCE)
             except subprocess.TimeoutExpired:
                 daemon.kill()
 

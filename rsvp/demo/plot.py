@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from .. import pictures
-from .run import Result, Run
+from .measure import Run
+from .run import Result
 
 WITHOUT, WITH = "#c2452d", "#1f6f8b"
 BIN = 0.25

@@ -104,6 +104,8 @@ def show(result: Result, console: Console) -> None:
     table.add_row("delay, median", *(run.delay_text(0.50) for run in runs))
     table.add_row("delay, 99th percentile", *(run.delay_text(0.99) for run in runs))
     console.print(table)
+    if any(run.disturbed for run in runs):
+        console.print("\nThis machine was busy with other work: some of the loss and delay is its own.")
     console.print(
         f"\nThe reservation stood {result.setup_ms:.0f} ms after the first Path message: "
         "Path from h1 to h2,\nResv back hop by hop, confirmed at h2.\n",

@@ -14,14 +14,20 @@ import struct
 import time
 from array import array
 from dataclasses import dataclass
+from typing import Protocol
 
 IP_UDP_HEADERS = 28
 STAMP = struct.Struct("!QQ")
 """What a packet of the flow starts with: its number and when it was sent."""
-SO_TIMESTAMPNS = 35
+SO_RCVBUFFORCE, SO_TIMESTAMPNS = 33, 35
 TIMESPEC = struct.Struct("=qq")
+SENT = struct.Struct("!Qd")
+"""What `send_flow` returns: packets sent, and the 99th percentile of how late, in seconds."""
+SO_MEMINFO, MEMINFO = 55, struct.Struct("=9I")
 CATCH_UP = 0.02
 """Seconds that a sender may be late and still send what it missed at once."""
+LINGER = 1.0
+"""Seconds of silence after which nothing of a flow is still under way."""
 BUFFER = 1 << 22
 BACKGROUND_SOCKETS, BACKGROUND_BUFFER = 4, 212_992
 """Together they hold some 700 packets: a few less than the queue of a fast link takes."""
@@ -29,31 +35,37 @@ BACKGROUND_SOCKETS, BACKGROUND_BUFFER = 4, 212_992
 Address = tuple[str, int]
 
 
+class Selectable(Protocol):
+    """What select can wait for."""
+
+    def fileno(self) -> int: ...
+
+
 def send_flow(local: Address, to: Address, rate: float, packet_size: int, duration: float) -> bytes:
-    """Send `rate` bytes/s of IP packets of `packet_size` bytes; the number sent, as 8 bytes.
+    """Send `rate` bytes/s of IP packets of `packet_size` bytes; the result is `SENT`.
 
     A sender that was held up for longer than `CATCH_UP` goes on from there: it never sends a burst
     that its Tspec would not cover.
     """
     interval = packet_size / rate
     padding = bytes(packet_size - IP_UDP_HEADERS - STAMP.size)
-    sent = 0
+    lateness: list[float] = []
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.bind(local)
         sock.connect(to)
         due = time.monotonic()
         end = due + duration
         while due < end:
+            if (early := due - time.monotonic()) > 0:
+                time.sleep(early)
             late = time.monotonic() - due
-            if late < 0:
-                time.sleep(-late)
-            elif late > CATCH_UP:
+            if late > CATCH_UP:
                 due += late
             with contextlib.suppress(ConnectionRefusedError):  # a receiver that is not there yet
-                sock.send(STAMP.pack(sent, time.monotonic_ns()) + padding)
-            sent += 1
+                sock.send(STAMP.pack(len(lateness), time.monotonic_ns()) + padding)
+            lateness.append(late)
             due += interval
-    return struct.pack("!Q", sent)
+    return SENT.pack(len(lateness), percentile(lateness, 0.99))
 
 
 def open_background(device: str, to: Address) -> list[socket.socket]:
@@ -85,6 +97,8 @@ def listen(at: Address) -> socket.socket:
     """A socket for `discard` or `receive_flow`; made before anybody sends, so that no packet is early."""
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER)
+    with contextlib.suppress(PermissionError):  # beyond the system's limit, for who may
+        sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, BUFFER)
     sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
     sock.bind(at)
     return sock
@@ -96,27 +110,33 @@ def discard(sock: socket.socket) -> bytes:
         sock.recv(1)
 
 
-def receive_flow(sock: socket.socket, duration: float) -> bytes:
-    """Receive a flow for `duration` seconds; `read_arrivals` takes the result.
+def receive_flow(sock: socket.socket, sender: Selectable) -> bytes:
+    """Receive a flow until its sender has ended and silence follows; for `read_arrivals`.
 
-    Arrival is the kernel's time stamp: how long this process waited to run is not the network's delay.
+    Arrival is the kernel's time stamp: how long this process waited to run is not the network's
+    delay. Nor is what the socket had no room for meanwhile the network's loss: the number of those
+    packets comes first.
     """
     arrivals = array("q")
-    end = time.monotonic() + duration
-    while (left := end - time.monotonic()) > 0:
-        if not select.select([sock], [], [], left)[0]:
-            break
-        data, ancillary, _, _ = sock.recvmsg(2048, 64)
-        now, now_real = time.monotonic_ns(), time.time_ns()
-        if len(data) < STAMP.size:
-            continue
-        arrived = now
-        for level, kind, value in ancillary:
-            if level == socket.SOL_SOCKET and kind == SO_TIMESTAMPNS and len(value) >= TIMESPEC.size:
-                seconds, nanoseconds = TIMESPEC.unpack_from(value)
-                arrived = now - (now_real - seconds * 1_000_000_000 - nanoseconds)
-        arrivals.extend((*STAMP.unpack_from(data), arrived))
-    return arrivals.tobytes()
+    ended = False
+    while True:
+        waiting = [sock] if ended else [sock, sender]
+        ready, _, _ = select.select(waiting, [], [], LINGER if ended else None)
+        if sock in ready:
+            data, ancillary, _, _ = sock.recvmsg(2048, 64)
+            now, now_real = time.monotonic_ns(), time.time_ns()
+            arrived = now
+            for level, kind, value in ancillary:
+                if level == socket.SOL_SOCKET and kind == SO_TIMESTAMPNS and len(value) >= TIMESPEC.size:
+                    seconds, nanoseconds = TIMESPEC.unpack_from(value)
+                    arrived = now - (now_real - seconds * 1_000_000_000 - nanoseconds)
+            if len(data) >= STAMP.size:
+                arrivals.extend((*STAMP.unpack_from(data), arrived))
+        elif ended:
+            *_, dropped = MEMINFO.unpack(sock.getsockopt(socket.SOL_SOCKET, SO_MEMINFO, MEMINFO.size))
+            return (array("q", [dropped]) + arrivals).tobytes()
+        else:
+            ended = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,12 +148,11 @@ class Arrival:
     delay: float
 
 
-def read_arrivals(data: bytes) -> list[Arrival]:
-    """The packets that `receive_flow` saw, in order of arrival."""
-    numbers = array("q")
-    numbers.frombytes(data)
+def read_arrivals(data: bytes) -> tuple[list[Arrival], int]:
+    """The packets that `receive_flow` took in, in order of arrival, and how many it had no room for."""
+    overrun, *numbers = array("q", data)
     triples = zip(numbers[0::3], numbers[1::3], numbers[2::3], strict=True)
-    return [Arrival(number, sent, (arrived - sent) / 1e9) for number, sent, arrived in triples]
+    return [Arrival(number, sent, (arrived - sent) / 1e9) for number, sent, arrived in triples], overrun
 
 
 def percentile(values: list[float], share: float) -> float:

@@ -24,6 +24,7 @@ from rsvp.objects import FilterSpec
 from rsvp.transport.memory import Network
 from tests.control.test_api import SENDER, SESSION, TSPEC
 from tests.nodes import Ledger, chain
+from tests.patience import PATIENCE
 
 Story = Callable[["Daemon"], Awaitable[None]]
 
@@ -56,7 +57,7 @@ def live(story: Story, settings: Settings, network: Network | None = None) -> in
     async def main() -> int:
         daemon = Daemon(network or chain(), "h1", settings)
         path = Path(settings.control or "")
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             while not path.exists() or daemon.node is None or not daemon.node.interface_names:
                 if daemon.task.done():
                     return await daemon.task

@@ -24,6 +24,7 @@ from rsvp.errors import ControlError, LocalError, UnknownSession
 from rsvp.objects import FilterSpec, Session
 from tests.control.test_api import SENDER, SESSION, TSPEC
 from tests.nodes import chain, running
+from tests.patience import PATIENCE, settled
 
 
 class FakeApi:
@@ -106,12 +107,6 @@ async def raw(path: Path) -> AsyncIterator[Raw]:
         yield Raw(reader, writer)
     finally:
         writer.close()
-
-
-async def settled(condition: Any) -> None:
-    async with asyncio.timeout(10):
-        while not condition():
-            await asyncio.sleep(0.005)
 
 
 # --- the file -------------------------------------------------------------------------------------
@@ -239,7 +234,7 @@ def test_whole_nodes_tear_down_when_a_client_is_killed(path: Path):
             events = nodes["h2"].events(receiving)
             await anext(events)
             client._writer.transport.abort()
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(PATIENCE):
                 assert isinstance(await anext(events), PathGone)
             await client.close()
 

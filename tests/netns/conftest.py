@@ -19,14 +19,11 @@ from _pytest.runner import runtestprotocol
 
 from rsvp.errors import Unavailable
 from rsvp.lab import Lab, Sandbox, chain
+from tests.patience import PATIENCE
 
 HERE = Path(__file__).parent
-PATIENCE = 60.0
-"""Seconds that one test may take; `@pytest.mark.patience(seconds)` changes it."""
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "patience(seconds): how long the test may take in its sandbox")
+GIVE_UP = 5 * PATIENCE
+"""Seconds after which a test hangs."""
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -66,18 +63,16 @@ def run_in_sandbox(item: pytest.Item) -> list[pytest.TestReport]:
         os.close(writable)
         return [stand_in(item, str(refusal), "failed" if os.environ.get("CI") else "skipped", 0.0)]
     os.close(writable)
-    marker = item.get_closest_marker("patience")
-    patience = marker.args[0] if marker else PATIENCE
     with sandbox, os.fdopen(readable, "rb") as answer:
         chunks: list[bytes] = []
-        while (left := patience - (time.perf_counter() - started)) > 0:
+        while (left := GIVE_UP - (time.perf_counter() - started)) > 0:
             if select.select([answer], [], [], left)[0]:
                 chunk = os.read(answer.fileno(), 1 << 16)
                 if not chunk:
                     break
                 chunks.append(chunk)
         else:
-            return [stand_in(item, f"no answer within {patience:.0f} s", "failed", patience)]
+            return [stand_in(item, f"no answer within {GIVE_UP:.0f} s", "failed", GIVE_UP)]
         status = sandbox.wait()
     if status or not chunks:
         took = time.perf_counter() - started

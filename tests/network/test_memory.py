@@ -9,6 +9,7 @@ import pytest
 
 from rsvp.transport import Packet
 from rsvp.transport.memory import LARGEST_DATAGRAM, Network
+from tests import virtual_loop
 from tests.virtual_loop import run
 
 
@@ -225,7 +226,9 @@ def test_one_address_belongs_to_one_host():
         network.link(("h1", "10.0.9.1"), ("h3", "10.0.3.2"))
 
 
-def test_a_deadlock_in_virtual_time_is_told():
+def test_a_deadlock_in_virtual_time_is_told(monkeypatch):
+    monkeypatch.setattr(virtual_loop, "QUIET", 0.0)
+
     async def forever() -> None:
         await asyncio.Event().wait()
 

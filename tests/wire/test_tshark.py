@@ -21,6 +21,7 @@ from rsvp.objects import REGISTRY
 from tests.oracles import tshark
 from tests.oracles.tshark_fields import Comparison
 
+from ..patience import PATIENCE
 from .vectors import VECTORS, Vector
 
 LINKTYPE_RAW = 101
@@ -96,7 +97,7 @@ def test_tshark_reads_every_golden_message(tmp_path: Path) -> None:
 
 
 def run(*command: str) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
