@@ -33,7 +33,8 @@ UDP_ENCAPSULATION_PORTS: Final = (1698, 1699)
 """UDP ports Pu and Pu' of encapsulated RSVP (RFC 2205 appendix C)."""
 
 ROUTER_ALERT: Final = b"\x94\x04\x00\x00"
-"""The IPv4 Router Alert option with value 0, "examine packet" (RFC 2113)."""
+IPV6_ROUTER_ALERT: Final = b"\x05\x02\x00\x01"
+"""Router Alert options: IPv4's with value 0 (RFC 2113), IPv6's with value 1, RSVP (RFC 2711)."""
 
 DEFAULT_TTL: Final = 63
 """IP TTL of RSVP messages where the application never set a multicast TTL."""

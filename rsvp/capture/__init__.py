@@ -18,10 +18,10 @@ from typing import BinaryIO, TypeAlias
 import msgspec
 
 from ..errors import CaptureError
+from ..ip.fragments import Reassembler
+from ..ip.headers import read_ip, read_rsvp
 from ..objects import IPAddress
 from .files import Record, read_records
-from .fragments import Reassembler
-from .ip import read_ip, read_rsvp
 from .link import LINKS, NO_IP, link_name
 
 __all__ = ["Capture", "Frame"]

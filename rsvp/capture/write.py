@@ -12,10 +12,10 @@ import struct
 from collections.abc import Iterable
 from typing import BinaryIO, Final, NamedTuple
 
-from ..iana import ROUTER_ALERT, RSVP_PROTOCOL, UDP_ENCAPSULATION_PORTS, Protocol
+from ..iana import IPV6_ROUTER_ALERT, ROUTER_ALERT, RSVP_PROTOCOL, UDP_ENCAPSULATION_PORTS, Protocol
+from ..ip.headers import HOP_BY_HOP
 from ..objects import IPAddress
 from . import Frame
-from .ip import HOP_BY_HOP, IPV6_ROUTER_ALERT
 
 RAW_IP: Final = 101
 """The link type of packets that begin with their IP header, of either version."""
@@ -139,7 +139,7 @@ def _ipv6(
 ) -> bytes:
     if router_alert:
         # The option with value 0, padded to eight bytes with PadN (RFC 2711, RFC 8200 section 4.2).
-        payload = bytes((protocol, 0, IPV6_ROUTER_ALERT, 2, 0, 0, 1, 0)) + payload
+        payload = bytes((protocol, 0)) + IPV6_ROUTER_ALERT + b"\x01\x00" + payload
         protocol = HOP_BY_HOP
     _check_size(len(payload))
     return struct.pack(">IHBB", 6 << 28, len(payload), protocol, ttl) + source + destination + payload

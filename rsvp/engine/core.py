@@ -86,15 +86,15 @@ class Core:
         return interface if interface is not None and interface.enabled else None
 
     def own_address(self, index: int, version: int) -> IPAddress:
-        """This node's address on an interface; where it has none of that family, any other one."""
-        interface = self.interfaces.get(index)
-        address = interface.address(version) if interface is not None else None
-        if address is None:
-            for other in self.interfaces.values():
-                address = other.address(version)
-                if address is not None:
-                    return address
-        return address or (IPv4Address(0) if version == 4 else IPv6Address(0))
+        """What nodes anywhere know this one by: of an interface's addresses if it can be, else another's.
+
+        Not link-local, unless there is nothing else: it travels further than one link.
+        """
+        first = self.interfaces.get(index)
+        places = [first, *self.interfaces.values()] if first is not None else self.interfaces.values()
+        found = [address for one in places if (address := one.routable(version)) is not None]
+        nobody: IPAddress = IPv4Address(0) if version == 4 else IPv6Address(0)
+        return next((one for one in found if not one.is_link_local), found[0] if found else nobody)
 
     def once(self, make: Callable[[Self, *Key], T], *key: *Key) -> T:
         """What `make` gives for a key, made once until an interface changes.
@@ -175,7 +175,9 @@ class Core:
 
 
 def _hop(core: Core, index: int, version: int, lih: int) -> Hop:
-    return Hop(core.own_address(index, version), lih)
+    interface = core.interfaces.get(index)
+    address = interface.address(version) if interface is not None else None
+    return Hop(address or core.own_address(index, version), lih)
 
 
 def _time_values(core: Core, index: int) -> TimeValues:

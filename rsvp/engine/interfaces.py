@@ -87,6 +87,12 @@ class Interface:
                     break
         return best
 
+    def routable(self, version: int) -> IPAddress | None:
+        """The address that nodes anywhere know this one by; link-local where there is no other."""
+        addresses = [one for one in self.addresses if one.version == version]
+        link_local = addresses[0] if addresses else None
+        return next((one for one in addresses if not one.is_link_local), link_local)
+
     @property
     def limit(self) -> float:
         """Bytes/s that reservations may take together here."""

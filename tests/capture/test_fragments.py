@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rsvp.capture import Capture, Frame
-from rsvp.capture.fragments import DATAGRAMS, TIMEOUT_NS, Reassembler
-from rsvp.capture.ip import Datagram, Fragment, read_ip
 from rsvp.iana import ROUTER_ALERT
+from rsvp.ip.fragments import DATAGRAMS, TIMEOUT_NS, Reassembler
+from rsvp.ip.headers import Datagram, Fragment, read_ip
 
 from . import build
 

@@ -16,7 +16,8 @@ from rsvp.errors import Unavailable
 from rsvp.iana import DEFAULT_TTL, ROUTER_ALERT, RSVP_PROTOCOL
 from rsvp.lab import Lab, Node
 from rsvp.transport import Packet
-from rsvp.transport.raw import RawTransport, has_router_alert, read_datagram, write_datagrams
+from rsvp.transport.ipv4 import has_router_alert, read_datagram, write_datagrams
+from rsvp.transport.raw import RawTransport
 from tests.patience import settled
 
 H1, R1_LEFT, R1_RIGHT, R2_LEFT, H2 = map(
@@ -194,7 +195,7 @@ def test_what_the_kernel_refuses_is_an_oserror(lab: Lab) -> None:
             (path(destination=IPv4Address("203.0.113.1")), errno.ENETUNREACH),
             (path(interface=4711), errno.ENODEV),
             (path(bytes(65530)), errno.EMSGSIZE),
-            (path(destination=IPv6Address("fd00:1::2"), source=None), errno.EAFNOSUPPORT),
+            (path(destination=IPv6Address("fd00:1::2")), errno.EAFNOSUPPORT),
         ):
             with pytest.raises(OSError) as caught:
                 send(refused)

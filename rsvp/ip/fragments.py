@@ -10,7 +10,7 @@ from __future__ import annotations
 from bisect import bisect
 from typing import Final, TypeAlias
 
-from .ip import Datagram
+from .headers import Datagram
 
 DATAGRAMS: Final = 256
 """Unfinished datagrams kept at a time, each of 65535 bytes at most."""
@@ -67,7 +67,7 @@ class _Pieces:
 
 
 class Reassembler:
-    """Puts the fragments of a capture together, whatever order they come in."""
+    """Puts the fragments of a link or a capture together, whatever order they come in."""
 
     def __init__(self) -> None:
         self._pending: dict[Key, _Pieces] = {}

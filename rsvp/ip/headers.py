@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from ..iana import ROUTER_ALERT, RSVP_PROTOCOL, UDP_ENCAPSULATION_PORTS, Protocol
+from ..iana import IPV6_ROUTER_ALERT, ROUTER_ALERT, RSVP_PROTOCOL, UDP_ENCAPSULATION_PORTS, Protocol
 
 HOP_BY_HOP: Final = 0
 ROUTING: Final = 43
@@ -23,8 +23,6 @@ EXTENSIONS: Final = frozenset({HOP_BY_HOP, ROUTING, AUTHENTICATION, DESTINATION_
 CARRIERS: Final = frozenset({RSVP_PROTOCOL, Protocol.UDP, AUTHENTICATION})
 """IPv4 protocols that RSVP may be in."""
 
-IPV4_ROUTER_ALERT: Final = ROUTER_ALERT[0]
-IPV6_ROUTER_ALERT: Final = 5
 END_OF_OPTIONS: Final = 0
 NO_OPERATION: Final = 1
 
@@ -80,7 +78,7 @@ def _read_ipv4(data: bytes, at: int) -> Datagram | None:
     start = at + header
     if header < 20 or end < start:
         return None
-    alert = header > 20 and _has_option(data[at + 20 : start], IPV4_ROUTER_ALERT)
+    alert = header > 20 and _has_option(data[at + 20 : start], ROUTER_ALERT[0])
     fragment = None
     if flags & 0x3FFF:
         fragment = Fragment(identification, (flags & 0x1FFF) * 8, not flags & 0x2000)
@@ -117,7 +115,7 @@ def _read_ipv6(data: bytes, at: int) -> Datagram | None:
     fragment = None
     payload = data[start:end]
     if protocol == HOP_BY_HOP:
-        alert = _has_ipv6_option(payload, IPV6_ROUTER_ALERT)
+        alert = has_ipv6_option(payload, IPV6_ROUTER_ALERT[0])
     protocol, payload = skip_extensions(protocol, payload)
     if protocol == FRAGMENT:
         if len(payload) < 8:
@@ -134,7 +132,7 @@ def _read_ipv6(data: bytes, at: int) -> Datagram | None:
     return Datagram(source, destination, ttl, alert, protocol, payload, missing, fragment)
 
 
-def _has_ipv6_option(header: bytes, wanted: int) -> bool:
+def has_ipv6_option(header: bytes, wanted: int) -> bool:
     """Whether a hop-by-hop options header has an option of this type (RFC 8200 section 4.2)."""
     if len(header) < 2:
         return False
