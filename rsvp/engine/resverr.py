@@ -102,11 +102,11 @@ def send(
     extra: tuple[AnyObject, ...] = (),
 ) -> None:
     """Send a ResvErr to the neighbour at `address`, behind an interface."""
-    hop = core.hop(interface, address.version)
+    version = address.version
     message = ResvErr(
         session=session,
-        hop=hop,
-        error=ErrorSpec(hop.address, refusal.code, refusal.value, refusal.flags),
+        hop=core.hop(interface, version),
+        error=ErrorSpec(core.own_address(interface, version), refusal.code, refusal.value, refusal.flags),
         style=style,
         flow=flow,
         scope=scope,

@@ -1,0 +1,131 @@
+"""Whole daemons over IPv6, real sockets, real routing, real HTB: h1 - r1 - r2 - h2, R = 1 s."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import subprocess
+from collections.abc import Iterator
+from ipaddress import IPv6Address
+
+import pytest
+
+from rsvp.lab import SCRATCH, Lab
+from tests.patience import PATIENCE, until
+
+from . import decoders, judge
+from .running import Running, stop
+
+H1, H2 = "fd00:1::1", "fd00:3::2"
+SESSION = {"destination": H2, "protocol": 17, "port": 5000}
+SENDER = {"address": H1, "port": 4000}
+
+
+@pytest.fixture
+def running(lab: Lab) -> Iterator[Running]:
+    with Running(lab) as all_of_it:
+        yield all_of_it.start_all()
+
+
+def reserved(running: Running, *words: str) -> tuple[subprocess.Popen[str], subprocess.Popen[str]]:
+    """Sender and receiver, once the reservation is confirmed."""
+    sending = running.application("h1", "send", f"[{H2}]:5000", "--source", "4000", "--rate", "1mbit")
+    receiving = running.application("h2", "reserve", f"[{H2}]:5000", "--style", "ff", "--confirm", *words)
+    assert receiving.stdout is not None
+    for line in receiving.stdout:
+        if json.loads(line)["event"] == "confirm":
+            return sending, receiving
+    raise AssertionError(f"no confirmation: {receiving.stderr and receiving.stderr.read()}")
+
+
+def test_a_reservation_hop_by_hop(running, lab):
+    sending, receiving = reserved(running)
+    for name, near in (("h1", None), ("r1", "h1"), ("r2", "r1"), ("h2", "r2")):
+        (sender,) = running.show(name, "senders")
+        assert (sender["session"], sender["sender"]) == (SESSION, SENDER)
+        if near is None:
+            assert sender["phop"] is None
+        else:
+            assert IPv6Address(sender["phop"]).is_link_local, "hops are neighbours on a link"
+            assert sender["interface"] == f"to-{near}"
+        (reservation,) = running.show(name, "reservations")
+        assert (reservation["session"], reservation["filters"]) == (SESSION, [SENDER])
+    assert running.received("h2", "ResvConf") == 1, "sent to an address beyond the link"
+    (sender,) = running.show("h2", "senders")
+    assert sender["adspec"]["general"]["is_hops"] == 3
+    for name, far in (("h1", "r1"), ("r1", "r2"), ("r2", "h2")):
+        (installed,) = running.show(name, "installed")
+        assert installed["interface"] == f"to-{far}"
+        assert installed["handle"] in judge.classes(lab[name].toward(far))
+
+    send_udp(lab, 20)
+    until(lambda: running.show("r1", "installed")[0]["packets"] == 20, "packets classified at r1")
+    assert running.show("r2", "installed")[0]["packets"] == 20
+
+    receiving.send_signal(signal.SIGINT)
+    until(lambda: not running.show("h1", "reservations"), "the reservation is gone at the far end")
+    assert running.received("h1", "ResvTear") == 1
+    assert set(judge.classes(lab["r1"].toward("r2"))) == {"2e:1", "2e:2", "2e:3"}
+    sending.send_signal(signal.SIGINT)
+    until(lambda: not running.show("h2", "sessions"), "nothing is left")
+    assert running.received("h2", "PathTear") == 1
+
+
+def send_udp(lab: Lab, count: int, flow_label: int = 0) -> None:
+    """Send packets of the flow from h1 to h2."""
+    with lab["h1"], socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as sock:
+        sock.bind((H1, 4000))
+        for _ in range(count):
+            sock.sendto(bytes(100), (H2, 5000, flow_label, 0))
+
+
+def test_too_much_is_refused_hop_by_hop(running):
+    sending = running.application("h1", "send", f"[{H2}]:5000", "--source", "4000", "--rate", "9mbit")
+    words = ("reserve", f"[{H2}]:5000", "--style", "ff", "--rate", "9mbit", "--count", "3")
+    receiving = running.application("h2", *words)
+    out, _ = receiving.communicate(timeout=PATIENCE)
+    errors = [event for event in map(json.loads, out.splitlines()) if event["event"] == "resv_error"]
+    assert (errors[0]["code"], errors[0]["value"]) == (1, 2)
+    assert "bandwidth unavailable" in errors[0]["text"]
+    assert not IPv6Address(errors[0]["node"]).is_link_local, "an address that means something here"
+    stop(sending)
+
+
+def test_both_versions_on_the_same_interfaces(running, lab):
+    six = reserved(running)
+    four = running.reserved()
+    for name, far in (("h1", "r1"), ("r1", "r2"), ("r2", "h2")):
+        installed = running.show(name, "installed")
+        assert {one["session"]["destination"] for one in installed} == {H2, str(lab["h2"].address)}
+        assert {one["interface"] for one in installed} == {f"to-{far}"}
+        (interface,) = [one for one in running.show(name, "interfaces") if one["name"] == f"to-{far}"]
+        assert (interface["reserved"], interface["flows"]) == (250_000, 2)
+    stop(*six, *four)
+    until(lambda: not running.show("h2", "sessions"), "nothing is left")
+
+
+def test_what_a_crash_left_comes_back_from_the_neighbours(running, lab):
+    sending, receiving = reserved(running)
+    running.end("r1", signal.SIGKILL)
+    assert "2e:10" in judge.classes(lab["r1"].toward("r2"))
+    running.start("r1")
+    until(lambda: running.show("r1", "installed"), "the reservation is back")
+    assert len(judge.classes(lab["r1"].toward("r2"))) == 4
+    stop(sending, receiving)
+
+
+def test_tshark_and_tcpdump_find_no_fault(running, lab):
+    """Everything that two hosts and two routers send each other on the links of r2."""
+    decoders.require()
+    file = SCRATCH / "link.pcap"
+    taps = [decoders.tap(end) for end in lab["r2"].ends]
+    sending, receiving = reserved(running)
+    stop(receiving)
+    words = ("reserve", f"[{H2}]:5000", "--style", "ff", "--rate", "20mbit", "--count", "2")
+    out, _ = running.application("h2", *words).communicate(timeout=PATIENCE)
+    assert "resv_error" in out
+    stop(sending)
+    until(lambda: not running.show("h2", "sessions"), "the PathTear has passed")
+    decoders.record(taps, file)
+    decoders.find_no_fault(file)
