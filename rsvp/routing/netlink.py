@@ -41,6 +41,8 @@ from . import Link, Route
 log = logging.getLogger("rsvp.routing")
 
 NETLINK_ADD_MEMBERSHIP = 1
+IFA_F_DADFAILED, IFA_F_TENTATIVE = 0x08, 0x40
+UNUSABLE = IFA_F_DADFAILED | IFA_F_TENTATIVE
 GROUPS = (
     RTNLGRP_LINK,
     RTNLGRP_IPV4_IFADDR,
@@ -126,6 +128,9 @@ class NetlinkRouting:
         """
         addresses: dict[int, list[IPAddress]] = {}
         for message in self._netlink.dump(ifaddrmsg(), RTM_GETADDR):
+            # Nothing can be sent from an IPv6 address before it is known that nobody else has it.
+            if (message.get_attr("IFA_FLAGS") or 0) & UNUSABLE:
+                continue
             # On a point-to-point link IFA_ADDRESS is the far end's.
             text = message.get_attr("IFA_LOCAL") or message.get_attr("IFA_ADDRESS")
             if text:

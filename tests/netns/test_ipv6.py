@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import signal
 import socket
+import struct
 import subprocess
 from collections.abc import Iterator
 from ipaddress import IPv6Address
 
 import pytest
 
+from rsvp.control.client import Client, connect
+from rsvp.engine.outputs import PathEvent, ResvConfirmed
+from rsvp.intserv import Tspec, controlled_load
 from rsvp.lab import SCRATCH, Lab
+from rsvp.messages import Flow
+from rsvp.objects import FF, FlowLabelFilterSpec, Session
 from tests.patience import PATIENCE, until
 
 from . import decoders, judge
@@ -72,12 +79,57 @@ def test_a_reservation_hop_by_hop(running, lab):
     assert running.received("h2", "PathTear") == 1
 
 
+FLOWLABEL_MGR, FLOWINFO_SEND = 32, 33
+FLOW_LABEL_REQUEST = struct.Struct("=16s4sBBHHHI")
+GET, SHARE_WITH_ANY, CREATE = 0, 255, 1
+
+
 def send_udp(lab: Lab, count: int, flow_label: int = 0) -> None:
     """Send packets of the flow from h1 to h2."""
     with lab["h1"], socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as sock:
         sock.bind((H1, 4000))
+        if flow_label:
+            label = struct.pack("!I", flow_label)
+            to = IPv6Address(H2).packed
+            lease = FLOW_LABEL_REQUEST.pack(to, label, GET, SHARE_WITH_ANY, CREATE, 0, 0, 0)
+            sock.setsockopt(socket.IPPROTO_IPV6, FLOWLABEL_MGR, lease)
+            sock.setsockopt(socket.IPPROTO_IPV6, FLOWINFO_SEND, 1)
         for _ in range(count):
             sock.sendto(bytes(100), (H2, 5000, flow_label, 0))
+
+
+def test_a_flow_is_told_by_its_label(running, lab):
+    """FILTER_SPEC with a flow label: the ports of the packets do not matter, their label does."""
+    label = 0x12345
+    one = FlowLabelFilterSpec(IPv6Address(H1), label)
+    session = Session(IPv6Address(H2), 17, 5000)
+    tspec = Tspec(125_000.0, 12_500.0, M=1000)
+
+    async def story() -> None:
+        async with await connect(running.control("h1")) as h1, await connect(running.control("h2")) as h2:
+            await h1.add_sender(await h1.open_session(session), one, tspec)
+            receiving = await h2.open_session(session)
+            events = h2.events(receiving)
+            path = await anext(events)
+            assert isinstance(path, PathEvent)
+            assert path.sender.template == one
+            await h2.reserve(receiving, FF, (Flow(controlled_load(tspec), (one,)),), confirm=True)
+            while not isinstance(await anext(events), ResvConfirmed):
+                pass
+            async with await connect(running.control("r1")) as r1:
+                await count(r1)
+
+    async def count(r1: Client) -> None:
+        (before,) = await r1.show("installed")
+        assert before["filters"] == [{"address": H1, "flow_label": label}]
+        send_udp(lab, 3)
+        send_udp(lab, 7, label + 1)
+        send_udp(lab, 5, label)
+        end, handle = lab["r1"].toward("r2"), before["handle"]
+        until(lambda: judge.classes(end)[handle].packets >= 5, "packets with the label")
+        assert judge.classes(end)[handle].packets == 5
+
+    asyncio.run(story())
 
 
 def test_too_much_is_refused_hop_by_hop(running):

@@ -52,6 +52,16 @@ def test_links_have_addresses_mtu_and_no_made_up_rate(lab: Lab) -> None:
     assert links["lo"].loopback
 
 
+def test_an_address_that_may_be_somebody_elses_is_not_there_yet(lab: Lab) -> None:
+    end = lab["r1"].toward("r2")
+    lab["r1"].sysctl({f"ipv6/conf/{end.name}/accept_dad": 1, f"ipv6/conf/{end.name}/dad_transmits": 1000})
+    with lab["r1"].iproute() as ipr:
+        ipr.addr("add", index=end.index, address="fd00:9::1", prefixlen=64)
+    links = {link.name: link for link in ask(lab["r1"], lambda routing: routing.links())}  # type: ignore[attr-defined]
+    assert ip_address("fd00:9::1") not in links[end.name].addresses
+    assert ip_address("fd00:2::1") in links[end.name].addresses
+
+
 def test_the_way_to_a_destination(lab: Lab) -> None:
     right = lab["r1"].toward("r2").index
     assert look_up(lab["r1"], "10.0.3.2") == Route((right,), source=ip_address("10.0.2.1"))
