@@ -48,11 +48,13 @@ def read_protocol(protocol: str | int) -> int:
 
 
 def read_address(address: Address) -> o.IPAddress:
-    """An address from text. Raises LocalError."""
+    """An address from text, without a zone: it is to mean the same to every node. Raises LocalError."""
     try:
-        return ip_address(address)
+        if "%" not in str(address):
+            return ip_address(address)
     except ValueError:
-        raise LocalError(f"{address!r} is no IPv4 or IPv6 address") from None
+        pass
+    raise LocalError(f"{address!r} is no IPv4 or IPv6 address")
 
 
 def read_sender(sender: SenderLike) -> o.Filter:

@@ -59,6 +59,7 @@ PLACES = "write 10.1.0.2:5000 or [2001:db8::2]:5000"
         (["send", "2001:db8::1:5"], f"'2001:db8::1:5' is no address with a port: {PLACES}"),
         (["send", "[10.1.0.2:5"], "'[10.1.0.2' is no IPv4 or IPv6 address"),
         (["send", "10.1.0.2:x"], "'x' is no port: write a number from 0 to 65535"),
+        (["send", "[fe80::1%eth0]:1"], "'[fe80::1%eth0]' has a zone, which means nothing to other nodes"),
         (["send", "0.0.0.0:1"], "0.0.0.0 is nobody's address"),
         ([*SEND[:4], "--rate"], "option '--rate' requires an argument"),
         ([*SEND[:3], "70000"], "port 70000 is too high"),

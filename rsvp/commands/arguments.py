@@ -51,6 +51,8 @@ def _read_place(text: str) -> Place:
     host, colon, port = text.rpartition(":")
     if not colon or (":" in host.strip("[]") and not (host.startswith("[") and host.endswith("]"))):
         raise ValueError(f"{text!r} is no address with a port: write {EXAMPLE}")
+    if "%" in host:
+        raise ValueError(f"{host!r} has a zone, which means nothing to other nodes: write {EXAMPLE}")
     bracketed = host.startswith("[") and host.endswith("]")
     try:
         address = ip_address(host[1:-1] if bracketed else host)
