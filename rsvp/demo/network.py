@@ -30,7 +30,12 @@ START_PATIENCE, SETUP_PATIENCE, END_PATIENCE = 120.0, 60.0, 30.0
 
 @dataclass(frozen=True)
 class Plan:
-    """What is sent through what: rates in bytes/s, sizes in bytes (of IP packets), times in seconds."""
+    """What is sent through what, in which IP version.
+
+    Rates are in bytes/s, sizes in bytes (of IP packets), times in seconds.
+    """
+
+    version: int = 4
 
     link_rate: float = 10e6 / 8
     access_rate: float = 1e9 / 8
@@ -119,13 +124,13 @@ class Network:
 
         Raises Rejected where a node refuses, LocalError where nothing comes back.
         """
-        plan, destination = self.plan, str(self.lab["h2"].address)
+        plan, destination = self.plan, self.address("h2")
         sending = await self.clients["h1"].session(destination, plan.port)
         receiving = await self.clients["h2"].session(destination, plan.port)
         self._sessions = [sending, receiving]
         began = time.monotonic()
         try:
-            await sending.send(plan.tspec, source=str(self.lab["h1"].address), port=plan.source_port)
+            await sending.send(plan.tspec, source=self.address("h1"), port=plan.source_port)
             sender = await receiving.sender(SETUP_PATIENCE)
             wanted = controlled_load(sender.tspec or plan.tspec)
             reservation = await receiving.reserve(FF, wanted, [base_filter(sender.template)], confirm=True)
@@ -141,6 +146,11 @@ class Network:
             | {what: len(await client.show(what)) for what in ("senders", "reservations", "installed")}
             for name, client in self.clients.items()
         ]
+
+    def address(self, name: str) -> str:
+        """Where a host of the demo is reached."""
+        node = self.lab[name]
+        return str(node.address if self.plan.version == 4 else node.address6)
 
     def background_sent(self) -> int:
         """IP bytes of the overload that have left h1."""
@@ -172,8 +182,9 @@ def add_background_cable(lab: Lab) -> str:
     """
     near, far = lab.connect("h1", "r1").ends
     with lab["h1"].iproute() as ipr:
-        beyond = str(lab.cables[NODES.index("r2")].network)
-        ipr.route("add", dst=beyond, gateway=str(far.address), oif=near.index, priority=1000)
+        beyond = lab.cables[NODES.index("r2")]
+        for network, gateway in ((beyond.network, far.address), (beyond.network6, far.address6)):
+            ipr.route("add", dst=str(network), gateway=str(gateway), oif=near.index, priority=2000)
     return near.name
 
 

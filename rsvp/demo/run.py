@@ -137,8 +137,8 @@ def conduct(plan: Plan, tell: Tell, runner: asyncio.Runner) -> dict[str, Any]:
         network.start_daemons()
         runner.run(network.connect())
         network.check_traffic_control()
-        lab, destination = network.lab, str(network.lab["h2"].address)
-        sink = (destination, plan.background_port)
+        lab = network.lab
+        sink = (network.address("h2"), plan.background_port)
         with lab["h2"]:
             sockets.append(listen(sink))
         with lab["h1"]:
@@ -171,8 +171,8 @@ def _measure(network: Network, step: Callable[[str, float], None]) -> dict[str, 
     Measured again, a few times at most, where the machine was busy with other work meanwhile.
     """
     plan, lab = network.plan, network.lab
-    source = (str(lab["h1"].address), plan.source_port)
-    to = (str(lab["h2"].address), plan.port)
+    source = (network.address("h1"), plan.source_port)
+    to = (network.address("h2"), plan.port)
     for again in reversed(range(TRIES)):
         before, began = network.background_sent(), time.monotonic()
         run = measure(lab["h1"], lab["h2"], source, to, plan.flow_rate, plan.packet_size, plan.duration)

@@ -16,7 +16,8 @@ from array import array
 from dataclasses import dataclass
 from typing import Protocol
 
-IP_UDP_HEADERS = 28
+HEADERS = {socket.AF_INET: 28, socket.AF_INET6: 48}
+"""Bytes of IP and UDP in front of a packet's payload."""
 STAMP = struct.Struct("!QQ")
 """What a packet of the flow starts with: its number and when it was sent."""
 SO_RCVBUFFORCE, SO_TIMESTAMPNS = 33, 35
@@ -35,6 +36,11 @@ BACKGROUND_SOCKETS, BACKGROUND_BUFFER = 4, 212_992
 Address = tuple[str, int]
 
 
+def family(address: Address) -> socket.AddressFamily:
+    """The IP version of an address."""
+    return socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+
+
 class Selectable(Protocol):
     """What select can wait for."""
 
@@ -48,9 +54,9 @@ def send_flow(local: Address, to: Address, rate: float, packet_size: int, durati
     that its Tspec would not cover.
     """
     interval = packet_size / rate
-    padding = bytes(packet_size - IP_UDP_HEADERS - STAMP.size)
+    padding = bytes(packet_size - HEADERS[family(to)] - STAMP.size)
     lateness: list[float] = []
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+    with socket.socket(family(to), socket.SOCK_DGRAM) as sock:
         sock.bind(local)
         sock.connect(to)
         due = time.monotonic()
@@ -72,7 +78,7 @@ def open_background(device: str, to: Address) -> list[socket.socket]:
     """Sockets for `send_background`, bound to the interface that paces them."""
     sockets = []
     for _ in range(BACKGROUND_SOCKETS):
-        sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        sock = socket.socket(family(to), socket.SOCK_DGRAM)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, device.encode())
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BACKGROUND_BUFFER)
         sock.connect(to)
@@ -86,7 +92,7 @@ def send_background(sockets: list[socket.socket], packet_size: int) -> bytes:
     The interface's own traffic control sets the pace, in the kernel: a busy machine that lets this
     process wait makes no gaps in the traffic, through which a flow without reservation would slip.
     """
-    payload = bytes(packet_size - IP_UDP_HEADERS)
+    payload = bytes(packet_size - HEADERS[sockets[0].family])
     for sock in itertools.cycle(sockets):
         with contextlib.suppress(ConnectionRefusedError):
             sock.send(payload)
@@ -95,7 +101,7 @@ def send_background(sockets: list[socket.socket], packet_size: int) -> bytes:
 
 def listen(at: Address) -> socket.socket:
     """A socket for `discard` or `receive_flow`; made before anybody sends, so that no packet is early."""
-    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sock = socket.socket(family(at), socket.SOCK_DGRAM)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER)
     with contextlib.suppress(PermissionError):  # beyond the system's limit, for who may
         sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, BUFFER)

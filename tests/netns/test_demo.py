@@ -20,7 +20,7 @@ from rsvp.demo.measure import LATE, Run
 from rsvp.demo.network import Network, Plan
 from rsvp.demo.plot import draw
 from rsvp.demo.report import show
-from rsvp.demo.run import Result
+from rsvp.demo.run import Demo, Result
 from rsvp.demo.traffic import Arrival
 from rsvp.engine.interfaces import REFRESH
 from rsvp.errors import LocalError
@@ -28,6 +28,14 @@ from rsvp.lab import CLONE_NEWUSER, SCRATCH
 from rsvp.pictures import check
 from tests.patience import PATIENCE
 
+STEPS = (
+    "starting two hosts, two routers, four daemons",
+    "overload, and a flow without reservation",
+    "again: this machine was busy with other work",
+    "Path and Resv",
+    "the same flow with its reservation",
+    "tearing down",
+)
 COMMAND = (sys.executable, "-m", "rsvp", "demo")
 
 
@@ -71,22 +79,16 @@ def wait_until_gone(before: set[int]) -> set[int]:
     return left
 
 
-def test_it_shows_what_a_reservation_does(tmp_path: Path) -> None:
-    plot = tmp_path / "demo.png"
-    before = (living(), files(), mounts())
-    demo = start("--json", "--plot", str(plot), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    out, progress = demo.communicate()
-    assert demo.returncode == 0, progress
-    result = json.loads(out)
-    assert set(result) == {"flow", "link", "background", "without", "with", "setup_ms", "hops"}
+def has_shown_it(result: dict[str, Any], seconds: float = 6.0) -> None:
+    """What `rsvp demo` promises of any result; of delays and losses, where the machine had time for it."""
     without, reserved = result["without"], result["with"]
     for run in (without, reserved):
         assert run["loss"] == pytest.approx(1 - run["received"] / run["sent"])
         assert run["delay_ms"]["p50"] <= run["delay_ms"]["p99"]
     assert result["background"]["rate"] >= 2.5 * result["link"]["rate"]
     assert without["loss"] > 0.4
-    assert reserved["sent"] > 1000
     calm = not (without["disturbed"] or reserved["disturbed"])
+    assert reserved["sent"] > (200 * seconds if calm else 0)
     assert reserved["loss"] < (0.001 if calm else 0.05)
     assert reserved["delay_ms"]["p50"] * 20 < without["delay_ms"]["p50"]
     if calm:
@@ -99,6 +101,17 @@ def test_it_shows_what_a_reservation_does(tmp_path: Path) -> None:
         {"node": "r2", "senders": 1, "reservations": 1, "installed": 1},
         {"node": "h2", "senders": 1, "reservations": 1, "installed": 0},
     ]
+
+
+def test_it_shows_what_a_reservation_does(tmp_path: Path) -> None:
+    plot = tmp_path / "demo.png"
+    before = (living(), files(), mounts())
+    demo = start("--json", "--plot", str(plot), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    out, progress = demo.communicate()
+    assert demo.returncode == 0, progress
+    result = json.loads(out)
+    assert set(result) == {"flow", "link", "background", "without", "with", "setup_ms", "hops"}
+    has_shown_it(result)
     assert len(progress.splitlines()) >= 4
     assert plot.read_bytes().startswith(b"\x89PNG")
     plot.unlink()
@@ -106,24 +119,31 @@ def test_it_shows_what_a_reservation_does(tmp_path: Path) -> None:
     assert (files(), mounts()) == before[1:]
 
 
+def test_it_shows_the_same_over_ipv6() -> None:
+    with Demo(Plan(version=6, duration=2.0)) as running:
+        (result,) = [news for news in running if isinstance(news, Result)]
+    has_shown_it(result.to_json(), 2.0)
+
+
 @pytest.mark.parametrize(
     ("number", "step"),
     [
-        *((number, step) for step in (1, 2) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)),
-        (signal.SIGINT, 4),
+        *((number, step) for step in STEPS[:2] for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)),
+        (signal.SIGINT, STEPS[4]),
     ],
 )
-def test_an_interrupt_leaves_nothing(number: signal.Signals, step: int) -> None:
+def test_an_interrupt_leaves_nothing(number: signal.Signals, step: str) -> None:
     before = (living(), files(), mounts())
     demo = start("--json", stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert demo.stderr is not None
-    for _ in range(step):
-        demo.stderr.readline()
+    while demo.stderr.readline().rstrip() != step:
+        assert demo.poll() is None, "the demo has ended early"
     time.sleep(0.3)
     demo.send_signal(number)
     out, told = demo.communicate(timeout=PATIENCE)
     assert demo.returncode == {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGKILL: -9}[number]
-    assert (out, told) == ("", "")
+    assert out == ""
+    assert set(told.splitlines()) <= set(STEPS), "nothing is said of it"
     assert not wait_until_gone(before[0])
     assert (files(), mounts()) == before[1:]
 
@@ -136,7 +156,8 @@ def test_ctrl_c_on_a_terminal_reaches_everybody_and_tells_nobody() -> None:
         demo.stderr.readline()
     os.killpg(demo.pid, signal.SIGINT)
     _, told = demo.communicate(timeout=PATIENCE)
-    assert (demo.returncode, told) == (130, "")
+    assert demo.returncode == 130
+    assert set(told.splitlines()) <= set(STEPS)
     assert not wait_until_gone(before)
 
 

@@ -174,8 +174,9 @@ def test_tshark_and_tcpdump_find_no_fault(running, lab):
     taps = [decoders.tap(end) for end in lab["r2"].ends]
     sending, receiving = reserved(running)
     stop(receiving)
-    words = ("reserve", f"[{H2}]:5000", "--style", "ff", "--rate", "20mbit", "--count", "2")
-    out, _ = running.application("h2", *words).communicate(timeout=PATIENCE)
+    words = ("--style", "ff", "--service", "rate", "--rate", "20mbit", "--count", "2")
+    refused = running.application("h2", "reserve", f"[{H2}]:5000", *words)
+    out, _ = refused.communicate(timeout=PATIENCE)
     assert "resv_error" in out
     stop(sending)
     until(lambda: not running.show("h2", "sessions"), "the PathTear has passed")
