@@ -65,5 +65,5 @@ def test_we_read_what_tcpdump_reads(tmp_path: Path) -> None:
             fields += count
             differences += [f"{theirs.key}: {text}" for text in found]
     assert differences == []
-    assert len(packets) > 200
+    assert len(packets) > 150
     assert fields > 2000

@@ -29,7 +29,7 @@ def chunks(text: str, size: int) -> list[str]:
 
 
 UNSURE = object()
-"""In place of a value where tshark reads past what there is."""
+"""In place of a value where tshark reads past what there is, or does not try."""
 
 
 def bit(key: str, mask: int) -> Ours:
@@ -37,9 +37,14 @@ def bit(key: str, mask: int) -> Ours:
     return lambda form: int(bool(form[key] & mask))
 
 
-def dlci_bits(form: Json) -> int:
-    """tshark shows so many bits of a DLCI as the length indicator says (RFC 3209 section 4.2.3)."""
-    return 0x3FF if form["least_dlci"] >> 23 & 3 == 0 else 0x7FFFFF
+def dlci(key: str) -> Ours:
+    """tshark shows so many bits of a DLCI as the length indicator says, 10 or 23 (RFC 3209 section 4.2.3)."""
+
+    def read(form: Json) -> Any:
+        mask = {0: 0x3FF, 2: 0x7FFFFF}.get(form["least_dlci"] >> 23 & 3)
+        return UNSURE if mask is None else form[key] & mask
+
+    return read
 
 
 FIELDS: dict[str, Ours] = {
@@ -106,8 +111,8 @@ FIELDS: dict[str, Ours] = {
     "label_request.min_vci": "least_vci",
     "label_request.max_vpi": lambda form: form["most_vpi"] & 0x7F,
     "label_request.max_vci": "most_vci",
-    "label_request.min_dlci": lambda form: form["least_dlci"] & dlci_bits(form),
-    "label_request.max_dlci": lambda form: form["most_dlci"] & dlci_bits(form),
+    "label_request.min_dlci": dlci("least_dlci"),
+    "label_request.max_dlci": dlci("most_dlci"),
     "label_request.lsp_encoding_type": "encoding",
     "label_request.switching_type": "switching",
     "label_request.g_pid": "gpid",
@@ -432,8 +437,8 @@ def _adspec(seen: SeenField, form: Json) -> tuple[int, list[str]]:
                 count += 1
                 if int(field.show) != int(flat["break"]):
                     found.append(f"break bit {field.show} by tshark")
-            if field.name != "rsvp.adspec.type" or int(field.show) not in PARAMETERS:
-                continue
+            if field.name != "rsvp.adspec.type" or PARAMETERS.get(int(field.show)) not in flat:
+                continue  # a parameter that is another service's
             name = PARAMETERS[int(field.show)]
             (value,) = [one for one in field.fields if one.name in ("rsvp.adspec.uint", "rsvp.adspec.float")]
             count += 1

@@ -34,8 +34,8 @@ DEFINED_ELSEWHERE = {17, 18, 65, 66, 133, 202, 204, 229, 230, 231}
 SHORT_TUNNEL = (1, 8, 28)
 """An IPv6 tunnel with an extended tunnel of four bytes, which one router sends; tshark reads sixteen."""
 
-READ_ON = {(1, 9): 12, (1, 14): 12}
-"""Sessions behind which tshark reads on, and what has to follow them; most often more does."""
+READ_ON = {(1, 9): 12, (1, 14): 12, (13, 2): 12}
+"""Objects behind which tshark may read on, and how much has to follow them."""
 
 GENERALIZED_LABELS = {(16, 2), (34, 2), (35, 2), (129, 2)}
 """An empty one makes tshark read past its end, and so does one in a route."""
@@ -84,14 +84,14 @@ def drawn() -> list[bytes]:
 def shuffled(messages: list[bytes]) -> list[bytes]:
     """Messages of objects of these in any number and order, as no grammar allows them."""
     pool = [piece for data in messages if data[1] != m.Bundle.type for piece in split(data)]
-    pool = [piece for piece in pool if (piece[2], piece[3]) not in READ_ON]
     numbers = [number for number in m.MESSAGES if number != m.Bundle.type]
     chance = random.Random(2205)
     found = []
     for _ in range(SHUFFLED):
         head = bytes((0x10, chance.choice(numbers), 0, 0, chance.randrange(256), 0))
         data = joined(head, chance.choices(pool, k=chance.randrange(1, 12)))
-        found.append(data[:2] + _wire.checksum(data).to_bytes(2, "big") + data[4:])
+        if legible(dissect(data)):
+            found.append(data[:2] + _wire.checksum(data).to_bytes(2, "big") + data[4:])
     return found
 
 
