@@ -23,10 +23,14 @@ WHAT = (
     "reservations",
     "requests",
     "installed",
+    "refusals",
     "neighbors",
     "counters",
 )
 """The words that `Api.show` knows."""
+
+EXPLAINED = ("senders", "reservations", "requests", "installed", "refusals")
+"""Those whose entries have a `why`."""
 
 
 class Api(Protocol):
@@ -77,8 +81,11 @@ class Api(Protocol):
     def events(self, handle: int) -> AsyncIterator[Upcall]:
         """What happens in the session, in order, none lost; ends when it is closed."""
 
-    async def show(self, what: str) -> list[dict[str, Json]]:
-        """The entries of one `rsvp show` word. Raises LocalError for an unknown word."""
+    async def show(self, what: str, *, why: bool = False) -> list[dict[str, Json]]:
+        """The entries of one `rsvp show` word; with `why` each says which messages and rules made it.
+
+        Raises LocalError for an unknown word, and for `why` of one that is not in `EXPLAINED`.
+        """
 
     async def close(self) -> None:
         """Leave every session and let go of everything."""

@@ -17,10 +17,10 @@ from types import TracebackType
 from typing import Any, Self
 
 from . import engine as e
-from . import tc, unreadable
+from . import show, tc, unreadable
 from ._wire import decode, encode
 from .aio import Endpoint
-from .api import WHAT, Api
+from .api import EXPLAINED, WHAT, Api
 from .config import NodeConfig
 from .engine.inputs import Input
 from .engine.outputs import Output, TrafficOrder, Upcall
@@ -476,10 +476,12 @@ class Node(Endpoint):
                 return
             yield upcall
 
-    async def show(self, what: str) -> list[dict[str, Json]]:
+    async def show(self, what: str, *, why: bool = False) -> list[dict[str, Json]]:
         """See `Api.show`."""
         if what not in WHAT:
             raise LocalError(f"there is nothing called {what!r} to show: one of {', '.join(WHAT)}")
+        if why and what not in EXPLAINED:
+            raise LocalError(f"{what} are not made by messages: there is a why of {', '.join(EXPLAINED)}")
         names = Names({view.index: view.name for view in self._engine.interfaces()})
         if what == "neighbors":
             return entries(list(self._neighbors.values()), names, self._loop.time())
@@ -493,21 +495,29 @@ class Node(Endpoint):
                 }
                 for index, counts in sorted(self._counts.items())
             ]
-        return self._show_state(what, names)
+        return self._show_state(what, names, why)
 
-    def _show_state(self, what: str, names: Names) -> list[dict[str, Json]]:
+    def _show_state(self, what: str, names: Names, why: bool) -> list[dict[str, Json]]:
         now = self._loop.time()
-        if what == "installed":
-            counters = {index: self._traffic.counters(index) for index in self._managed}
-            return [self._with_counters(entry, names, counters) for entry in self._engine.installed()]
         views: dict[str, Callable[[], list[Any]]] = {
             "interfaces": self._engine.interfaces,
             "sessions": self._engine.sessions,
             "senders": lambda: self._engine.senders(now),
             "reservations": lambda: self._engine.reservations(now),
             "requests": self._engine.requests,
+            "installed": self._engine.installed,
+            "refusals": self._engine.refusals,
         }
-        return entries(views[what](), names, now)
+        found = views[what]()
+        if what == "installed":
+            counters = {index: self._traffic.counters(index) for index in self._managed}
+            shown = [self._with_counters(view, names, counters) for view in found]
+        else:
+            shown = entries(found, names, now)
+        if why:
+            for entry, view in zip(shown, found, strict=True):
+                entry["why"] = show.why(self._engine.explain(view, now), names)
+        return shown
 
     def _with_counters(
         self, view: Any, names: Names, counters: dict[int, dict[int, tc.Counters]]

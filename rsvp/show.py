@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from typing import Any
 
 from .engine.interfaces import LOCAL
+from .engine.views import Explanation
 from .jsonform import Json, session, to_json
 from .objects import IPAddress, Session, Style
 
@@ -33,6 +35,18 @@ class Names:
 def entries(views: list[Any], names: Names, now: float) -> list[dict[str, Json]]:
     """Each view as a JSON object; seconds are rounded to milliseconds."""
     return [_entry(view, names, now) for view in views]
+
+
+def why(explanations: Iterable[Explanation], names: Names) -> list[dict[str, Json]]:
+    """Each reason as a JSON object, with names for interfaces."""
+    return [
+        {
+            "text": one.text,
+            "section": one.section,
+            "sources": [{**to_json(source), "interface": names(source.interface)} for source in one.sources],
+        }
+        for one in explanations
+    ]
 
 
 def _entry(view: Any, names: Names, now: float) -> dict[str, Json]:

@@ -22,6 +22,7 @@ COLUMNS = {
     "reservations": "session style nhop interface filters flowspec expires_in",
     "requests": "session style phop interface filters flowspec",
     "installed": "session interface filters flowspec handle bytes packets dropped",
+    "refusals": "session message neighbor interface filters text times",
     "neighbors": "address interface encapsulation last_heard",
     "counters": "interface sent received errors",
 }
@@ -69,6 +70,7 @@ FORMS: dict[str, Callable[[Json], str]] = {
     "flowspec": words.flowspec,
     "adspec": words.adspec,
     "phop": _local,
+    "neighbor": _local,
     "nhop": _local,
     "interface": _local,
     "expires_in": words.seconds,
@@ -84,6 +86,9 @@ def show(
     what: Annotated[
         str, typer.Argument(metavar="WHAT", parser=read_what, help=f"One of {', '.join(COLUMNS)}.")
     ],
+    why: Annotated[
+        bool, typer.Option("--why", help="Which messages and which rules made each entry.")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help='One JSON object: {"WHAT": [...]}.')] = False,
     control: Annotated[
         str, typer.Option(metavar="PATH", help="The daemon's control socket.", show_default=True)
@@ -93,32 +98,48 @@ def show(
 
     senders is path state, reservations what next hops and applications
     here ask for, requests what is asked of previous hops after merging,
-    installed what traffic control holds.
+    installed what traffic control holds, refusals what was turned down
+    lately.
 
     Example:
 
         rsvp show reservations
 
+        rsvp show requests --why
+
         rsvp show senders --json | jq '.senders[].expires_in'
     """
     import asyncio
 
-    entries = asyncio.run(_ask(control, what))
+    entries = asyncio.run(_ask(control, what, why))
     if json:
         from json import dumps
 
         print(dumps({what: entries}))
+    elif why and entries:
+        for entry in entries:
+            print_table(what, [entry])
+            print_why(entry["why"])
     elif entries:
         print_table(what, entries)
     else:
         print(f"no {what}")
 
 
-async def _ask(control: str, what: str) -> list[dict[str, Json]]:
+async def _ask(control: str, what: str, why: bool) -> list[dict[str, Json]]:
     from ..control.client import connect
 
     async with await connect(control) as client:
-        return await client.show(what)
+        return await client.show(what, why=why)
+
+
+def print_why(reasons: list[dict[str, Json]]) -> None:
+    """Print the reasons for an entry for people, each with what it was applied to, and a line to end."""
+    for reason in reasons:
+        print(f"  {reason['text']} ({reason['section']})")
+        for source in reason["sources"]:
+            print(f"    {words.source(source)}")
+    print()
 
 
 def print_table(what: str, entries: list[dict[str, Json]], *more: str) -> None:

@@ -32,14 +32,19 @@ def size(value: Json) -> str:
 
 def place(value: Json) -> str:
     """A sender or filter."""
+    if "address" not in value:
+        return ", ".join(f"{name} {one}" for name, one in value.items())
     host = f"[{value['address']}]" if ":" in value["address"] else value["address"]
     if "flow_label" in value:
         return f"{host} flow label {value['flow_label']:#x}"
-    return f"{host}:{value['port']}"
+    rest = ", ".join(f"{name} {one}" for name, one in value.items() if name not in ("address", "port"))
+    return f"{host}:{value['port']}" if "port" in value else f"{host} {rest}"
 
 
 def session(value: Json) -> str:
     """A session: destination, port and protocol."""
+    if "protocol" not in value or "port" not in value:
+        return ", ".join(f"{name} {one}" for name, one in value.items())
     protocol = PROTOCOLS.get(value["protocol"], value["protocol"])
     return f"{place({'address': value['destination'], 'port': value['port']})}/{protocol}"
 
@@ -64,6 +69,22 @@ def flowspec(value: Json) -> str:
         text += f", R {rate(value['rspec']['R'])}"
         if value["rspec"]["S"]:
             text += f", slack {value['rspec']['S']} us"
+    return text
+
+
+def source(value: dict[str, Json]) -> str:
+    """A message, or an application's wish, that state was made from."""
+    if value["neighbor"] is None:
+        text = "an application here"
+    else:
+        text = f"{value['message']} of {value['neighbor']}"
+    if value["interface"] is not None:
+        text += f" through {value['interface']}"
+    if value["filters"]:
+        text += f", {filters(value['filters'])}"
+    spec = value["spec"]
+    if spec is not None:
+        text += f": {flowspec(spec) if 'service' in spec else tspec(spec)}"
     return text
 
 

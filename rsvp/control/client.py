@@ -142,9 +142,9 @@ class Client(Endpoint):
         """
         return self._events(self._queues.get(handle))
 
-    async def show(self, what: str) -> list[dict[str, jsonform.Json]]:
+    async def show(self, what: str, *, why: bool = False) -> list[dict[str, jsonform.Json]]:
         """Entries as `rsvp show` prints them."""
-        entries: list[dict[str, jsonform.Json]] = await self._ask("show", what=what)
+        entries: list[dict[str, jsonform.Json]] = await self._ask("show", what=what, why=why)
         return entries
 
     async def close(self) -> None:

@@ -113,6 +113,7 @@ class Show(Request, tag="show"):
     """Answered with a list, as `rsvp show` has it."""
 
     what: str
+    why: bool = False
 
 
 AnyRequest: TypeAlias = OpenSession | CloseSession | AddSender | RemoveSender | Reserve | Release | Show

@@ -286,7 +286,7 @@ class _Connection:
         )
 
     async def _show(self, request: schema.Show) -> Json:
-        return await self._api.show(request.what)
+        return await self._api.show(request.what, why=request.why)
 
 
 def _report(message: str, error: Exception) -> None:

@@ -17,6 +17,7 @@ from .inputs import RouteResolved
 from .interfaces import LOCAL, Config, Interface
 from .outputs import Dropped, Output, Send
 from .psb import PathStateBlock
+from .refusals import Refusals
 from .session import SessionState
 from .table import Table
 from .timers import Timer, Timers
@@ -72,6 +73,7 @@ class Core:
         self.own: frozenset[IPAddress] = frozenset()
         self.made: dict[Hashable, Any] = {}
         """What many messages have in common, made once until an interface changes: see `once`."""
+        self.refusals = Refusals()
         self.out: list[Output] = []
         self._handles = 0
 

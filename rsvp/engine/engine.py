@@ -13,7 +13,7 @@ from typing import Any
 
 from ..messages import Path, PathErr, PathTear, Resv, ResvConf, ResvErr, ResvTear
 from ..objects import Session
-from . import applications, look, network, path, patherr, refresh, resv, resvconf, resverr
+from . import applications, explain, look, network, path, patherr, refresh, resv, resvconf, resverr
 from .core import Core
 from .inputs import (
     AddSender,
@@ -36,8 +36,11 @@ from .outputs import Output
 from .reject import Drop
 from .screen import passes_through, screen
 from .views import (
+    Explained,
+    Explanation,
     InstalledView,
     InterfaceView,
+    RefusalView,
     RequestView,
     ReservationView,
     SenderView,
@@ -129,6 +132,14 @@ class Engine:
     def installed(self) -> list[InstalledView]:
         """What traffic control holds: every TCSB but those of applications here."""
         return look.installed(self._core)
+
+    def refusals(self) -> list[RefusalView]:
+        """What was refused lately, the latest last."""
+        return look.refusals(self._core)
+
+    def explain(self, view: Explained, now: float) -> tuple[Explanation, ...]:
+        """Which messages and which rules made what a view of this engine shows."""
+        return explain.explain(self._core, view, now)
 
 
 def _received(core: Core, received: Received, now: float) -> None:

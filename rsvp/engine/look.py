@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from ..iana import ErrorFlag, error_text
 from ..messages import base_filters
 from .core import Core
 from .interfaces import LOCAL
@@ -11,6 +12,7 @@ from .style import flows
 from .views import (
     InstalledView,
     InterfaceView,
+    RefusalView,
     RequestView,
     ReservationView,
     SenderView,
@@ -111,4 +113,23 @@ def installed(core: Core) -> list[InstalledView]:
         for state in core.sessions.values()
         for tcsb in state.tcsbs.values()
         if tcsb.oi != LOCAL
+    ]
+
+
+def refusals(core: Core) -> list[RefusalView]:
+    """What was refused lately, the latest last."""
+    return [
+        RefusalView(
+            one.session,
+            one.message,
+            one.neighbor,
+            one.interface,
+            one.filters,
+            one.code,
+            one.value,
+            error_text(one.code, one.value),
+            bool(one.flags & ErrorFlag.IN_PLACE),
+            times,
+        )
+        for one, times in core.refusals
     ]

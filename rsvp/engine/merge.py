@@ -124,7 +124,7 @@ def _received(psb: PathStateBlock, joined: int | None) -> bool:
     )
 
 
-def _asks_for(rsb: ReservationStateBlock, psb: PathStateBlock) -> bool:
+def asks_for(rsb: ReservationStateBlock, psb: PathStateBlock) -> bool:
     """Whether a reservation goes upstream towards a sender: SCOPE limits that (RFC 2205 section 3.1.4)."""
     return covers(rsb, psb) and (rsb.scope is None or psb.template.address in rsb.scope.addresses)
 
@@ -141,7 +141,7 @@ def request(state: SessionState, phop: PreviousHop, now: float) -> Request | Non
         if merged is None:
             continue
         asked.append((psb.template, merged))
-        rsbs.update((rsb, None) for _, group in _wanting(state, psb) for rsb in group)
+        rsbs.update((rsb, None) for _, group in wanting(state, psb) for rsb in group)
     if not asked:
         return None
     scope = None
@@ -170,7 +170,7 @@ def _merge_for(state: SessionState, psb: PathStateBlock, now: float) -> Flowspec
     Reservations that are blockaded are left out; where all are, the least of them is tried again.
     Where none is left since the route changed, what was asked before stands for a while.
     """
-    groups = _wanting(state, psb)
+    groups = wanting(state, psb)
     if not groups:
         return psb.held.flowspec if psb.held is not None and now < psb.held.until else None
     if not any(blockaded(tcsb.flowspec, psb, now) for tcsb, _ in groups):
@@ -187,15 +187,15 @@ def blockaded(flowspec: Flowspec, psb: PathStateBlock, now: float) -> bool:
 
 def sources(state: SessionState, psb: PathStateBlock) -> list[TrafficControlStateBlock]:
     """The installed reservations that ask for one sender."""
-    return [tcsb for tcsb, _ in _wanting(state, psb)]
+    return [tcsb for tcsb, _ in wanting(state, psb)]
 
 
 def unblockaded(state: SessionState, psb: PathStateBlock, now: float) -> bool:
     """Whether some reservation asks for less of a sender than what was refused (RFC 2205 section 3.5)."""
-    return any(not blockaded(rsb.flowspec, psb, now) for _, rsbs in _wanting(state, psb) for rsb in rsbs)
+    return any(not blockaded(rsb.flowspec, psb, now) for _, rsbs in wanting(state, psb) for rsb in rsbs)
 
 
-def _wanting(
+def wanting(
     state: SessionState, psb: PathStateBlock
 ) -> list[tuple[TrafficControlStateBlock, list[ReservationStateBlock]]]:
     """What is installed for a sender, each with the reservations in it that ask upstream for it."""
@@ -205,7 +205,7 @@ def _wanting(
             tcsb = state.tcsbs.get(key)
             if tcsb is None or not psb.routes_to(oi):
                 continue
-            rsbs = [rsb for rsb in state.rsbs[key].values() if _asks_for(rsb, psb)]
+            rsbs = [rsb for rsb in state.rsbs[key].values() if asks_for(rsb, psb)]
             if rsbs:
                 found.append((tcsb, rsbs))
     return found

@@ -8,8 +8,10 @@ from ..messages import AnyHop, AnySession, Path, PathErr, Sender
 from ..objects import AnyObject, ErrorSpec, PolicyData
 from .core import Core, forwarded
 from .inputs import Received
+from .interfaces import LOCAL
 from .outputs import PathError
 from .psb import PathStateBlock
+from .refusals import Refusal
 from .reject import Drop, Reject
 
 
@@ -38,6 +40,12 @@ def send(
     extra: tuple[AnyObject, ...] = (),
 ) -> None:
     """Send a PathErr to the neighbour `hop`, behind an interface."""
+    templates = () if sender is None else (sender.template,)
+    core.refusals.add(
+        Refusal(
+            session, "Path", hop.address, interface, templates, refusal.code, refusal.value, refusal.flags
+        )
+    )
     node = core.own_address(interface, hop.address.version)
     message = PathErr(
         session=session,
@@ -54,6 +62,7 @@ def report(core: Core, psb: PathStateBlock, code: int, value: int) -> None:
     """Tell the application that sends from here of an error found here."""
     assert psb.handle is not None
     session = psb.state.session
+    core.refusals.add(Refusal(session, "Path", None, LOCAL, (psb.template,), code, value))
     interface = psb.outgoing[0] if psb.outgoing else next(iter(core.interfaces), 0)
     node = core.own_address(interface, session.destination.version)
     core.out.append(PathError(psb.handle, session, node, code, value, psb.path.sender))

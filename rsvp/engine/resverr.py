@@ -18,6 +18,7 @@ from .inputs import Received
 from .merge import unblockaded
 from .outputs import ResvError
 from .phop import PreviousHop
+from .refusals import Refusal
 from .reject import Drop, Reject
 from .rsb import ReservationStateBlock
 from .session import SessionState
@@ -57,6 +58,18 @@ def report(
     if rsb.handle is None and rsb.nhop is not None:
         send(core, state.session, rsb.oi, rsb.nhop, rsb.style, flow, refusal, rsb.scope, policy, rsb.extra)
         return
+    core.refusals.add(
+        Refusal(
+            state.session,
+            "Resv",
+            None,
+            rsb.oi,
+            tuple(rsb.filters),
+            refusal.code,
+            refusal.value,
+            refusal.flags,
+        )
+    )
     error = ErrorSpec(
         core.own_address(rsb.oi, state.session.destination.version),
         refusal.code,
@@ -102,6 +115,10 @@ def send(
     extra: tuple[AnyObject, ...] = (),
 ) -> None:
     """Send a ResvErr to the neighbour at `address`, behind an interface."""
+    filters = flow.filters if flow is not None else ()
+    core.refusals.add(
+        Refusal(session, "Resv", address, interface, filters, refusal.code, refusal.value, refusal.flags)
+    )
     version = address.version
     message = ResvErr(
         session=session,

@@ -7,8 +7,10 @@ and None for state that applications hold and nothing times out.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from ..intserv import Adspec, Flowspec, Tspec
+from ..messages import AnyFilter, AnySession
 from ..objects import Filter, IPAddress, Session, Style
 
 
@@ -79,6 +81,26 @@ class RequestView:
 
 
 @dataclass(frozen=True, slots=True)
+class RefusalView:
+    """What this node refused lately: a Path or Resv (`message`), of an application here without `neighbor`.
+
+    `text` puts `code` and `value` into words; `times` is how often it was refused; `in_place` that an
+    earlier reservation stands.
+    """
+
+    session: AnySession
+    message: str
+    neighbor: IPAddress | None
+    interface: int
+    filters: tuple[AnyFilter, ...]
+    code: int
+    value: int
+    text: str
+    in_place: bool
+    times: int
+
+
+@dataclass(frozen=True, slots=True)
 class InstalledView:
     """What traffic control was told (a TCSB)."""
 
@@ -87,3 +109,30 @@ class InstalledView:
     filters: tuple[Filter, ...]
     flowspec: Flowspec
     handle: int
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One thing that state came from: a message of a neighbour, or what an application here asked.
+
+    `message` is its name ("Path", "Resv", "ResvErr"); `neighbor` None stands for an application.
+    """
+
+    message: str
+    neighbor: IPAddress | None
+    interface: int
+    filters: tuple[Filter, ...] = ()
+    spec: Tspec | Flowspec | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """One reason why state is what it is: the rule in words, where it stands, and what it was applied to."""
+
+    text: str
+    section: str
+    sources: tuple[Source, ...] = ()
+
+
+Explained: TypeAlias = SenderView | ReservationView | RequestView | InstalledView | RefusalView
+"""What can be explained: each of these says where it came from."""

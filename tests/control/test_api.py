@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from rsvp.api import WHAT, Api
+from rsvp.api import EXPLAINED, WHAT, Api
 from rsvp.control.client import connect
 from rsvp.control.server import ControlServer, ControlSocket
 from rsvp.engine.outputs import (
@@ -184,6 +184,7 @@ def test_show_has_the_promised_keys(hosts: Opener):
         "reservations": "session style nhop interface filters flowspec expires_in",
         "requests": "session style phop interface filters flowspec",
         "installed": "session interface filters flowspec handle bytes packets dropped",
+        "refusals": "session message neighbor interface filters code value text in_place times",
         "neighbors": "address interface encapsulation last_heard",
         "counters": "interface sent received errors",
     }
@@ -201,7 +202,7 @@ def test_show_has_the_promised_keys(hosts: Opener):
             for what, keys in promised.items():
                 # Each word has an entry on one of the two hosts at least.
                 entries = [*await h1.show(what), *await h2.show(what)]
-                assert entries, what
+                assert entries or what == "refusals", what
                 assert all(set(keys.split()) <= set(entry) for entry in entries), what
                 seen[what] = entries
             [sender, _] = seen["senders"]
@@ -210,5 +211,63 @@ def test_show_has_the_promised_keys(hosts: Opener):
             assert sender["tspec"] == {"r": 125000, "b": 20000, "p": "inf", "m": 64, "M": 1400}
             assert seen["installed"][0]["flowspec"]["service"] == "controlled-load"
             assert seen["installed"][0]["packets"] == 2
+
+    run(story())
+
+
+def test_show_says_why(hosts: Opener):
+    async def story() -> None:
+        async with hosts() as (h1, h2):
+            sending, receiving = await h1.open_session(SESSION), await h2.open_session(SESSION)
+            receiver = Listener(h2, receiving)
+            await h1.add_sender(sending, SENDER, TSPEC)
+            await receiver.until(PathEvent)
+            await h2.reserve(receiving, FF, (Flow(controlled_load(TSPEC), (SENDER,)),), confirm=True)
+            await receiver.until(ResvConfirmed)
+            [request] = await h2.show("requests", why=True)
+            [only] = request["why"]
+            assert only["section"] == "RFC 2209 section 2"
+            [source] = only["sources"]
+            assert (source["neighbor"], source["interface"]) == (None, None)
+            assert source["spec"] == request["flowspec"]
+            [installed] = await h1.show("installed", why=True)
+            [source] = installed["why"][0]["sources"]
+            assert (source["message"], source["neighbor"]) == ("Resv", "10.0.1.2")
+            assert source["interface"] == installed["interface"]
+            for what in EXPLAINED:
+                entries = [*await h1.show(what, why=True), *await h2.show(what, why=True)]
+                assert all(entry["why"] for entry in entries)
+                assert all("why" not in entry for entry in await h1.show(what))
+            with pytest.raises(LocalError, match="there is a why of senders, reservations"):
+                await h1.show("counters", why=True)
+
+    run(story())
+
+
+def test_what_was_refused_is_shown_with_its_rule(tmp_path: Path):
+    """RFC 2205 appendix B: the router that has too little left can be asked which rule that broke."""
+
+    async def story() -> None:
+        async with running(chain(bandwidth=50_000.0)) as nodes:
+            h1, h2, r2 = nodes["h1"], nodes["h2"], nodes["r2"]
+            sending, receiving = await h1.open_session(SESSION), await h2.open_session(SESSION)
+            receiver = Listener(h2, receiving)
+            await h1.add_sender(sending, SENDER, TSPEC)
+            await receiver.until(PathEvent)
+            await h2.reserve(receiving, FF, (Flow(controlled_load(TSPEC), (SENDER,)),))
+            await receiver.until(ResvError)
+            socket = tmp_path / "r2.sock"
+            server = ControlServer(r2, ControlSocket(socket))
+            await server.start()
+            client = await connect(socket)
+            [refusal] = await client.show("refusals", why=True)
+            assert refusal["message"] == "Resv"
+            assert refusal["neighbor"] == "10.0.3.2"
+            assert refusal["code"] == ErrorCode.ADMISSION_CONTROL_FAILURE
+            assert refusal["filters"] == [{"address": "10.0.1.1", "port": 4000}]
+            assert refusal["why"][0]["section"] == "RFC 2205 section 2.5"
+            assert refusal["why"][0]["sources"][0]["interface"] == refusal["interface"]
+            await client.close()
+            await server.close()
 
     run(story())

@@ -64,7 +64,7 @@ class FakeApi:
         while (event := await self.queues[handle].get()) is not None:
             yield event
 
-    async def show(self, what: str) -> list[dict[str, Any]]:
+    async def show(self, what: str, *, why: bool = False) -> list[dict[str, Any]]:
         if self.fault is not None:
             raise self.fault
         return [{"what": what}]
