@@ -24,7 +24,7 @@ from rsvp.commands.application import Application, Failed, Limits
 from rsvp.commands.arguments import Place
 from rsvp.commands.receiving import Receiving, Service
 from rsvp.commands.sending import Sending
-from rsvp.commands.show import COLUMNS
+from rsvp.commands.show import COLUMNS, print_why
 from rsvp.control.client import connect
 from rsvp.control.server import ControlServer, ControlSocket
 from rsvp.errors import ControlError, LocalError, NoRoute
@@ -257,10 +257,51 @@ def test_send_reserve_and_show_through_daemons(tmp_path: Path):
             assert shown[0][1].splitlines()[0].split() == COLUMNS["interfaces"].split()
             assert "75 %" in shown[0][1]
             assert shown[2][1] == "no senders\n"
+            status, out, err = await rsvp("show", "senders", "--why", "--control", paths["r1"])
+            assert (status, out, err) == (0, "no senders\n", "")
+            status, out, err = await rsvp("show", "counters", "--why", "--control", paths["r1"])
+            assert (status, out) == (1, "")
+            assert err.startswith("rsvp: counters are not made by messages")
             status, out, err = await rsvp("show", "neighbors", "--control", paths["r1"], "--json")
             assert {entry["address"] for entry in json.loads(out)["neighbors"]} == {"10.0.1.1", "10.0.2.2"}
 
     asyncio.run(story())
+
+
+def test_reasons_are_printed_below_the_entry(capsys: pytest.CaptureFixture[str]):
+    def source(**fields: Any) -> dict[str, Any]:
+        tspec = {"r": 1000, "b": 3000, "p": "inf", "m": 64, "M": 1500}
+        return {
+            "message": "Path",
+            "neighbor": "10.1.0.1",
+            "interface": "eth1",
+            "filters": [],
+            "spec": tspec,
+        } | fields
+
+    load = {"service": "controlled-load", "tspec": source()["spec"], "rspec": None}
+    sender = {"address": "10.1.0.1", "port": 4000}
+    print_why(
+        [
+            {"text": "so it is", "section": "RFC 2205 section 1.3", "sources": [source(filters=[sender])]},
+            {
+                "text": "and so",
+                "section": "RFC 2209 section 2",
+                "sources": [
+                    source(message="Resv", neighbor=None, interface=None, spec=load),
+                    source(interface=None, spec=None),
+                ],
+            },
+        ]
+    )
+    assert capsys.readouterr().out.splitlines() == [
+        "  so it is (RFC 2205 section 1.3)",
+        "    Path of 10.1.0.1 through eth1, 10.1.0.1:4000: 8 kbit/s, bucket 3000 bytes",
+        "  and so (RFC 2209 section 2)",
+        "    an application here: controlled-load 8 kbit/s, bucket 3000 bytes",
+        "    Path of 10.1.0.1",
+        "",
+    ]
 
 
 # --- send and reserve, in virtual time ------------------------------------------------------------
