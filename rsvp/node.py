@@ -256,10 +256,10 @@ class Node(Endpoint):
             return
         counts.received[message.name] += 1
         hop = getattr(message, "hop", None)
-        address = packet.source if hop is None else hop.address
-        self._neighbors[address, packet.interface] = Neighbor(
-            address, packet.interface, "ip", self._loop.time()
-        )
+        if hop is not None:  # what has none may come from further away, or from another address
+            self._neighbors[hop.address, packet.interface] = Neighbor(
+                hop.address, packet.interface, "ip", self._loop.time()
+            )
         self._feed(e.Received(message, packet.interface, packet.source, packet.destination, packet.ttl))
 
     def _send(self, send: e.Send) -> None:

@@ -23,7 +23,7 @@ class RawTransport:
         try:
             self._by_version[6] = IPv6Transport()
         except Unavailable as refusal:
-            log.info("no IPv6: %s", refusal)
+            log.warning("no RSVP over IPv6: %s", refusal)
 
     def start(self, received: Callable[[Packet], None]) -> None:
         """Begin to receive on the running event loop; `received` gets each packet."""

@@ -61,6 +61,9 @@ def test_a_reservation_hop_by_hop(running, lab):
     assert running.received("h2", "ResvConf") == 1, "sent to an address beyond the link"
     (sender,) = running.show("h2", "senders")
     assert sender["adspec"]["general"]["is_hops"] == 3
+    for name in lab.nodes:
+        for neighbor in running.show(name, "neighbors"):
+            assert IPv6Address(neighbor["address"]).is_link_local, "nobody has two addresses on one link"
     for name, far in (("h1", "r1"), ("r1", "r2"), ("r2", "h2")):
         (installed,) = running.show(name, "installed")
         assert installed["interface"] == f"to-{far}"

@@ -10,11 +10,12 @@ from ipaddress import IPv6Address
 
 import pytest
 
+from rsvp.errors import Unavailable
 from rsvp.iana import DEFAULT_TTL
 from rsvp.ip.fragments import Reassembler
 from rsvp.lab import End, Lab
 from rsvp.transport import Packet
-from rsvp.transport.ipv6 import PKTINFO, read_near, read_transit
+from rsvp.transport.ipv6 import PKTINFO, IPv6Transport, read_near, read_transit
 
 from .test_raw import converse, listen
 
@@ -146,6 +147,26 @@ def test_what_the_kernel_refuses_is_an_oserror(lab: Lab) -> None:
             assert caught.value.errno == code
 
     converse(ears, speak)
+
+
+def test_without_ipv6_there_is_still_ipv4(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(*_: object) -> None:
+        raise Unavailable("RSVP cannot open a raw socket: Address family not supported by protocol")
+
+    monkeypatch.setattr(IPv6Transport, "__init__", refuse)
+    ears = listen(lab, "h1", "r1")
+    assert "no RSVP over IPv6" in caplog.text
+    four = Packet(b"path", lab["h2"].address, lab["h1"].address, None, 63, True)
+
+    def speak() -> None:
+        ears["h1"].transport.send(four)
+        with pytest.raises(OSError, match="no IPv6") as caught:
+            ears["h1"].transport.send(path())
+        assert caught.value.errno == errno.EAFNOSUPPORT
+
+    converse(ears, speak, r1=1)
 
 
 # --- what is told of a packet, without a kernel -------------------------------------------------------
