@@ -23,6 +23,7 @@ from tests.patience import PATIENCE, until
 
 from . import decoders, judge
 from .running import Running, stop
+from .test_raw6 import link_local
 
 H1, H2 = "fd00:1::1", "fd00:3::2"
 SESSION = {"destination": H2, "protocol": 17, "port": 5000}
@@ -158,6 +159,26 @@ def test_both_versions_on_the_same_interfaces(running, lab):
         assert (interface["reserved"], interface["flows"]) == (250_000, 2)
     stop(*six, *four)
     until(lambda: not running.show("h2", "sessions"), "nothing is left")
+
+
+def test_routers_joined_by_link_local_addresses_alone(lab):
+    """As RFC 7404 has it: no other address on the link between them."""
+    near, far = lab["r1"].toward("r2"), lab["r2"].toward("r1")
+    for one, other, beyond in ((near, far, lab.cables[2]), (far, near, lab.cables[0])):
+        with one.node.iproute() as ipr:
+            ipr.addr("del", index=one.index, address=str(one.address6), prefixlen=64)
+            way = {"dst": str(beyond.network6), "gateway": str(link_local(other)), "oif": one.index}
+            ipr.route("replace", **way)
+    with Running(lab) as running:
+        running.start_all()
+        sending, receiving = reserved(running)
+        for name, out in (("r1", near), ("r2", lab["r2"].toward("h2"))):
+            (installed,) = running.show(name, "installed")
+            assert installed["interface"] == out.name
+        (sender,) = running.show("r2", "senders")
+        assert sender["phop"] == str(link_local(near))
+        stop(sending, receiving)
+        until(lambda: not running.show("h2", "sessions"), "nothing is left")
 
 
 def test_what_a_crash_left_comes_back_from_the_neighbours(running, lab):
