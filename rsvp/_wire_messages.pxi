@@ -135,7 +135,8 @@ cdef Packing packing_of(uint32_t vector) noexcept:
 cdef class FlowList:
     """Unpacks a flow descriptor list, object by object (RFC 2205 section 3.1.4)."""
 
-    cdef list flows, filters, attached
+    cdef list flows, filters
+    cdef list attached      # to each filter of the group; to the last filter where each has its own flow
     cdef object flowspec
     cdef Packing packing
     cdef bint is_tear, is_error
@@ -184,6 +185,7 @@ cdef class FlowList:
             return 0
         if self.is_error and self.flows:
             refuse(c, "too many flow descriptors")
+        self.complete()
         self.flows.append(build3(&flow_, self.flowspec, (filter_spec,), ()))
         if self.is_tear:
             self.flowspec = None    # left out means absent there, not repeated
@@ -201,13 +203,21 @@ cdef class FlowList:
             return True
         if self.packing != PAIRS or not self.flows:
             return False
-        # Nobody has seen this flow yet, so that it may still be completed.
-        flow = self.flows[len(self.flows) - 1]
-        before = get(flow, flow_.at[2])
-        Py_XDECREF(slot(flow, flow_.at[2])[0])
-        slot(flow, flow_.at[2])[0] = NULL
-        put(flow, flow_.at[2], ((*(before[0] if before else ()), value),))
+        if self.attached is None:
+            self.attached = []
+        self.attached.append(value)
         return True
+
+    cdef int complete(self) except -1:
+        """Give the last of distinct reservations what was attached to its filter."""
+        if self.attached is not None:
+            # Nobody has seen this flow yet, so that it may still be changed.
+            flow = self.flows[len(self.flows) - 1]
+            Py_XDECREF(slot(flow, flow_.at[2])[0])
+            slot(flow, flow_.at[2])[0] = NULL
+            put(flow, flow_.at[2], (tuple(self.attached),))
+            self.attached = None
+        return 0
 
     cdef int missing(self) noexcept:
         """The class that the list still needs, or 0."""
@@ -220,7 +230,9 @@ cdef class FlowList:
         return FILTER_SPEC
 
     cdef tuple close(self):
-        if self.packing != PAIRS:
+        if self.packing == PAIRS:
+            self.complete()
+        else:
             self.close_group()
         if self.packing == BARE and self.is_tear and not self.flows:
             self.flows.append(build3(&flow_, None, (), ()))
