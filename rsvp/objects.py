@@ -68,7 +68,9 @@ class Session:
     @property
     def key(self) -> SessionKey:
         """(IP version, address, protocol, port): cheap to hash, the same for any flags."""
-        return (self.destination.version, int(self.destination), self.protocol, self.port)
+        address = self.destination
+        version = 4 if isinstance(address, IPv4Address) else 6
+        return (version, int(address), self.protocol, self.port)
 
     @property
     def e_police(self) -> bool:

@@ -41,20 +41,23 @@ def repeats_resv(core: Core, received: Received, message: Resv, now: float) -> b
     for flow in message.flows:
         for group, part in split(message.style, base_filters(flow.filters)):
             rsb = state.find_rsb(oi, group, nhop)
-            tcsb = state.tcsbs.get((oi, group))
-            if rsb is None or tcsb is None or not resv.repeats(rsb, message, flow):
+            if rsb is None or not resv.repeats(rsb, message, flow):
                 return False
-            if tcsb.granted is not None:  # not all of it stands, and who asks for more is told
+            tcsb = state.tcsbs.get((oi, rsb.group))
+            if tcsb is None or tcsb.granted is not None:  # who asks for more than stands is told
                 return False
-            if group is None and not all(one in rsb.filters for one in part):
+            if rsb.group is not None:
+                filters.append(rsb.group)
+            elif all(one in rsb.filters for one in part):
+                filters += part
+            else:
                 return False
             known.append(rsb)
-            filters += part
     if not known or not _leave(state, oi, filters):
         return False
     until = resv.good_until(core, message, oi, now)
     for rsb in known:
-        resv.prolong(core, rsb, filters if rsb.group is None else (rsb.group,), until)
+        resv.prolong(core, rsb, filters, until)
     return True
 
 

@@ -177,9 +177,13 @@ def repeats(rsb: ReservationStateBlock, message: Resv, flow: Flow) -> bool:
 
 def prolong(core: Core, rsb: ReservationStateBlock, filters: Iterable[Filter], until: float) -> None:
     """Restart the cleanup timer, for shared explicit styles that of each filter spec (RFC 2209)."""
+    rsb.until = until
+    if rsb.group is not None:
+        rsb.filters[rsb.group] = rsb.expiry.deadline = until
+        core.timers.watch(rsb.expiry)
+        return
     for one in filters:
         rsb.filters[one] = until
-    rsb.until = until
     _watch_expiry(core, rsb)
 
 

@@ -65,7 +65,9 @@ def passes_through(core: Core, received: Received) -> bool:
     Path, PathTear and ResvConf are for every node on their way.
     """
     to = received.destination
-    if received.message.type in _FOR_ALL or to.is_multicast or to in core.own:
+    if received.message.type in _FOR_ALL or to in core.interfaces[received.interface].addresses:
+        return False
+    if to.is_multicast or to in core.own:
         return False
     ttl = (received.message.send_ttl if received.ttl is None else received.ttl) - 1
     if ttl <= 0:
