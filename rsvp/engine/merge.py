@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import reduce
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 from ..iana import Service
 from ..intserv import Flowspec, Tspec, at_most, glb, merge, strictly_less, tspec_sum
@@ -23,6 +23,9 @@ from .style import filter_order, selects, wanted
 from .tcsb import TrafficControlStateBlock
 
 T = TypeVar("T")
+
+Wanting: TypeAlias = tuple[TrafficControlStateBlock, list[ReservationStateBlock]]
+"""What is installed, and the reservations in it that ask for some sender."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,11 +140,13 @@ def request(state: SessionState, phop: PreviousHop, now: float) -> Request | Non
     asked: list[tuple[Filter, Flowspec]] = []
     rsbs: dict[ReservationStateBlock, None] = {}
     for psb in phop.psbs:
-        merged = _merge_for(state, psb, now)
+        groups = wanting(state, psb)
+        merged = _merge_for(groups, psb, now)
         if merged is None:
             continue
         asked.append((psb.template, merged))
-        rsbs.update((rsb, None) for _, group in wanting(state, psb) for rsb in group)
+        for _, group in groups:
+            rsbs.update(dict.fromkeys(group))
     if not asked:
         return None
     scope = None
@@ -164,13 +169,12 @@ def _needs_scope(state: SessionState, style: Style, rsbs: Iterable[ReservationSt
     return not style.explicit and (len(state.phops) > 1 or any(rsb.scope is not None for rsb in rsbs))
 
 
-def _merge_for(state: SessionState, psb: PathStateBlock, now: float) -> Flowspec | None:
+def _merge_for(groups: list[Wanting], psb: PathStateBlock, now: float) -> Flowspec | None:
     """The flowspec to ask one sender's previous hop for (RFC 2205 section 3.5).
 
     Reservations that are blockaded are left out; where all are, the least of them is tried again.
     Where none is left since the route changed, what was asked before stands for a while.
     """
-    groups = wanting(state, psb)
     if not groups:
         return psb.held.flowspec if psb.held is not None and now < psb.held.until else None
     if not any(blockaded(tcsb.flowspec, psb, now) for tcsb, _ in groups):
@@ -195,15 +199,18 @@ def unblockaded(state: SessionState, psb: PathStateBlock, now: float) -> bool:
     return any(not blockaded(rsb.flowspec, psb, now) for _, rsbs in wanting(state, psb) for rsb in rsbs)
 
 
-def wanting(
-    state: SessionState, psb: PathStateBlock
-) -> list[tuple[TrafficControlStateBlock, list[ReservationStateBlock]]]:
+def wanting(state: SessionState, psb: PathStateBlock) -> list[Wanting]:
     """What is installed for a sender, each with the reservations in it that ask upstream for it."""
     found = []
-    for oi in dict.fromkeys((*psb.outgoing, LOCAL)):
-        for key in ((oi, None), (oi, psb.template)):
+    # Only sessions that an application takes part in have anything reserved for LOCAL.
+    local = (LOCAL,) if state.handles and LOCAL not in psb.outgoing else ()
+    for oi in (*psb.outgoing, *local):
+        if not psb.routes_to(oi):
+            continue
+        for group in (None, psb.template):
+            key = (oi, group)
             tcsb = state.tcsbs.get(key)
-            if tcsb is None or not psb.routes_to(oi):
+            if tcsb is None:
                 continue
             rsbs = [rsb for rsb in state.rsbs[key].values() if asks_for(rsb, psb)]
             if rsbs:

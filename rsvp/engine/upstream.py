@@ -43,7 +43,8 @@ def sync(
         old, new = phop.request, request(state, phop, now)
         phop.request = new
         confirms = _confirmations(core, state, phop, new, now)
-        settled += [tcsb for psb in phop.psbs for tcsb in sources(state, psb)]
+        if any(tcsb.confirm is not None for tcsb in state.tcsbs.values()):
+            settled += [tcsb for psb in phop.psbs for tcsb in sources(state, psb)]
         gone = _difference(old, new)
         news = _difference(new, old)
         if phop.handle is not None:
@@ -108,7 +109,7 @@ def _confirmations(
 
     What is blockaded is neither forwarded nor answered (RFC 2205 section 3.1.4).
     """
-    if new is None:
+    if new is None or not any(tcsb.confirm is not None or tcsb.oi == LOCAL for tcsb in state.tcsbs.values()):
         return []
     forward: dict[ResvConfirm, None] = {}
     answered: dict[tuple[ResvConfirm, int, Group], tuple[TrafficControlStateBlock, list[Filter]]] = {}
