@@ -1,219 +1,267 @@
-"""Random histories: the engine never raises, installs exactly the merge of what is reserved, and forgets.
+"""Random histories: the engine and a slow, obvious model agree at every moment (RFC 2205, RFC 2209).
 
-The model is slow and obvious: it keeps what the neighbours said and until when, and computes from
-that alone what should be installed.
+Two sessions share the links of one router: a group that leaves through two interfaces and a unicast
+destination. Senders are behind two previous hops on two interfaces, receivers are three next hops and an
+application on the router itself. Paths, Resvs in every style, tears, errors and time come in any order.
 """
 
 from __future__ import annotations
 
+import pytest
+from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from rsvp import engine as e
-from rsvp.intserv import Flowspec, effective, lub, tspec_sum
-from rsvp.objects import FF, SE, WF, FilterSpec, Style
+from rsvp.engine.interfaces import LOCAL
+from rsvp.errors import LocalError
+from rsvp.iana import AdmissionError, ErrorCode
+from rsvp.intserv import Tspec, controlled_load, effective, guaranteed
+from rsvp.messages import Flow, Resv, ResvErr, ResvTear
+from rsvp.objects import FF, SE, WF, ErrorSpec, FilterSpec, Hop, Style
 
-from .fabric import load, path, path_tear, resv, resv_tear, router, sender, session, tspec
+from .fabric import a, path, path_tear, resv, resv_tear, router, sender, sends, session
+from .model import Asked, Heard, Model, Talk, lifetime
 
-SENDERS = [sender(port=1), sender(port=2), sender("10.1.0.2", 3)]
+PLACES = {
+    sender(port=1): (1, "10.1.0.1"),
+    sender(port=2): (1, "10.1.0.1"),
+    sender("10.4.0.2", 3): (4, "10.4.0.1"),
+}
+SENDERS = list(PLACES)
+GROUP, HOST = session("224.1.1.1"), session("10.2.0.9")
 NEXT_HOPS = [(2, "10.2.0.1"), (2, "10.2.0.2"), (3, "10.3.0.1")]
-GROUP = session("224.1.1.1")
 LIMIT = 8000.0
 REFRESH = 10.0
-LIFETIME = 52.5
 
-subsets = st.lists(st.sampled_from(SENDERS), min_size=1, max_size=3, unique=True)
-rates = st.sampled_from([500.0, 1000.0, 3000.0, 5000.0])
+FLOWSPECS = [
+    controlled_load(Tspec(500.0, 2000.0)),
+    controlled_load(Tspec(3000.0, 2000.0, m=100, M=576)),
+    controlled_load(Tspec(1000.0, 9000.0, 20_000.0)),
+    controlled_load(Tspec(5000.0, 4000.0)),
+    guaranteed(Tspec(1000.0, 2000.0), 2500.0),
+    guaranteed(Tspec(800.0, 5000.0), 4000.0, slack=100),
+]
 
-
-class Reserved:
-    """What one next hop said of one group."""
-
-    def __init__(self, flowspec: Flowspec, filters: dict[FilterSpec, float], until: float) -> None:
-        self.flowspec, self.filters, self.until = flowspec, filters, until
+subsets = st.lists(st.sampled_from(SENDERS), min_size=1, max_size=3, unique=True).map(tuple)
+styles = st.sampled_from([FF, SE, WF])
+talks = st.sampled_from([0, 0, 1])
+periods = st.sampled_from([REFRESH, 2 * REFRESH])
 
 
 class Histories(RuleBasedStateMachine):
-    """One router, three senders upstream, three next hops on two interfaces, one style at a time."""
+    """The engine on one side, the model on the other."""
 
-    @initialize(style=st.sampled_from([FF, SE, WF]))
-    def begin(self, style: Style) -> None:
-        self.style = style
-        self.node = router(1, 2, 3, bandwidth=LIMIT)
+    @initialize()
+    def begin(self) -> None:
+        self.node = router(1, 2, 3, 4, bandwidth=LIMIT, refresh=REFRESH)
         self.node.route("224.1.1.1", 2, 3)
-        self.senders: dict[FilterSpec, tuple[float, float]] = {}
-        self.reserved: dict[tuple[int, str, FilterSpec | None], Reserved] = {}
-
-    # --- the model --------------------------------------------------------------------------------
-
-    def covering(self, who: FilterSpec) -> list[tuple[int, str, FilterSpec | None]]:
-        return [k for k, r in self.reserved.items() if not self.style.explicit or who in r.filters]
-
-    def forget(self) -> None:
-        now = self.node.now
-        for who in [w for w, (_, until) in self.senders.items() if until <= now]:
-            self.lose(who)
-        for key, one in list(self.reserved.items()):
-            one.filters = {f: until for f, until in one.filters.items() if until > now}
-            if not one.filters if self.style.explicit else one.until <= now:
-                del self.reserved[key]
-
-    def lose(self, who: FilterSpec) -> None:
-        del self.senders[who]
-        for key in self.covering(who):
-            one = self.reserved[key]
-            one.filters.pop(who, None)
-            if not one.filters if self.style.explicit else not self.senders:
-                del self.reserved[key]
-
-    def expected(self) -> dict[tuple[int, FilterSpec | None], tuple[Flowspec, frozenset[FilterSpec], float]]:
-        groups: dict[tuple[int, FilterSpec | None], list[Reserved]] = {}
-        for (oi, _, group), one in self.reserved.items():
-            groups.setdefault((oi, group), []).append(one)
-        result = {}
-        for key, ones in groups.items():
-            flowspec = ones[0].flowspec
-            for one in ones[1:]:
-                flowspec = lub(flowspec, one.flowspec)
-            who = [
-                s for s in self.senders if not self.style.explicit or any(s in one.filters for one in ones)
-            ]
-            path_te = tspec(self.senders[who[0]][0])
-            for other in who[1:]:
-                path_te = tspec_sum(path_te, tspec(self.senders[other][0]))
-            filters = frozenset(who) if self.style.explicit else frozenset()
-            result[key] = (flowspec, filters, effective(flowspec, path_te).rate)
-        return result
-
-    def groups(self, filters: list[FilterSpec]) -> list[tuple[FilterSpec | None, list[FilterSpec]]]:
-        if self.style.shared:
-            return [(None, filters if self.style.explicit else [])]
-        return [(one, [one]) for one in filters]
+        self.node.route("10.2.0.9", 2)
+        self.model = Model(LIMIT, REFRESH, [Talk(GROUP, (2, 3)), Talk(HOST, (2,))])
+        self.late: dict[tuple[int, tuple[int, str]], float] = {}
+        """Previous hops that hear of a change with the next refresh only, and until when."""
+        self.open: set[int] = set()
 
     # --- what may happen --------------------------------------------------------------------------
 
-    @rule(who=st.sampled_from(SENDERS), rate=st.sampled_from([800.0, 2000.0]))
-    def path_arrives(self, who: FilterSpec, rate: float) -> None:
-        before = dict(self.senders)
-        self.senders[who] = (rate, self.node.now + LIFETIME)
-        if self.over_the_limit():
-            # What a growing sender may do to a full link has tests of its own.
-            self.senders = before
-            return
-        message = path(who, to=GROUP, hop="10.1.0.1", refresh=REFRESH, spec=tspec(rate))
-        self.node.receive(message, 1)
+    @rule(which=talks, who=st.sampled_from(SENDERS), rate=st.sampled_from([800.0, 2000.0]), period=periods)
+    def path_arrives(self, which: int, who: FilterSpec, rate: float, period: float) -> None:
+        talk, (iif, hop) = self.model.talks[which], PLACES[who]
+        spec = Tspec(rate, 3000.0)
+        if not self.model.path(talk, who, Heard(iif, hop, spec, self.node.now + lifetime(period))):
+            return  # what a growing sender may do to a full link has tests of its own
+        self.node.receive(path(who, to=talk.session, hop=hop, refresh=period, spec=spec), iif)
 
-    def over_the_limit(self) -> bool:
-        load_of: dict[int, float] = {}
-        for (oi, _), (_, _, rate) in self.expected().items():
-            load_of[oi] = load_of.get(oi, 0.0) + rate
-        return any(total > LIMIT for total in load_of.values())
+    @rule(which=talks, who=st.sampled_from(SENDERS))
+    def path_tear_arrives(self, which: int, who: FilterSpec) -> None:
+        talk, (iif, hop) = self.model.talks[which], PLACES[who]
+        self.node.receive(path_tear(who, to=talk.session, hop=hop), iif)
+        if who in talk.senders:
+            self.model.lose(talk, who)
 
-    @rule(who=st.sampled_from(SENDERS))
-    def path_tear_arrives(self, who: FilterSpec) -> None:
-        self.node.receive(path_tear(who, to=GROUP, hop="10.1.0.1"), 1)
-        if who in self.senders:
-            self.lose(who)
+    @rule(
+        which=talks,
+        hop=st.sampled_from(NEXT_HOPS),
+        style=styles,
+        who=subsets,
+        flowspec=st.sampled_from(FLOWSPECS),
+        period=periods,
+    )
+    def resv_arrives(self, which, hop, style, who, flowspec, period) -> None:
+        talk, (oi, address) = self.model.talks[which], hop
+        who = who if style.explicit else ()
+        before, now = talk.asked(self.node.now), self.node.now
+        errors = self.model.resv(talk, style, oi, address, flowspec, who, now + lifetime(period))
+        flows = [(flowspec, filters) for _, filters in talk.groups(style, who)]
+        message = resv(style, *flows, to=talk.session, hop=address, lih=oi, refresh=period)
+        outputs = self.node.receive(message, oi)
+        answers = [(m.error.code, m.error.value) for m in sends(outputs, ResvErr)]
+        assert answers == errors
+        if style.explicit and talk.asked(now) == before and not self.late:
+            assert not sends(outputs, Resv), "what merging hides is not sent on"
+            assert not sends(outputs, ResvTear)
 
-    @rule(hop=st.sampled_from(NEXT_HOPS), filters=subsets, rate=rates)
-    def resv_arrives(self, hop: tuple[int, str], filters: list[FilterSpec], rate: float) -> None:
-        oi, address = hop
-        flowspec = load(rate)
-        flows = [(flowspec, tuple(part)) for _, part in self.groups(filters)]
-        message = resv(self.style, *flows, to=GROUP, hop=address, lih=oi, refresh=REFRESH)
-        self.node.receive(message, oi)
-        until = self.node.now + LIFETIME
-        for group, part in self.groups(filters):
-            known = {f: until for f in part if f in self.senders}
-            if not (known if self.style.explicit else self.senders):
-                continue  # no sender information
-            key = (oi, address, group)
-            old = self.reserved.get(key)
-            merged = {**(old.filters if old else {}), **known}
-            self.reserved[key] = Reserved(flowspec, merged, until)
-            if self.over_the_limit():
-                if old is not None:  # a failed increase leaves the old one in place, and alive
-                    old.filters.update({f: until for f in known if f in old.filters})
-                    old.until = until
-                    self.reserved[key] = old
-                else:
-                    del self.reserved[key]
+    @rule(which=talks, hop=st.sampled_from(NEXT_HOPS), style=styles, who=subsets)
+    def resv_tear_arrives(
+        self, which: int, hop: tuple[int, str], style: Style, who: tuple[FilterSpec, ...]
+    ) -> None:
+        talk, (oi, address) = self.model.talks[which], hop
+        who = who if style.explicit else ()
+        parts = [filters for _, filters in talk.groups(style, who)]
+        self.node.receive(resv_tear(style, *parts, to=talk.session, hop=address, lih=oi), oi)
+        self.model.resv_tear(talk, style, oi, address, who)
 
-    @rule(hop=st.sampled_from(NEXT_HOPS), filters=subsets)
-    def resv_tear_arrives(self, hop: tuple[int, str], filters: list[FilterSpec]) -> None:
-        oi, address = hop
-        parts = [tuple(part) for _, part in self.groups(filters)]
-        self.node.receive(resv_tear(self.style, *parts, to=GROUP, hop=address, lih=oi), oi)
-        for group, part in self.groups(filters):
-            one = self.reserved.get((oi, address, group))
-            if one is None:
-                continue
-            for f in part:
-                one.filters.pop(f, None)
-            if not self.style.explicit or not one.filters:
-                del self.reserved[oi, address, group]
+    @precondition(lambda self: any(talk.asked(self.node.now) for talk in self.model.talks))
+    @rule(data=st.data(), flowspec=st.none() | st.sampled_from(FLOWSPECS))
+    def resv_err_arrives(self, data, flowspec) -> None:
+        """A previous hop refuses what it was asked for, or what it was asked for some time ago."""
+        now = self.node.now
+        asked = {
+            (n, hop): want for n, talk in enumerate(self.model.talks) for hop, want in talk.asked(now).items()
+        }
+        n, (iif, address) = which = data.draw(st.sampled_from(sorted(asked)))
+        talk, want = self.model.talks[n], asked[which]
+        assert talk.style is not None
+        group = data.draw(st.sampled_from(list(want)))
+        who = () if group is None else (group,)
+        failed = flowspec or want[group]
+        self.node.receive(
+            ResvErr(
+                session=talk.session,
+                hop=Hop(a(address), 7),
+                error=ErrorSpec(
+                    a(address), ErrorCode.ADMISSION_CONTROL_FAILURE, AdmissionError.BANDWIDTH_UNAVAILABLE
+                ),
+                style=talk.style,
+                flow=Flow(failed, who),
+                send_ttl=63,
+            ),
+            iif,
+        )
+        self.model.resv_err(talk, iif, address, failed, who, now)
+        self.late[which] = now + 1.5 * REFRESH
+
+    @rule(which=talks, style=styles, who=subsets, flowspec=st.sampled_from(FLOWSPECS))
+    def application_reserves(self, which, style, who, flowspec) -> None:
+        talk = self.model.talks[which]
+        if which not in self.open:
+            self.open.add(which)
+            self.node.feed(e.OpenSession(which + 1, talk.session))
+        who = who if style.explicit else ()
+        flows = tuple(Flow(flowspec, filters) for _, filters in talk.groups(style, who))
+        if self.model.app_reserves(talk, style, flowspec, who):
+            self.node.feed(e.Reserve(which + 1, style, flows))
+        else:
+            with pytest.raises(LocalError):
+                self.node.feed(e.Reserve(which + 1, style, flows))
+
+    @precondition(lambda self: self.open)
+    @rule(data=st.data())
+    def application_releases(self, data) -> None:
+        which = data.draw(st.sampled_from(sorted(self.open)))
+        self.node.feed(e.Release(which + 1))
+        self.model.app_releases(self.model.talks[which])
 
     @rule(seconds=st.sampled_from([0.5, 5.0, 20.0, 60.0]))
     def time_passes(self, seconds: float) -> None:
         until = self.node.now + seconds
-        # In the model, too, things end in the order of their deadlines.
-        while True:
-            deadlines = [t for _, t in self.senders.values()]
-            for one in self.reserved.values():
-                deadlines += list(one.filters.values()) if self.style.explicit else [one.until]
-            due = [t for t in deadlines if t <= until]
-            if not due:
-                break
-            self.node.advance(max(0.0, min(due) - self.node.now))
-            self.forget()
-        self.node.advance(until - self.node.now)
+        while (due := min(self.model.deadlines(), default=until)) < until:
+            self._go_to(max(due, self.node.now))
+        self._go_to(until)
+
+    def _go_to(self, when: float) -> None:
+        """In the model, too, things end in the order of their deadlines."""
+        self.node.advance(when - self.node.now)
+        for n, talk in enumerate(self.model.talks):
+            for (iif, hop, _), (_, until) in talk.refused.items():
+                if until <= when:
+                    self.late[n, (iif, hop)] = max(self.late.get((n, (iif, hop)), 0.0), until + 1.5 * REFRESH)
+        self.model.forget(when)
 
     # --- what must hold ---------------------------------------------------------------------------
 
     @invariant()
     def installed_is_the_merge(self) -> None:
+        """What traffic control was told is the merge of what is reserved (section 2.2)."""
         if not hasattr(self, "node"):
             return
-        real = {}
-        for flow in self.node.flows.values():
-            group = None if self.style.shared else flow.filters[0]
-            rate = effective(flow.flowspec, flow.tspec).rate
-            real[flow.interface, group] = (flow.flowspec, frozenset(flow.filters), rate)
-        assert real == self.expected()
+        for talk in self.model.talks:
+            shared = talk.style is not None and talk.style.shared
+            real = {
+                (flow.interface, None if shared else flow.filters[0]): (
+                    flow.flowspec,
+                    flow.filters,
+                    flow.tspec,
+                )
+                for flow in self.node.flows.values()
+                if flow.session == talk.session
+            }
+            wanted = {
+                key: (flowspec, tuple(sorted(who, key=filter_order)) if talk.style.explicit else (), path_te)
+                for key, (flowspec, who, path_te) in talk.installed().items()
+                if key[0] != LOCAL
+            }
+            assert {k: (f, tuple(sorted(w, key=filter_order)), t) for k, (f, w, t) in real.items()} == wanted
 
     @invariant()
     def nobody_promises_more_than_there_is(self) -> None:
+        """The sum of what was admitted never exceeds what is reservable (section 2)."""
         if hasattr(self, "node"):
             for view in self.node.engine.interfaces():
-                promised = sum(
-                    effective(f.flowspec, f.tspec).rate
-                    for f in self.node.flows.values()
-                    if f.interface == view.index
-                )
+                flows = [flow for flow in self.node.flows.values() if flow.interface == view.index]
+                promised = sum(effective(flow.flowspec, flow.tspec).rate for flow in flows)
                 assert promised <= LIMIT * (1 + 1e-9)
                 assert abs(view.reserved - promised) < 1e-6
 
     @invariant()
-    def upstream_is_asked_for_the_largest(self) -> None:
+    def state_lives_exactly_as_long_as_it_should(self) -> None:
+        """Nothing outlives its lifetime, and nothing goes earlier (section 3.7)."""
         if not hasattr(self, "node"):
             return
-        asked: dict[FilterSpec, float] = {}
-        for view in self.node.engine.requests():
-            for who in view.filters or list(self.senders):
-                asked[who] = view.flowspec.rate
-        needed: dict[FilterSpec, float] = {}
-        for flowspec, filters, _ in self.expected().values():
-            for who in filters or list(self.senders):
-                needed[who] = max(needed.get(who, 0.0), flowspec.rate)
-        if self.style.shared and needed:
-            needed = dict.fromkeys(needed, max(needed.values()))
-        assert asked == needed
+        now, engine = self.node.now, self.node.engine
+        for talk in self.model.talks:
+            heard = {v.sender: v.expires_in for v in engine.senders(now) if v.session == talk.session}
+            assert heard == {who: pytest.approx(one.until - now) for who, one in talk.senders.items()}
+            views = [v for v in engine.reservations(now) if v.session == talk.session]
+            said = {
+                (v.interface, str(v.nhop or "app"), frozenset(v.filters)): (v.flowspec, v.expires_in)
+                for v in views
+            }
+            wanted = {}
+            for (oi, hop, _), one in talk.said.items():
+                ends = min(one.filters.values()) if talk.style.explicit else one.until
+                left = None if oi == LOCAL else pytest.approx(ends - now)
+                wanted[oi, hop, frozenset(one.filters)] = (one.flowspec, left)
+            assert said == wanted
+
+    @invariant()
+    def each_previous_hop_is_asked_for_the_merge(self) -> None:
+        """Also where some of it is blockaded (sections 1.3 and 3.5)."""
+        if not hasattr(self, "node"):
+            return
+        now = self.node.now
+        for n, talk in enumerate(self.model.talks):
+            real: dict[tuple[int, str], Asked] = {}
+            for view in self.node.engine.requests():
+                if view.session == talk.session:
+                    want = real.setdefault((view.interface, str(view.phop)), {})
+                    want.update(dict.fromkeys(view.filters or (None,), view.flowspec))
+            wanted = talk.asked(now)
+            for hop in real.keys() | wanted.keys():
+                if real.get(hop) == wanted.get(hop):
+                    self.late.pop((n, hop), None)
+                else:
+                    assert now <= self.late.get((n, hop), 0.0) + 1e-6, (hop, real.get(hop), wanted.get(hop))
+            for key in [key for key in talk.refused if key[:2] not in wanted]:
+                del talk.refused[key]  # where nothing is asked, nothing is remembered of what failed
 
     def teardown(self) -> None:
         """After the last refresh everything goes, and nothing is left behind."""
         if not hasattr(self, "node"):
             return
-        self.node.advance(LIFETIME + 1)
+        for which in self.open:
+            self.node.feed(e.CloseSession(which + 1))
+        self.node.advance(lifetime(2 * REFRESH) + 1)
         core = self.node.engine._core
         assert not self.node.flows
         assert not core.sessions
@@ -223,4 +271,9 @@ class Histories(RuleBasedStateMachine):
         assert not [o for o in self.node.advance(1000) if isinstance(o, e.Send)]
 
 
+def filter_order(one: FilterSpec) -> tuple[int, int]:
+    return (int(one.address), one.port)
+
+
 TestHistories = Histories.TestCase
+TestHistories.settings = settings(max_examples=150, stateful_step_count=40)
