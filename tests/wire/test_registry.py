@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import json
+import pickle
 from dataclasses import fields, is_dataclass
 
 import pytest
@@ -9,11 +12,12 @@ from hypothesis import given
 
 from rsvp import _wire
 from rsvp.iana import CLASS_NAMES, MESSAGE_NAMES
+from rsvp.jsonform import to_json
 from rsvp.messages import MESSAGES
 from rsvp.objects import REGISTRY, Opaque
 from tests import strategies
 
-from .vectors import VECTORS, joined
+from .vectors import NAMES, VECTORS, joined
 
 OBJECTS_AT_LEAST = 125
 """How many (class, C-Type) pairs there were when this line was last touched. Only ever raise it."""
@@ -49,6 +53,10 @@ def test_reader_writer_and_strategy(key: tuple[int, int]) -> None:
         assert found.value == value
         assert hash(found.value) == hash(value)
         assert type(found.value) is type(value)
+        assert pickle.loads(pickle.dumps(found.value)) == value
+        assert copy.deepcopy(found.value) == value
+        assert eval(repr(found.value), NAMES) == value
+        assert json.loads(json.dumps(to_json(found.value), allow_nan=False)) == to_json(value)
         for field in fields(REGISTRY[key]):
             ours, drawn = getattr(found.value, field.name), getattr(value, field.name)
             assert ours == drawn or not field.compare

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import copy
+import json
 import pickle
+from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import fields, replace
+from types import NoneType
+from typing import Any
 
+import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rsvp import _wire, jsonform
 from rsvp import messages as m
+from rsvp.capture.dissected import dissect
+from rsvp.objects import Opaque
 from tests import strategies
 from tests.bench.messages import path
+
+from .vectors import NAMES
 
 
 @pytest.mark.parametrize("number", m.MESSAGES)
@@ -33,16 +44,52 @@ def test_decoded_equals_encoded(number: int) -> None:
     check()
 
 
-@given(strategies.core_messages)
-def test_decoded_values_behave_as_built_ones_do(message: m.Message) -> None:
-    decoded = _wire.decode(_wire.encode(message))
-    assert pickle.loads(pickle.dumps(decoded)) == message
-    assert replace(decoded, send_ttl=message.send_ttl) == message
-    assert jsonform.to_json(decoded) == jsonform.to_json(message)
-    assert str(getattr(decoded, "session", "")) == str(getattr(message, "session", ""))
+def every_type(check: Callable[[Any], None]) -> None:
+    """Run a check on drawn messages of each type."""
+    for number in m.MESSAGES:
+        settings(max_examples=settings.default.max_examples // 8)(given(strategies.MESSAGES[number])(check))()
 
 
-@given(strategies.core_messages, st.sampled_from((bytes, bytearray, memoryview)))
+def test_decoded_values_behave_as_built_ones_do() -> None:
+    """Pickled, copied, printed, hashed, put into JSON: a decoded message is like one that was built."""
+
+    def check(message: m.Message) -> None:
+        decoded = _wire.decode(_wire.encode(message))
+        for copied in (pickle.loads(pickle.dumps(decoded)), copy.copy(decoded), copy.deepcopy(decoded)):
+            assert copied == message
+            assert type(copied) is type(message)
+            assert hash(copied) == hash(message)
+            assert _wire.encode(copied) == _wire.encode(message)
+        assert replace(decoded, send_ttl=message.send_ttl) == message
+        assert eval(repr(decoded), NAMES) == message
+        assert str(getattr(decoded, "session", "")) == str(getattr(message, "session", ""))
+        form = jsonform.to_json(decoded)
+        assert form == jsonform.to_json(message)
+        assert json.loads(json.dumps(form, allow_nan=False)) == form
+        assert msgspec.json.decode(msgspec.json.encode(form)) == form
+        if not isinstance(message, m.Bundle | m.Notify):
+            assert form.keys() == {field.name for field in fields(decoded)}
+
+    every_type(check)
+
+
+def test_unequal_messages_say_so() -> None:
+    """Equality looks at every field, and so does the hash."""
+
+    def check(message: m.Message) -> None:
+        decoded = _wire.decode(_wire.encode(message))
+        other = replace(decoded, send_ttl=message.send_ttl ^ 1)
+        assert other != message
+        assert hash(other) != hash(message)
+        if not isinstance(message, m.Bundle):
+            more = replace(decoded, extra=(*message.extra, Opaque(2, 1, b"")))
+            assert more != message
+            assert _wire.decode(_wire.encode(more)) == more
+
+    every_type(check)
+
+
+@given(strategies.messages, st.sampled_from((bytes, bytearray, memoryview)))
 def test_any_buffer_will_do(message: m.Message, kind: type) -> None:
     data = _wire.encode(message)
     assert _wire.decode(kind(data)) == message
@@ -50,7 +97,7 @@ def test_any_buffer_will_do(message: m.Message, kind: type) -> None:
     assert _wire.dissect(kind(data)) == _wire.dissect(data)
 
 
-@given(strategies.core_messages)
+@given(strategies.messages)
 def test_checksum(message: m.Message) -> None:
     data = _wire.encode(message)
     sent = int.from_bytes(data[2:4], "big")
@@ -60,7 +107,7 @@ def test_checksum(message: m.Message) -> None:
         assert total % 0xFFFF == 0
 
 
-@given(strategies.core_messages)
+@given(strategies.messages)
 def test_dissection_lists_every_object(message: m.Message) -> None:
     if isinstance(message, m.Bundle):
         return
@@ -81,8 +128,43 @@ def test_dissection_lists_every_object(message: m.Message) -> None:
         assert one.length == len(one.data) + 4
         rebuilt += one.length.to_bytes(2, "big") + bytes((one.class_num, one.ctype)) + one.data
     assert rebuilt == data
-    values = [one.value for one in found.objects]
-    assert not hasattr(message, "session") or message.session in values
+
+
+def test_dissection_agrees_with_decoding() -> None:
+    """The objects that a message consists of are those that it decodes to, no more and no fewer."""
+
+    def check(message: m.Message) -> None:
+        data = _wire.encode(message)
+        decoded = _wire.decode(data)
+        found = dissect(data)
+        inner = found.messages or (found,)
+        parts = decoded.messages if isinstance(decoded, m.Bundle) else (decoded,)
+        for dissected, part in zip(inner, parts, strict=True):
+            assert dissected.error is None
+            listed = [
+                Opaque(one.class_num, one.ctype, one.data) if one.value is None else one.value
+                for one in dissected.objects
+            ]
+            assert Counter(listed) == Counter(objects_of(part))
+            assert dissected.header.type == part.type
+
+    every_type(check)
+
+
+def objects_of(value: Any) -> Iterator[Any]:
+    """The objects that the fields of a message hold."""
+    if isinstance(value, tuple):
+        for item in value:
+            yield from objects_of(item)
+    elif isinstance(value, GROUPS) or hasattr(value, "send_ttl"):
+        for field in fields(value):
+            if field.name != "layout":
+                yield from objects_of(getattr(value, field.name))
+    elif not isinstance(value, int | NoneType):
+        yield value
+
+
+GROUPS = (m.Sender, m.Flow, m.Notified)
 
 
 def test_what_neighbours_repeat_is_read_once() -> None:
