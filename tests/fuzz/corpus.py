@@ -1,4 +1,4 @@
-"""The seeds: every message of the project's captures, whole, repaired and taken out of Bundles.
+"""The seeds: golden messages and those of the project's captures, whole, repaired and taken out of Bundles.
 
 `python -m tests.fuzz.corpus FOLDER` writes them.
 """
@@ -13,6 +13,7 @@ from pathlib import Path
 from rsvp.capture import Capture
 from rsvp.capture.dissected import dissect
 from tests.fuzz.laws import REPAIR
+from tests.wire.vectors import VECTORS
 
 CAPTURES = Path(__file__).parent.parent / "captures"
 
@@ -20,13 +21,13 @@ CAPTURES = Path(__file__).parent.parent / "captures"
 def messages() -> Iterator[bytes]:
     """Each message once."""
     known: set[bytes] = set()
-    for file in sorted(CAPTURES.glob("*.pcap")):
-        for frame in Capture(file):
-            found = dissect(frame.data)
-            for data in (frame.data, *(inner.data for inner in found.messages or ())):
-                if data not in known:
-                    known.add(data)
-                    yield data
+    captured = (frame.data for file in sorted(CAPTURES.glob("*.pcap")) for frame in Capture(file))
+    for whole in (*captured, *(vector.data for vector in VECTORS)):
+        found = dissect(whole)
+        for data in (whole, *(inner.data for inner in found.messages or ())):
+            if data not in known:
+                known.add(data)
+                yield data
 
 
 def main() -> None:
