@@ -144,8 +144,8 @@ def _move(core: Core, psb: PathStateBlock, now: float) -> None:
     psb.phop = _phop(psb.state, psb.iif, psb.path.hop, None)
     psb.phop.psbs.append(psb)
     psb.phop.request = None
-    route = core.routes.get(_route_key(psb))
-    if route is not None and route.answer is not None:
+    route = core.routes[_route_key(psb)]
+    if route.answer is not None:
         psb.outgoing = _outgoing(core, psb, route.answer)
 
 
@@ -342,12 +342,11 @@ def _follow_route(core: Core, psb: PathStateBlock) -> None:
 
 def _leave_route(core: Core, psb: PathStateBlock) -> None:
     key = _route_key(psb)
-    route = core.routes.get(key)
-    if route is not None:
-        route.psbs.pop(psb, None)
-        if not route.psbs:
-            del core.routes[key]
-            core.out.append(ForgetRoute(*key))
+    route = core.routes[key]
+    del route.psbs[psb]
+    if not route.psbs:
+        del core.routes[key]
+        core.out.append(ForgetRoute(*key))
 
 
 def _outgoing(core: Core, psb: PathStateBlock, answer: RouteResolved) -> tuple[int, ...]:

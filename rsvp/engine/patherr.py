@@ -92,13 +92,13 @@ def arrived(core: Core, received: Received, message: PathErr, now: float) -> Non
                     error.flags,
                 )
             )
-        elif psb.phop.address is not None:
+        else:
             onward = replace(
                 message,
                 extra=forwarded(message.extra),
                 integrity=None,
                 send_ttl=core.hop_ttl(psb.iif),
             )
-            core.to_neighbor(onward, psb.iif, psb.phop.address)
+            core.to_neighbor(onward, psb.iif, psb.path.hop.address)
     if not found:
         raise Drop("PathErr without path state")

@@ -263,8 +263,8 @@ def remove(state: SessionState, rsb: ReservationStateBlock) -> None:
     key = (rsb.oi, rsb.group)
     siblings = state.rsbs.get(key, Table())
     who = rsb.handle if rsb.handle is not None else rsb.nhop
-    if who is not None:
-        siblings.pop(who, None)
+    assert who is not None
+    siblings.pop(who, None)
     if not siblings:
         state.rsbs.pop(key, None)
 

@@ -49,34 +49,15 @@ def report(
     flowspec: Flowspec | None = None,
     policy: tuple[PolicyData, ...] | None = None,
 ) -> None:
-    """Tell whoever made a reservation that it cannot be changed, or does not stand any more.
+    """Tell a next hop that its reservation cannot be changed, or does not stand any more.
 
+    Applications on this node need not be told so: traffic control has no part in their reservations.
     `flowspec` and `policy` where the message has others than the reservation.
     """
+    assert rsb.nhop is not None
     flow = Flow(rsb.flowspec if flowspec is None else flowspec, tuple(rsb.filters))
     policy = rsb.policy if policy is None else policy
-    if rsb.handle is None and rsb.nhop is not None:
-        send(core, state.session, rsb.oi, rsb.nhop, rsb.style, flow, refusal, rsb.scope, policy, rsb.extra)
-        return
-    core.refusals.add(
-        Refusal(
-            state.session,
-            "Resv",
-            None,
-            rsb.oi,
-            tuple(rsb.filters),
-            refusal.code,
-            refusal.value,
-            refusal.flags,
-        )
-    )
-    error = ErrorSpec(
-        core.own_address(rsb.oi, state.session.destination.version),
-        refusal.code,
-        refusal.value,
-        refusal.flags,
-    )
-    _deliver(core, state, rsb, error, flow.flowspec, tuple(rsb.filters), policy)
+    send(core, state.session, rsb.oi, rsb.nhop, rsb.style, flow, refusal, rsb.scope, policy, rsb.extra)
 
 
 def report_reduction(core: Core, state: SessionState, rsb: ReservationStateBlock, left: Flowspec) -> None:

@@ -175,9 +175,7 @@ def _remove(core: Core, state: SessionState, tcsb: TrafficControlStateBlock) -> 
     del state.tcsbs[tcsb.oi, tcsb.group]
     if tcsb.oi == LOCAL:
         return
-    budget = core.budgets.get(tcsb.oi)
-    if budget is not None:
-        budget.release(tcsb.handle)
+    core.budgets[tcsb.oi].release(tcsb.handle)
     core.out.append(RemoveFlow(tcsb.handle, tcsb.oi))
 
 

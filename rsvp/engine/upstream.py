@@ -234,26 +234,25 @@ def _ttl(core: Core, state: SessionState, phop: PreviousHop) -> int:
 
 def schedule(core: Core, phop: PreviousHop, now: float) -> None:
     """Send the next refresh 0.5 R to 1.5 R from now."""
-    interface = core.interfaces.get(phop.iif)
-    if interface is not None:
-        phop.refresh.deadline = now + core.jittered(interface.refresh)
-        core.timers.watch(phop.refresh)
+    phop.refresh.deadline = now + core.jittered(core.interfaces[phop.iif].refresh)
+    core.timers.watch(phop.refresh)
 
 
 def refresh_due(core: Core, phop: PreviousHop, now: float) -> None:
     """Send a previous hop what it was asked for, once more (RFC 2209, RESV REFRESH)."""
-    if phop.request is None or not phop.psbs or core.interface(phop.iif) is None:
+    if core.interface(phop.iif) is None:
+        schedule(core, phop, now)
         return
     new = request(phop.state, phop, now)
-    if new != phop.request:
+    if new is None or new != phop.request:
         # A blockade ran out: what failed then is tried once more (section 3.5). Or nobody reserved
         # along a new route.
         sync(core, phop.state, (phop,), now)
         return
-    confirms = _confirmations(core, phop.state, phop, phop.request, now)
+    confirms = _confirmations(core, phop.state, phop, new, now)
     if confirms or phop.sent is None:
         for confirm in confirms or (None,):
-            _send(core, phop, _build(core, phop.state, phop, phop.request, confirm), trigger=False)
+            _send(core, phop, _build(core, phop.state, phop, new, confirm), trigger=False)
     else:
         _send(core, phop, phop.sent, trigger=False)
     schedule(core, phop, now)

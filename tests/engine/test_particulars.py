@@ -7,10 +7,11 @@ from dataclasses import replace
 import pytest
 
 from rsvp import engine as e
+from rsvp.errors import LocalError
 from rsvp.iana import ClassNum
-from rsvp.intserv import DEFAULT_ADSPEC
-from rsvp.messages import Path, PathTear, Resv, ResvErr, Sender
-from rsvp.objects import FF, SE, WF, Hop, Opaque
+from rsvp.intserv import DEFAULT_ADSPEC, guaranteed
+from rsvp.messages import Flow, Path, PathTear, Resv, ResvConf, ResvErr, ResvTear, Sender
+from rsvp.objects import FF, SE, WF, ErrorSpec, Hop, Integrity, Opaque, ResvConfirm
 
 from .fabric import a, load, of, path, path_tear, resv, router, sender, sends, session, tspec
 
@@ -134,3 +135,121 @@ class TestInterfacesThatGo:
 
     def test_other_ways_are_asked_for(self, node):
         assert len(of(node.feed(e.InterfaceDown(3)), e.ResolveRoute)) == 1
+
+
+class TestVerbs:
+    """What applications may ask (section 3.11.1)."""
+
+    @pytest.fixture
+    def host(self):
+        r = router(2)
+        r.route("10.9.0.9", 2)
+        r.feed(e.OpenSession(1, session()))
+        return r
+
+    def test_the_session_of_a_handle(self, host):
+        assert host.engine.session_of(1) == session()
+
+    def test_saying_the_same_again_is_nothing(self, host):
+        mine = sender("10.2.0.254")
+        host.feed(e.AddSender(1, mine, tspec()))
+        assert host.feed(e.AddSender(1, mine, tspec())) == []
+        node = router(1, 2)
+        node.feed(e.OpenSession(1, session()))
+        node.receive(path(S1), 1)
+        reserve = e.Reserve(1, FF, (Flow(load(), (S1,)),))
+        assert len(sends(node.feed(reserve), Resv)) == 1
+        assert node.feed(reserve) == []
+
+    @pytest.mark.parametrize(
+        ("flow", "message"),
+        [
+            (Flow(load(), (sender("2001:db8::1"),)), "address of the session's family"),
+            (Flow(guaranteed(tspec()), (S1,)), "reserved with controlled-load service"),
+        ],
+    )
+    def test_what_does_not_go_together_is_refused(self, host, flow, message):
+        host.feed(e.OpenSession(2, session()))
+        host.feed(e.Reserve(2, FF, (Flow(load(), (S1,)),)))
+        with pytest.raises(LocalError, match=message):
+            host.feed(e.Reserve(1, FF, (flow,)))
+
+    def test_some_senders_may_be_given_back(self, node):
+        node.receive(path(S2), 1)
+        node.feed(e.OpenSession(1, session()))
+        node.feed(e.Reserve(1, FF, (Flow(load(), (S1,)), Flow(load(), (S2,)))))
+        out = node.feed(e.Release(1, (S2,)))
+        assert [m.flows[0].filters for m in sends(out, ResvTear)] == [(S2,)]
+        node.feed(e.Release(1))
+        node.feed(e.Reserve(1, SE, (Flow(load(), (S1, S2)),)))
+        out = node.feed(e.Release(1, (S2, sender(port=3))))
+        assert [m.flows[0].filters for m in sends(out, ResvTear)] == [(S2,)]
+        assert [view.filters for view in node.engine.reservations(0.0)] == [(S1,)]
+
+    def test_a_wildcard_one_has_no_senders_to_give_back(self, node):
+        node.feed(e.OpenSession(1, session()))
+        node.feed(e.Reserve(1, WF, (Flow(load()),)))
+        assert node.feed(e.Release(1, (S1,))) == []
+        assert len(sends(node.feed(e.Release(1)), ResvTear)) == 1
+
+    def test_a_receiver_beside_its_sender_is_confirmed_without_a_message(self, host):
+        mine = sender("10.2.0.254")
+        group = session("224.1.1.1")
+        host.route("224.1.1.1", 2)
+        for handle in (3, 4):
+            host.feed(e.OpenSession(handle, group))
+        host.feed(e.AddSender(3, mine, tspec()))
+        out = host.feed(e.Reserve(4, FF, (Flow(load(), (mine,)),), confirm=True))
+        assert [(c.handle, c.filters) for c in of(out, e.ResvConfirmed)] == [(4, (mine,))]
+        assert of(out, e.Send) == []
+
+    def test_a_confirmation_that_nobody_waits_for(self, host):
+        conf = ResvConf(
+            session=session(port=77),
+            error=ErrorSpec(a("10.1.0.1"), 0, 0),
+            confirm=ResvConfirm(a("10.2.0.254")),
+            style=FF,
+            flows=(Flow(load(), (S1,)),),
+            send_ttl=63,
+        )
+        assert host.receive(conf, 2) == [e.Dropped("confirmation without a session", 2, 7)]
+
+    def test_a_sender_hears_at_once_that_its_way_has_no_reservation(self, host):
+        """Unlike a neighbour, which goes on being asked for a while."""
+        mine = sender("10.2.0.254")
+        host.feed(e.AddSender(1, mine, tspec()))
+        host.receive(resv(FF, (load(), (mine,))), 2)
+        out = host.feed(e.RouteResolved(a("10.9.0.9"), None, ()))
+        assert [gone.filters for gone in of(out, e.ResvGone)] == [(mine,)]
+
+
+def test_a_refresh_under_integrity_is_a_refresh(node):
+    """A new digest is no news."""
+    for sequence in (1, 2, 3):
+        message = replace(path(S2), integrity=Integrity(1, sequence, b"0123456789abcdef"))
+        out = node.receive(message, 1)
+        assert len(out) == (1 if sequence == 1 else 0)
+    assert [m.integrity for m in sends(node.outputs, Path)] == [None, None]
+
+
+def test_a_sender_through_two_interfaces_that_leaves_one(node):
+    """Routing does not say where the data is expected: what is reserved stands as long as one is left."""
+    group = session("224.1.1.1")
+    node.route("224.1.1.1", 2)
+    for iif in (1, 3):
+        node.receive(path(S1, to=group, hop=f"10.{iif}.0.1"), iif)
+    node.receive(resv(SE, (load(), (S1,)), to=group), 2)
+    node.receive(path_tear(S1, to=group, hop="10.1.0.1"), 1)
+    assert node.installed == {(2, (str(S1),), 1000.0)}
+    node.receive(path_tear(S1, to=group, hop="10.3.0.1"), 3)
+    assert node.installed == set()
+
+
+def test_refreshes_go_on_when_an_interface_is_enabled_again(node):
+    """Towards previous hops as well."""
+    node.receive(path(S1, refresh=1e6), 1)
+    node.receive(resv(FF, (load(), (S1,)), refresh=1e6), 2)
+    node.feed(e.InterfaceUp(e.Interface(1, "eth1", (a("10.1.0.254"),), enabled=False)))
+    assert sends(node.advance(100), Resv) == []
+    node.feed(e.InterfaceUp(e.Interface(1, "eth1", (a("10.1.0.254"),))))
+    assert len(sends(node.advance(45), Resv)) >= 1
