@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from ..iana import ErrorCode, ErrorFlag
 from ..iana_errors import PolicyControlError
-from ..intserv import Flowspec, at_most, effective, reduced
+from ..intserv import LEAST_RATE, Flowspec, at_most, effective, reduced
 from . import resv, resverr
 from .core import Core
 from .interfaces import LOCAL
@@ -34,7 +34,7 @@ def fit(core: Core, index: int, now: float) -> None:
         if budget.fits(interface):
             break
         left = budget.held(tcsb.handle) - over
-        if left > 0.0 and core.config.partial_preemption:
+        if left >= LEAST_RATE and core.config.partial_preemption:
             _grant(core, tcsb, reduced(tcsb.installed, left, interface.bandwidth))
             for rsb in _rsbs(state, tcsb):
                 if rsb.flowspec.rate > tcsb.installed.rate:

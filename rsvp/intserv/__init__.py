@@ -14,6 +14,7 @@ from .advert import ALL_SERVICES, HopCharacter, Offer, advertise, fit, offer
 from .contents import (
     DEFAULT_ADSPEC,
     INFINITY,
+    LEAST_RATE,
     MAX_U32,
     Adspec,
     ControlledLoadAdvert,
@@ -61,6 +62,7 @@ __all__ = [
     "ALL_SERVICES",
     "DEFAULT_ADSPEC",
     "INFINITY",
+    "LEAST_RATE",
     "MAX_U32",
     "Adspec",
     "ControlledLoadAdvert",

@@ -57,6 +57,32 @@ def test_giving_some_back_is_never_refused():
     assert budget.reserved == 400.0
 
 
+def test_the_room_for_one_counts_what_it_has():
+    budget = Budget()
+    budget.admit(LINK, 1, 400.0)
+    budget.admit(LINK, 2, 300.0)
+    assert budget.room(LINK, 1) == 450.0
+    assert budget.room(LINK, 2) == 350.0
+    assert budget.room(LINK, 3) == 50.0
+    budget.release(1)
+    assert budget.room(LINK, 3) == 450.0
+    budget.release(2)
+    assert budget.room(LINK, 3) == 500.0, "per flow"
+    budget.book(3, 900.0)
+    assert budget.room(LINK, 3) == 900.0
+
+
+def test_booking_asks_nobody():
+    budget = Budget()
+    budget.book(1, 900.0)
+    budget.book(1, 800.0)
+    assert (budget.reserved, budget.held(1), budget.held(2)) == (800.0, 800.0, 0.0)
+    assert not budget.fits(LINK)
+    budget.book(1, 750.0)
+    assert budget.fits(LINK)
+    assert not budget.fits(LINK, 1.0)
+
+
 def test_unknown_bandwidth_admits_everything():
     Budget().admit(Interface(1, "eth0", ()), 1, 1e30)
     assert Interface(1, "eth0", ()).limit == math.inf

@@ -10,7 +10,7 @@ from rsvp import engine as e
 from rsvp.errors import LocalError
 from rsvp.iana import ClassNum
 from rsvp.intserv import DEFAULT_ADSPEC, guaranteed
-from rsvp.messages import Flow, Path, PathTear, Resv, ResvConf, ResvErr, ResvTear, Sender
+from rsvp.messages import Flow, Path, PathErr, PathTear, Resv, ResvConf, ResvErr, ResvTear, Sender
 from rsvp.objects import FF, SE, WF, ErrorSpec, Hop, Integrity, Opaque, ResvConfirm
 
 from .fabric import a, load, of, path, path_tear, resv, router, sender, sends, session, tspec
@@ -133,8 +133,35 @@ class TestInterfacesThatGo:
         assert node.feed(e.InterfaceDown(9)) == []
         assert len(node.engine.senders(0.0)) == 1
 
+    def test_with_what_is_reserved_there_only(self, node):
+        node.route("10.9.0.8", 3)
+        node.receive(path(S2, to=session("10.9.0.8")), 1)
+        node.receive(resv(FF, (load(), (S1,))), 2)
+        node.receive(resv(FF, (load(), (S2,)), to=session("10.9.0.8"), hop="10.3.0.1", lih=3), 3)
+        node.feed(e.InterfaceDown(2))
+        assert {interface for interface, *_ in node.installed} == {3}
+
     def test_other_ways_are_asked_for(self, node):
         assert len(of(node.feed(e.InterfaceDown(3)), e.ResolveRoute)) == 1
+
+
+def test_a_previous_hop_may_change_before_routing_has_answered(node):
+    """The state is there, only its way is not known."""
+    node.routes.clear()
+    to = session("10.9.0.7")
+    node.receive(path(S1, to=to), 1)
+    assert of(node.receive(path(S1, to=to, hop="10.1.0.55"), 1), e.Send) == []
+    (send,) = of(node.feed(e.RouteResolved(to.destination, None, (2,))), e.Send)
+    assert send.interface == 2
+
+
+def test_two_sessions_of_one_destination_come_and_go_apart(node):
+    other = session(port=5001)
+    node.receive(path(S1, to=other), 1)
+    node.receive(path_tear(S1, to=other), 1)
+    assert [view.session.port for view in node.engine.sessions()] == [5000]
+    refused = node.receive(path(sender(port=0), to=session(port=0)), 1)
+    assert [m.error.code for m in sends(refused, PathErr)] == [7]
 
 
 class TestVerbs:
@@ -253,3 +280,14 @@ def test_refreshes_go_on_when_an_interface_is_enabled_again(node):
     assert sends(node.advance(100), Resv) == []
     node.feed(e.InterfaceUp(e.Interface(1, "eth1", (a("10.1.0.254"),))))
     assert len(sends(node.advance(45), Resv)) >= 1
+
+
+def test_what_is_made_once_for_all_sessions_does_not_pile_up(monkeypatch):
+    """Hops and ADSPECs that many sessions share are forgotten when there are too many, and made again."""
+    monkeypatch.setattr("rsvp.engine.core.MADE_AT_MOST", 3)
+    node = router(1, 2)
+    for host in range(1, 20):
+        node.route(f"10.9.0.{host}", 2)
+        onward = sends(node.receive(path(S1, to=session(f"10.9.0.{host}")), 1), Path)
+        assert [m.hop for m in onward] == [Hop(a("10.2.0.254"), 2)]
+        assert len(node.engine._core.made) <= 3

@@ -108,6 +108,38 @@ class TestShrinking:
         assert [flow.filters for m in sends(out, ResvTear) for flow in m.flows] == [(S3,)]
         assert installed(node) == {str(S1): 1000.0, str(S2): pytest.approx(500.0)}
 
+    @pytest.mark.parametrize(
+        ("bandwidth", "kind"), [(2000.0, PREEMPTED), (2000.9, PREEMPTED), (2001.0, PARTLY)]
+    )
+    def test_less_than_one_byte_a_second_is_nothing(self, node, bandwidth, kind):
+        """No flowspec can ask for that (RFC 2210 section 3.1)."""
+        for who in (S1, S2, S3):
+            reserve(node, who)
+        assert [found for found, _, _ in errors(node.feed(link(bandwidth)))] == [kind]
+
+    def test_who_is_preempted_learns_it_from_its_priority_as_well(self, node):
+        for who, priority in ((S1, 7), (S2, None), (S3, None)):
+            reserve(node, who, priority=priority)
+        told = sends(node.feed(link(500.0)), ResvErr)
+        assert [m.policy[0].elements[0].error for m in told] == [PreemptionError.PREEMPTION] * 3
+        assert [m.flow.filters for m in told] == [(S3,), (S2,), (S1,)], "those that nobody ranks go first"
+
+    def test_who_asked_for_as_much_as_is_left_hears_nothing(self, node):
+        reserve(node, S1, 500.0)
+        reserve(node, S1, 1000.0, host=2)
+        assert [s.destination for s in of(node.feed(link(500.0)), e.Send)] == [a("10.2.0.2")]
+
+    def test_what_a_sender_sends_counts_not_what_is_asked_for(self, node):
+        """And all that traffic control knew of the flow stands, but the flowspec."""
+        reserve(node, S1, 2500.0)
+        out = node.feed(link(600.0))
+        (order,) = traffic(out)
+        left = reduced(load(2500.0), 600.0, 600.0)
+        assert order == e.ModifyFlow(1, 2, left, tspec(), e.Police.NONE)
+        assert node.engine.interfaces()[1].reserved == 600.0
+        assert [order.flowspec for order in traffic(node.feed(link(1000.0)))] == [load(2500.0)]
+        assert node.engine.interfaces()[1].reserved == 1000.0
+
     def test_where_the_policy_says_so_it_is_torn_at_once(self):
         node = Router(e.Engine(e.Config(partial_preemption=False), rng=Random(1)))
         node.feed(e.InterfaceUp(e.Interface(1, "eth1", (a("10.1.0.254"),))))
@@ -236,6 +268,12 @@ class TestRefusedChange:
         assert [v.flowspec.rate for v in node.engine.installed()] == [500.0]
         assert node.engine.interfaces()[1].reserved == 500.0
         assert len(node.engine.reservations(node.now)) == 2
+
+    def test_it_takes_no_more_of_the_link_than_its_sender_sends(self, node):
+        reserve(node, S1, 1500.0)
+        reserve(node, S1, 2000.0)
+        node.feed(e.FlowRejected(1, 22, 7, in_place=True))
+        assert node.engine.interfaces()[1].reserved == 1000.0
 
     def test_and_is_tried_again_with_the_next_change(self, node):
         reserve(node, S1, 500.0)

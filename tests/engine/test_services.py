@@ -272,6 +272,13 @@ class TestSlack:
         _, outputs = self.crowded(2000.0, 2**32 - 1, adspec)
         assert sends(outputs, ResvErr)
 
+    def test_is_left_alone_where_one_of_several_paths_did_not_tell_its_c_tot(self):
+        node, _ = self.crowded(2000.0, 0)
+        announce(node, BOB, adspec=None)
+        assert sends(ask(node, 2, guaranteed(TSPEC, 4000.0, slack=2**32 - 1), SE, ALICE, BOB), ResvErr)
+        announce(node, BOB, adspec=self.PATH)
+        assert not sends(ask(node, 2, guaranteed(TSPEC, 4000.0, slack=2**32 - 1), SE, ALICE, BOB), ResvErr)
+
     def test_is_left_alone_where_there_is_room(self):
         _, outputs = self.crowded(4000.0, 2**32 - 1)
         assert asked(outputs) == guaranteed(TSPEC, 4000.0, slack=2**32 - 1)
@@ -373,6 +380,20 @@ class TestReshapingPoints:
         through = GuaranteedAdvert(10_500, 91, 6500, 51)
         anew = GuaranteedAdvert(10_500, 91, 1500, 1) if reshapes else through
         assert self.refreshed(node) == {2: through, 3: anew}
+
+    def test_of_distinct_reservations_each_by_itself(self):
+        node = branching(2, 3, reshapes=True, bandwidth=1.5e9)
+        for who in (ALICE, BOB):
+            announce(node, who, adspec=self.BEFORE)
+        ask(node, 2, guaranteed(TSPEC, 4000.0), FF, ALICE)
+        ask(node, 3, guaranteed(TSPEC, 2000.0), FF, ALICE)
+        outputs = node.advance(46)
+        sent = {
+            (o.interface, o.message.sender.template): o.message.sender.adspec.guaranteed.c_sum
+            for o in of(outputs, e.Send)
+            if isinstance(o.message, Path)
+        }
+        assert sent == {(2, ALICE): 6500, (3, ALICE): 1500, (2, BOB): 6500, (3, BOB): 6500}
 
     def test_only_as_long_as_there_is_one(self):
         node = branching(2, 3, reshapes=True, bandwidth=1.5e9)
