@@ -106,6 +106,104 @@ TIME_VALUES = layer("TimeValues", IntField("refresh_ms", 0))
 STYLE = layer("Style", ByteField("flags", 0), X3BytesField("option_vector", 0))
 POLICY_DATA = layer("PolicyData", StrField("data", b""))
 
+# --- the extensions, as far as their objects have fields of fixed sizes ---------------------------------
+
+
+def numbers(name: str, *names: str) -> type[Contents]:
+    """Words of 32 bits."""
+    return layer(name, *(IntField(one, 0) for one in names))
+
+
+def tunnel(v6: int) -> type[Contents]:
+    """LSP_TUNNEL sessions (RFC 3209 section 4.6.1)."""
+    middle = ShortField("reserved", 0), ShortField("tunnel_id", 0)
+    ends = address("endpoint", v6), *middle, address("extended_tunnel_id", v6)
+    return layer(f"Tunnel{v6}", *ends)
+
+
+def tunnel_filter(v6: int) -> type[Contents]:
+    return layer(f"Lsp{v6}", address("sender", v6), ShortField("reserved", 0), ShortField("lsp_id", 0))
+
+
+def p2mp_session(v6: int) -> type[Contents]:
+    """RFC 4875 section 19.1."""
+    front = IntField("p2mp_id", 0), ShortField("reserved", 0), ShortField("tunnel_id", 0)
+    return layer(f"P2mpSession{v6}", *front, address("extended_tunnel_id", v6))
+
+
+def p2mp_filter(v6: int) -> type[Contents]:
+    """RFC 4875 section 19.2."""
+    lsp = address("sender", v6), ShortField("reserved", 0), ShortField("lsp_id", 0)
+    group = address("originator", v6), ShortField("reserved2", 0), ShortField("sub_group_id", 0)
+    return layer(f"P2mpFilter{v6}", *lsp, *group)
+
+
+def gpi_session(v6: int) -> type[Contents]:
+    rest = ByteField("protocol", 0), ByteField("flags", 0), ShortField("virtual_port", 0)
+    return layer(f"GpiSession{v6}", address("destination", v6), *rest)
+
+
+def association(v6: int) -> type[Contents]:
+    """RFC 4872 section 16."""
+    front = ShortField("association_type", 0), ShortField("association_id", 0)
+    return layer(f"Association{v6}", *front, address("source", v6))
+
+
+MESSAGE_ID = layer("MessageId", ByteField("flags", 0), X3BytesField("epoch", 0), IntField("message_id", 0))
+LABEL = numbers("Label", "label")
+WAVEBAND = numbers("Waveband", "waveband", "first", "last")
+HELLO = numbers("Hello", "source_instance", "destination_instance")
+PRIORITIES = ByteField("setup_priority", 0), ByteField("holding_priority", 0), ByteField("hop_limit", 0)
+COLOURS = IntField("include_any", 0), IntField("exclude_any", 0)
+BANDWIDTH = IEEEFloatField("bandwidth", 0)
+LABEL_REQUEST = ShortField("reserved", 0), ShortField("l3pid", 0)
+CHALLENGE = layer("Challenge", ShortField("reserved", 0), BitField("key_id", 0, 48), LongField("cookie", 0))
+
+EXTENSIONS: dict[tuple[int, int], type[Packet]] = {
+    **{(1, 2 + ctype): gpi_session(ctype) for ctype in (1, 2)},
+    **{(1, 6 + ctype): tunnel(ctype) for ctype in (1, 2)},
+    **{(1, 12 + ctype): p2mp_session(ctype) for ctype in (1, 2)},
+    **{
+        (number, 3 + ctype): layer(f"Gpi{ctype}", address("address", ctype), IntField("gpi", 0))
+        for number in (10, 11)
+        for ctype in (1, 2)
+    },
+    **{(number, 6 + ctype): tunnel_filter(ctype) for number in (10, 11) for ctype in (1, 2)},
+    **{
+        (number, 8 + ctype): layer(f"Aggregate{ctype}", address("address", ctype))
+        for number in (10, 11)
+        for ctype in (1, 2)
+    },
+    **{(number, 11 + ctype): p2mp_filter(ctype) for number in (10, 11) for ctype in (1, 2)},
+    **{(number, 1): LABEL for number in (16, 34, 35, 129)},
+    **{(number, 3): WAVEBAND for number in (16, 34, 35, 129)},
+    (19, 1): layer("LabelRequest", *LABEL_REQUEST),
+    (19, 2): layer(
+        "AtmLabelRequest",
+        *LABEL_REQUEST,
+        *(ShortField(name, 0) for name in ("least_vpi", "least_vci", "most_vpi", "most_vci")),
+    ),
+    (19, 3): layer("FrameLabelRequest", *LABEL_REQUEST, IntField("least_dlci", 0), IntField("most_dlci", 0)),
+    (19, 4): layer("Generalized", ByteField("encoding", 0), ByteField("switching", 0), ShortField("gpid", 0)),
+    (22, 1): HELLO,
+    (22, 2): HELLO,
+    (23, 1): MESSAGE_ID,
+    (24, 1): MESSAGE_ID,
+    (24, 2): MESSAGE_ID,
+    **{(50, ctype): layer(f"Leaf{ctype}", address("destination", ctype)) for ctype in (1, 2)},
+    (64, 1): CHALLENGE,
+    (131, 1): numbers("Restart", "restart_ms", "recovery_ms"),
+    (134, 1): numbers("Capability", "flags"),
+    (193, 1): layer("TunnelInterface", address("router_id", 1), IntField("interface", 0)),
+    **{(195, ctype): layer(f"NotifyRequest{ctype}", address("address", ctype)) for ctype in (1, 2)},
+    (196, 1): numbers("AdminStatus", "flags"),
+    **{(199, ctype): association(ctype) for ctype in (1, 2)},
+    (205, 1): layer(
+        "FastReroute", *PRIORITIES, ByteField("flags", 0), BANDWIDTH, *COLOURS, IntField("include_all", 0)
+    ),
+    (205, 7): layer("OldFastReroute", *PRIORITIES, ByteField("reserved", 0), BANDWIDTH, *COLOURS),
+}
+
 UNREAD = layer("Unread", StrField("data", b""))
 """Contents of C-Types that have no layer here."""
 
@@ -184,6 +282,7 @@ LAYERS: dict[tuple[int, int], type[Packet]] = {
     (13, 2): ADSPEC,
     (14, 1): POLICY_DATA,
     **{(15, ctype): confirm(ctype) for ctype in (1, 2)},
+    **EXTENSIONS,
 }
 """(class number, C-Type) -> layer of the contents."""
 
