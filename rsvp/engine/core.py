@@ -29,11 +29,23 @@ MADE_AT_MOST = 4096
 """Values that `Core.once` keeps: neighbours may send any number of ADSPECs and handles."""
 
 
+@dataclass(frozen=True, slots=True)
+class Way:
+    """Where data leaves, and where routing expects it to come in, as in `RouteResolved`.
+
+    Destinations behind the same interfaces share one.
+    """
+
+    outgoing: tuple[int, ...]
+    incoming: int | None
+    local: bool
+
+
 @dataclass(slots=True, eq=False)
 class Route:
     """What routing said about a destination, and the path state that follows it."""
 
-    answer: RouteResolved | None = None
+    way: Way | None = None
     psbs: Table[PathStateBlock, None] = field(default_factory=Table)
 
 
@@ -114,6 +126,10 @@ class Core:
         """RSVP_HOP for messages that leave through an interface."""
         return self.once(_hop, index, version, index if lih is None else lih)
 
+    def way(self, answer: RouteResolved) -> Way:
+        """What routing answered, without the destination."""
+        return self.once(_way, answer.outgoing, answer.incoming, answer.local)
+
     def time_values(self, index: int) -> TimeValues:
         """TIME_VALUES for messages that leave through an interface."""
         return self.once(_time_values, index)
@@ -180,6 +196,10 @@ def _hop(core: Core, index: int, version: int, lih: int) -> Hop:
     interface = core.interfaces.get(index)
     address = interface.address(version) if interface is not None else None
     return Hop(address or core.own_address(index, version), lih)
+
+
+def _way(core: Core, outgoing: tuple[int, ...], incoming: int | None, local: bool) -> Way:
+    return Way(outgoing, incoming, local)
 
 
 def _time_values(core: Core, index: int) -> TimeValues:

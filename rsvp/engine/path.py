@@ -10,7 +10,7 @@ from ..intserv import Tspec
 from ..messages import AnyHop, Path, PathTear, Sender, base_filter, base_session
 from ..objects import AnyObject, Filter, FlowLabelFilterSpec, Hop, IPAddress, PolicyData, Session, TimeValues
 from . import patherr, resv, traffic, upstream
-from .core import Core, Route, forwarded, is_host
+from .core import Core, Route, Way, forwarded, is_host
 from .inputs import Received, RouteResolved
 from .interfaces import LOCAL, REFRESH, lifetime
 from .merge import covers, reshaped
@@ -145,8 +145,8 @@ def _move(core: Core, psb: PathStateBlock, now: float) -> None:
     psb.phop.psbs.append(psb)
     psb.phop.request = None
     route = core.routes[_route_key(psb)]
-    if route.answer is not None:
-        psb.outgoing = _outgoing(core, psb, route.answer)
+    if route.way is not None:
+        psb.outgoing = _outgoing(core, psb, route.way)
 
 
 def _leave_phop(psb: PathStateBlock) -> None:
@@ -335,9 +335,9 @@ def _follow_route(core: Core, psb: PathStateBlock) -> None:
         route = core.routes[key] = Route()
         core.out.append(ResolveRoute(*key))
     route.psbs[psb] = None
-    if route.answer is not None:
-        psb.outgoing = _outgoing(core, psb, route.answer)
-        psb.local_only = _local_only(psb, route.answer)
+    if route.way is not None:
+        psb.outgoing = _outgoing(core, psb, route.way)
+        psb.local_only = _local_only(psb, route.way)
 
 
 def _leave_route(core: Core, psb: PathStateBlock) -> None:
@@ -349,27 +349,22 @@ def _leave_route(core: Core, psb: PathStateBlock) -> None:
         core.out.append(ForgetRoute(*key))
 
 
-def _outgoing(core: Core, psb: PathStateBlock, answer: RouteResolved) -> tuple[int, ...]:
+def _outgoing(core: Core, psb: PathStateBlock, way: Way) -> tuple[int, ...]:
     """OutInterface_list: never back to where the Path came from, never where RSVP is off.
 
     An application that sends to a group sends from one interface only, whose address it has taken
     for its own (RFC 2205 section 3.9).
     """
-    ois = [oi for oi in answer.outgoing if oi != psb.iif and core.interface(oi) is not None]
+    ois = [oi for oi in way.outgoing if oi != psb.iif and core.interface(oi) is not None]
     if psb.iif == LOCAL and psb.state.multicast:
         ois = [oi for oi in ois if psb.template.address in core.interfaces[oi].addresses] or ois
-    found = tuple(sorted({*ois, LOCAL} if answer.local else set(ois)))
-    return answer.outgoing if answer.outgoing == found else found
+    found = tuple(sorted({*ois, LOCAL} if way.local else set(ois)))
+    return way.outgoing if way.outgoing == found else found
 
 
-def _local_only(psb: PathStateBlock, answer: RouteResolved) -> bool:
+def _local_only(psb: PathStateBlock, way: Way) -> bool:
     """Whether this Path came another way than routing expects the data (RFC 2205 section 3.9)."""
-    return (
-        psb.state.multicast
-        and psb.iif != LOCAL
-        and answer.incoming is not None
-        and answer.incoming != psb.iif
-    )
+    return psb.state.multicast and psb.iif != LOCAL and way.incoming is not None and way.incoming != psb.iif
 
 
 def routed(core: Core, answer: RouteResolved, now: float) -> None:
@@ -377,14 +372,14 @@ def routed(core: Core, answer: RouteResolved, now: float) -> None:
     route = core.routes.get((answer.destination, answer.source))
     if route is None:
         return
-    first = route.answer is None
-    route.answer = answer
+    first = route.way is None
+    route.way = core.way(answer)
     for psb in list(route.psbs):
-        _reroute(core, psb, answer, now, first)
+        _reroute(core, psb, route.way, now, first)
 
 
-def _reroute(core: Core, psb: PathStateBlock, answer: RouteResolved, now: float, first: bool) -> None:
-    outgoing, local_only = _outgoing(core, psb, answer), _local_only(psb, answer)
+def _reroute(core: Core, psb: PathStateBlock, way: Way, now: float, first: bool) -> None:
+    outgoing, local_only = _outgoing(core, psb, way), _local_only(psb, way)
     if psb.handle is not None and not outgoing and (first or psb.outgoing):
         patherr.report(core, psb, ErrorCode.API, ApiError.NO_ROUTE)
     if (outgoing, local_only) == (psb.outgoing, psb.local_only):
