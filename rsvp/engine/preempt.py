@@ -11,10 +11,9 @@ from collections.abc import Iterator
 from ..iana import ErrorCode, ErrorFlag
 from ..iana_errors import PolicyControlError
 from ..intserv import LEAST_RATE, Flowspec, at_most, effective, reduced
-from . import resv, resverr
+from . import resv, resverr, traffic
 from .core import Core
 from .interfaces import LOCAL
-from .outputs import ModifyFlow
 from .reject import Reject
 from .rsb import ReservationStateBlock
 from .session import SessionState
@@ -35,16 +34,14 @@ def fit(core: Core, index: int, now: float) -> None:
             break
         left = budget.held(tcsb.handle) - over
         if left >= LEAST_RATE and core.config.partial_preemption:
-            _grant(core, tcsb, reduced(tcsb.installed, left, interface.bandwidth))
+            traffic.grant(core, tcsb, reduced(tcsb.installed, left, interface.bandwidth))
             for rsb in _rsbs(state, tcsb):
                 if rsb.flowspec.rate > tcsb.installed.rate:
                     resverr.report_reduction(core, state, rsb, tcsb.installed)
         else:
             _preempt(core, state, tcsb, now)
     for _, tcsb in standing:
-        rate = effective(tcsb.forward, tcsb.path_te).rate
-        if tcsb.granted is not None and budget.fits(interface, rate - budget.held(tcsb.handle)):
-            _grant(core, tcsb, None)
+        traffic.restore(core, tcsb)
 
 
 def fall_back(
@@ -68,12 +65,6 @@ def _standing(core: Core, index: int) -> Iterator[tuple[SessionState, TrafficCon
 
 def _rsbs(state: SessionState, tcsb: TrafficControlStateBlock) -> list[ReservationStateBlock]:
     return list(state.rsbs[tcsb.oi, tcsb.group].values())
-
-
-def _grant(core: Core, tcsb: TrafficControlStateBlock, granted: Flowspec | None) -> None:
-    tcsb.granted = granted
-    core.budgets[tcsb.oi].book(tcsb.handle, effective(tcsb.installed, tcsb.path_te).rate)
-    core.out.append(ModifyFlow(tcsb.handle, tcsb.oi, tcsb.installed, tcsb.path_te, tcsb.police))
 
 
 def _preempt(core: Core, state: SessionState, tcsb: TrafficControlStateBlock, now: float) -> None:

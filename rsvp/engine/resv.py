@@ -99,8 +99,10 @@ def _reserve(
     if old is not None and repeats(old, message, flow) and all(one in old.filters for one in filters):
         prolong(core, old, filters, until)
         tcsb = state.tcsbs.get((oi, group))
-        if tcsb is not None and tcsb.granted is not None and old.flowspec.rate > tcsb.granted.rate:
-            resverr.report_reduction(core, state, old, tcsb.granted)
+        if tcsb is not None:
+            traffic.restore(core, tcsb)
+            if tcsb.granted is not None and old.flowspec.rate > tcsb.granted.rate:
+                resverr.report_reduction(core, state, old, tcsb.granted)
         return
     if old is None and state.reservation_count >= core.config.max_reservations_per_session:
         raise Reject(ErrorCode.RSVP_SYSTEM_ERROR, RsvpSystemError.TOO_MANY_RESERVATIONS)

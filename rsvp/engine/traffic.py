@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 
 from ..iana import AdmissionError, ErrorCode, ErrorFlag, Service, TrafficControlCode
-from ..intserv import Flowspec, Tspec, effective, flaw, spend_slack, strictly_less
+from ..intserv import Flowspec, Tspec, at_most, effective, flaw, spend_slack, strictly_less
+from ..objects import Filter
 from . import resvconf
 from .core import Core
 from .interfaces import LOCAL, Interface
@@ -144,31 +145,70 @@ def _install(core: Core, state: SessionState, key: GroupKey, target: Installatio
 
 
 def _modify(core: Core, state: SessionState, tcsb: TrafficControlStateBlock, target: Installation) -> bool:
-    changed = False
+    # Senders that left are not served any more, whatever admission says to the rest.
+    staying = tuple(one for one in tcsb.filters if one in target.filters)
+    changed = bool(staying) and _set_filters(core, state, tcsb, staying)
     new = (target.flowspec, target.path_te, target.police)
     if new != (tcsb.flowspec, tcsb.path_te, tcsb.police) or not _stands(core, state, tcsb, target):
         before = tcsb.installed
         try:
-            tcsb.forward = _admit(core, state, (tcsb.oi, tcsb.group), tcsb.handle, target)
+            tcsb.forward, tcsb.granted = _change(core, state, tcsb, target)
         except Reject as refusal:
             raise Reject(refusal.code, refusal.value, refusal.flags | ErrorFlag.IN_PLACE) from None
-        tcsb.before, tcsb.granted = before, None
+        tcsb.before = before
         tcsb.flowspec, tcsb.path_te, tcsb.police = new
         changed = True
         if tcsb.oi != LOCAL:
-            core.out.append(ModifyFlow(tcsb.handle, tcsb.oi, tcsb.forward, tcsb.path_te, tcsb.police))
-    if target.filters != tcsb.filters:
-        changed = True
-        old, tcsb.filters = tcsb.filters, target.filters
-        if tcsb.oi != LOCAL:
-            session = state.session
-            core.out.extend(
-                AddFilter(tcsb.handle, tcsb.oi, session, one) for one in target.filters if one not in old
-            )
-            core.out.extend(
-                RemoveFilter(tcsb.handle, tcsb.oi, session, one) for one in old if one not in target.filters
-            )
-    return changed
+            core.out.append(ModifyFlow(tcsb.handle, tcsb.oi, tcsb.installed, tcsb.path_te, tcsb.police))
+    return _set_filters(core, state, tcsb, target.filters) or changed
+
+
+def _change(
+    core: Core, state: SessionState, tcsb: TrafficControlStateBlock, target: Installation
+) -> tuple[Flowspec, Flowspec | None]:
+    """Admit what a reservation has become: Fwd_Flowspec, and what is granted if less. Raises Reject.
+
+    What is left of one that was reduced goes on standing while nobody asks for more (RFC 4495).
+    """
+    try:
+        return _admit(core, state, (tcsb.oi, tcsb.group), tcsb.handle, target), None
+    except Reject:
+        if tcsb.granted is None or not at_most(target.flowspec, tcsb.flowspec):
+            raise
+        rate = effective(tcsb.granted, target.path_te).rate
+        core.budgets[tcsb.oi].admit(core.interfaces[tcsb.oi], tcsb.handle, rate)
+        return target.flowspec, tcsb.granted
+
+
+def grant(core: Core, tcsb: TrafficControlStateBlock, granted: Flowspec | None) -> None:
+    """Leave a reservation only a part of what was admitted, or None: all of it (RFC 4495)."""
+    tcsb.granted = granted
+    core.budgets[tcsb.oi].book(tcsb.handle, effective(tcsb.installed, tcsb.path_te).rate)
+    core.out.append(ModifyFlow(tcsb.handle, tcsb.oi, tcsb.installed, tcsb.path_te, tcsb.police))
+
+
+def restore(core: Core, tcsb: TrafficControlStateBlock) -> None:
+    """Give a reservation that was reduced all of it back, where the link has room for that again."""
+    if tcsb.granted is None:
+        return
+    budget, interface = core.budgets[tcsb.oi], core.interfaces[tcsb.oi]
+    rate = effective(tcsb.forward, tcsb.path_te).rate
+    if budget.fits(interface, rate - budget.held(tcsb.handle)):
+        grant(core, tcsb, None)
+
+
+def _set_filters(
+    core: Core, state: SessionState, tcsb: TrafficControlStateBlock, filters: tuple[Filter, ...]
+) -> bool:
+    """Tell traffic control which senders came and went; whether any did."""
+    old, tcsb.filters = tcsb.filters, filters
+    if old == filters:
+        return False
+    if tcsb.oi != LOCAL:
+        order = (tcsb.handle, tcsb.oi, state.session)
+        core.out.extend(AddFilter(*order, one) for one in filters if one not in old)
+        core.out.extend(RemoveFilter(*order, one) for one in old if one not in filters)
+    return True
 
 
 def _remove(core: Core, state: SessionState, tcsb: TrafficControlStateBlock) -> None:

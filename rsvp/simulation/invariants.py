@@ -18,10 +18,11 @@ from typing import TYPE_CHECKING, TypeAlias
 from ..engine import lifetime
 from ..engine.interfaces import LOCAL
 from ..engine.views import ReservationView, SenderView
-from ..intserv import Flowspec, effective, merge
+from ..iana import MessageType
+from ..intserv import Flowspec, at_most, effective, merge
 from ..messages import Path, PathTear, Resv, base_filter, base_filters
 from ..objects import Filter, IPAddress, Session, SessionKey
-from .events import Arrived, Event
+from .events import Arrived, Crossing, Event
 
 if TYPE_CHECKING:
     from .node import Node
@@ -61,6 +62,8 @@ class Invariants:
     def _note(self, event: Event) -> None:
         if isinstance(event, Arrived):
             self._histories[event.node].arrived(event)
+        elif isinstance(event, Crossing) and event.packet.data[1] == MessageType.RESV_ERR:
+            self._histories[event.node].refused()
 
     def check(self) -> list[str]:
         """What does not hold now, one sentence each; empty where all is well."""
@@ -69,14 +72,18 @@ class Invariants:
             f"{name}: {sentence}"
             for name, history in self._histories.items()
             if history.node.engine is not None
-            for sentence in (*_installed(history.node), *_admitted(history.node), *history.check(now))
+            for sentence in (*history.installed(now), *_admitted(history.node), *history.check(now))
         ]
 
 
 # --- what stands ----------------------------------------------------------------------------------
 
 
-def _installed(node: Node) -> Iterator[str]:
+def _installed(node: Node) -> Iterator[tuple[Group, float, str]]:
+    """Where what is installed is not what is reserved: a group, a number, and a sentence.
+
+    The number is what is missing, in bytes/s, where that is all that is wrong, else 0.
+    """
     reservations = node.reservations()
     shared = {view.session for view in reservations if view.style.shared}
     wanted = _merge(node.senders(), reservations)
@@ -87,8 +94,9 @@ def _installed(node: Node) -> Iterator[str]:
     for key in dict.fromkeys((*wanted, *found)):
         if key in wanted and wanted[key] is None:
             continue  # the way was left, and what stood there may stand until it times out
-        if not _stands_for(found.get(key), wanted.get(key)):
-            yield f"installed {found.get(key)} for {key}, but reserved is {wanted.get(key)}"
+        here, asked = found.get(key), wanted.get(key)
+        if not _stands_for(here, asked):
+            yield key, _missing(here, asked), f"installed {here} for {key}, but reserved is {asked}"
 
 
 def _stands_for(found: Reservation | None, wanted: Wanted | None) -> bool:
@@ -98,8 +106,20 @@ def _stands_for(found: Reservation | None, wanted: Wanted | None) -> bool:
     """
     if found is None or wanted is None:
         return found is None and wanted is None
-    (here, filters), asked = found, wanted.flowspec
-    return wanted.filters <= filters <= wanted.named and (here == asked or _slack_spent(here, asked))
+    here, asked = found[0], wanted.flowspec
+    return _right_senders(found, wanted) and (here == asked or _slack_spent(here, asked))
+
+
+def _right_senders(found: Reservation, wanted: Wanted) -> bool:
+    return wanted.filters <= found[1] <= wanted.named
+
+
+def _missing(found: Reservation | None, wanted: Wanted | None) -> float:
+    """How much less is installed than what is reserved, in bytes/s; 0 where it differs otherwise."""
+    if found is None or wanted is None or not _right_senders(found, wanted):
+        return 0.0
+    here, asked = found[0], wanted.flowspec
+    return asked.rate - here.rate if at_most(here, asked) else 0.0
 
 
 def _slack_spent(here: Flowspec, asked: Flowspec) -> bool:
@@ -162,6 +182,7 @@ class _History:
         self._disturbed: set[SessionKey] = set()
         self._torn: set[Piece] = set()
         self._turns = -1
+        self._less: dict[Group, float] = {}
 
     def arrived(self, event: Arrived) -> None:
         """A message is about to be acted on; whatever is no refresh may have state go."""
@@ -182,6 +203,24 @@ class _History:
             if isinstance(message, PathTear):
                 # What is left of this sender came another way, earlier than anything that is noted.
                 self._torn.add((session.key, LOCAL, None, base_filter(message.sender.template)))
+
+    def refused(self) -> None:
+        """A ResvErr left: what it answers was no refresh, so what is known of those begins anew."""
+        self._deadlines = {piece: until for piece, until in self._deadlines.items() if piece[2] is None}
+
+    def installed(self, now: float) -> Iterator[str]:
+        """Compare what is installed with what is reserved.
+
+        Where a link shrank it is less (RFC 4495), until there is room again and a refresh asks for it.
+        """
+        before, self._less = self._less, {}
+        room = {view.index: view.limit - view.reserved for view in self.node.interfaces()}
+        for key, missing, sentence in _installed(self.node):
+            if missing > 0.0:
+                self._less[key] = now if missing > room[key[1]] else before.get(key, now)
+                if now - self._less[key] <= lifetime(self.node.timing["refresh"], self.node.keep):
+                    continue
+            yield sentence
 
     def check(self, now: float) -> Iterator[str]:
         """Compare what is there with what should be; what is there now is what may go next."""

@@ -12,10 +12,26 @@ from rsvp.iana import ErrorCode, ErrorFlag
 from rsvp.iana_policy import PreemptionError
 from rsvp.intserv import controlled_load, guaranteed, reduced
 from rsvp.messages import Flow, Resv, ResvErr, ResvTear
-from rsvp.objects import FF, PolicyData
+from rsvp.objects import FF, SE, PolicyData
 from rsvp.policy import PreemptionPriority
 
-from .fabric import Router, a, line, load, of, path, resv, router, sender, sends, session, traffic, tspec
+from .fabric import (
+    Router,
+    a,
+    line,
+    load,
+    of,
+    path,
+    path_tear,
+    resv,
+    resv_tear,
+    router,
+    sender,
+    sends,
+    session,
+    traffic,
+    tspec,
+)
 
 S1, S2, S3 = (sender(port=n) for n in (1, 2, 3))
 LONG = 1e6
@@ -289,3 +305,52 @@ class TestRefusedChange:
 
     def test_an_unknown_handle_is_nothing(self, node):
         assert node.feed(e.FlowRejected(99, 22, 7, in_place=True)) == []
+
+
+def test_a_refresh_gets_back_what_others_left(node):
+    for who in (S1, S2, S3):
+        reserve(node, who)
+    node.feed(link(2400.0))
+    node.receive(resv_tear(FF, (S1,)), 2)
+    assert installed(node) == {str(S2): 1000.0, str(S3): pytest.approx(400.0)}
+    assert errors(reserve(node, S3)) == []
+    assert installed(node) == {str(S2): 1000.0, str(S3): 1000.0}
+
+
+class TestSendersOfAReducedReservation:
+    """What is granted less than was asked for still follows its senders."""
+
+    @pytest.fixture
+    def shared(self, node):
+        spec = guaranteed(1000.0, 3000.0)
+        node.receive(resv(SE, (spec, (S1, S2)), refresh=LONG), 2)
+        node.feed(link(2000.0))
+        ((flow),) = node.flows.values()
+        assert (flow.filters, flow.flowspec.rate) == ((S1, S2), pytest.approx(2000.0))
+        return node
+
+    def test_one_that_left_is_not_served_any_more(self, shared):
+        out = shared.receive(path_tear(S1), 1)
+        (flow,) = shared.flows.values()
+        assert flow.filters == (S2,)
+        assert flow.flowspec.rate == pytest.approx(2000.0)
+        assert sends(out, ResvErr) == []
+
+    def test_one_that_is_not_reserved_for_any_more_neither(self, shared):
+        out = shared.receive(resv_tear(SE, (S2,)), 2)
+        (flow,) = shared.flows.values()
+        assert flow.filters == (S1,)
+        assert flow.flowspec.rate == pytest.approx(2000.0)
+        assert sends(out, ResvErr) == []
+
+    def test_asking_for_more_is_refused_and_the_rest_stands(self, shared):
+        out = shared.receive(resv(SE, (guaranteed(1000.0, 4000.0), (S1, S2)), refresh=LONG), 2)
+        assert [code for code, _, _ in errors(out)] == [(ErrorCode.ADMISSION_CONTROL_FAILURE, 2)]
+        (flow,) = shared.flows.values()
+        assert (flow.filters, flow.flowspec.rate) == ((S1, S2), pytest.approx(2000.0))
+
+    def test_when_the_link_grows_they_get_all_of_it(self, shared):
+        shared.receive(path_tear(S1), 1)
+        shared.feed(link(3000.0))
+        (flow,) = shared.flows.values()
+        assert flow.flowspec.rate == pytest.approx(3000.0)
