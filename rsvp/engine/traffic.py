@@ -145,15 +145,17 @@ def _install(core: Core, state: SessionState, key: GroupKey, target: Installatio
 
 
 def _modify(core: Core, state: SessionState, tcsb: TrafficControlStateBlock, target: Installation) -> bool:
-    # Senders that left are not served any more, whatever admission says to the rest.
-    staying = tuple(one for one in tcsb.filters if one in target.filters)
-    changed = bool(staying) and _set_filters(core, state, tcsb, staying)
+    changed = False
     new = (target.flowspec, target.path_te, target.police)
     if new != (tcsb.flowspec, tcsb.path_te, tcsb.police) or not _stands(core, state, tcsb, target):
         before = tcsb.installed
         try:
             tcsb.forward, tcsb.granted = _change(core, state, tcsb, target)
         except Reject as refusal:
+            # Senders that left are not served any more, whatever admission says to the rest.
+            staying = tuple(one for one in tcsb.filters if one in target.filters)
+            if staying:
+                _set_filters(core, state, tcsb, staying)
             raise Reject(refusal.code, refusal.value, refusal.flags | ErrorFlag.IN_PLACE) from None
         tcsb.before = before
         tcsb.flowspec, tcsb.path_te, tcsb.police = new
