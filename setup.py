@@ -1,4 +1,4 @@
-"""Build the wire codec. Everything declarative is in the [project] table of pyproject.toml.
+"""Build the codec and the JSON writer. Everything declarative is in the [project] table of pyproject.toml.
 
 Switches, by environment variable: RSVP_DEBUG=1 turns bounds checks and line tracing on for
 coverage, RSVP_SANITIZE=1 compiles with AddressSanitizer and UndefinedBehaviorSanitizer,
@@ -31,10 +31,15 @@ if os.environ.get("RSVP_SANITIZE"):
     ]
     links += ["-fsanitize=address,undefined"]
 
-sources = ["rsvp/_wire.pyx"]
+codec = Extension("rsvp._wire", ["rsvp/_wire.pyx"])
+writer = Extension("rsvp._json", ["rsvp/_json.pyx"])
+for extension in (codec, writer):
+    extension.define_macros = macros
+    extension.extra_compile_args = [*flags]
+    extension.extra_link_args = links
 if os.environ.get("RSVP_FUZZ"):
-    flags += ["-fsanitize-coverage=trace-pc,trace-cmp"]
-    sources += ["tests/fuzz/coverage.c"]
+    codec.extra_compile_args += ["-fsanitize-coverage=trace-pc,trace-cmp"]
+    codec.sources += ["tests/fuzz/coverage.c"]
 
 # An extension built in place with other switches looks up to date, so its kind is written down.
 kind = " ".join(name for name in ("RSVP_DEBUG", "RSVP_SANITIZE", "RSVP_FUZZ") if os.environ.get(name))
@@ -45,17 +50,5 @@ stamp.write_text(kind)
 
 setup(
     options={"build_ext": {"force": other}},
-    ext_modules=cythonize(
-        [
-            Extension(
-                "rsvp._wire",
-                sources,
-                define_macros=macros,
-                extra_compile_args=flags,
-                extra_link_args=links,
-            )
-        ],
-        compiler_directives=directives,
-        force=other,
-    ),
+    ext_modules=cythonize([codec, writer], compiler_directives=directives, force=other),
 )

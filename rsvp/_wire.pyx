@@ -32,14 +32,12 @@ field to those messages and its class to `FIELDS`; the grammar follows from the 
 
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_CheckExact, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from cpython.object cimport PyObject, PyTypeObject
 from cpython.ref cimport Py_INCREF, Py_XDECREF
 from libc.stdint cimport int8_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcmp, memcpy, memset
 
 from dataclasses import MISSING, fields, replace
 from ipaddress import IPv4Address, IPv6Address
-from types import MemberDescriptorType
 
 from . import diagnostics, gmpls, iana, iana_policy, intserv, messages, objects, policy, reduction, sessions, te
 from .dissection import Dissection, WireObject
@@ -48,20 +46,9 @@ from .iana import (
     AssociationType, AttributeTlv, ClassNum, CType, HopType, InterfaceTlv, Parameter, Service, StyleBits
 )
 
-__all__ = ["Dissection", "WireError", "WireObject", "checksum", "decode", "dissect", "encode"]
+__all__ = ["Dissection", "WireError", "WireObject", "address", "checksum", "decode", "dissect", "encode"]
 
-cdef extern from *:
-    """
-    #include "structmember.h"
-    static inline PyObject *rsvp_fresh(PyTypeObject *type) { return type->tp_alloc(type, 0); }
-    static inline Py_ssize_t rsvp_slot(PyObject *member) {
-        return ((PyMemberDescrObject *)member)->d_member->offset;
-    }
-    static inline int rsvp_is(PyObject *o, PyTypeObject *type) { return PyObject_TypeCheck(o, type); }
-    """
-    object rsvp_fresh(PyTypeObject *type)
-    Py_ssize_t rsvp_slot(object member)
-    bint rsvp_is(object o, PyTypeObject *type)
+include "_slots.pxi"
 
 
 # --- numbers (all of them from iana) --------------------------------------------------------------
@@ -158,6 +145,7 @@ include "_wire_policy.pxi"
 include "_wire_groups.pxi"
 include "_wire_messages.pxi"
 include "_wire_bundle.pxi"
+include "_wire_dissect.pxi"
 
 
 cdef uint32_t fold(const uint8_t *data, Py_ssize_t size) noexcept nogil:
@@ -207,7 +195,7 @@ cdef inline bytes as_bytes(data):
 cdef object read_any(const uint8_t *data, Py_ssize_t size):
     if size >= HEADER and data[1] == BUNDLE:
         return read_bundle(data, size)
-    return read_single(data, size)
+    return read_single(data, size, None)
 
 
 def decode(data):
@@ -233,6 +221,14 @@ def encode(message):
         raise ValueError(f"a number in this {type(message).__name__} does not fit its field") from error
 
 
+def address(packed):
+    """The IPv4Address of 4 bytes or the IPv6Address of 16; those that come back are not built anew."""
+    cdef bytes octets = as_bytes(packed)
+    if len(octets) != 4 and len(octets) != 16:
+        raise ValueError(f"an address has 4 or 16 bytes, not {len(octets)}")
+    return read_address(<const uint8_t *> PyBytes_AS_STRING(octets), <int> len(octets))
+
+
 def checksum(data):
     """The checksum that a message should carry, its checksum field taken as zero (RFC 2205 3.1.1).
 
@@ -246,56 +242,14 @@ def dissect(data):
     """Take a message apart object by object, as far as it can be told apart (RFC 2205 section 3.1).
 
     Never raises for any bytes. Objects of message types that `decode` does not know are listed as
-    well; a Bundle has none, as its body is messages (RFC 2961 section 3.2).
+    well; a Bundle is taken apart into its messages (RFC 2961 section 3.2).
     """
     cdef bytes octets = as_bytes(data)
     cdef const uint8_t *p = <const uint8_t *> PyBytes_AS_STRING(octets)
     cdef Py_ssize_t size = PyBytes_GET_SIZE(octets)
-    cdef Py_ssize_t length = be16(p + 6) if size >= HEADER else 0
-    cdef Cursor c, body
-    cdef Row *row
-    cdef list found = []
-    error = None
-    try:
-        check_header(p, size)
-        if p[1] in messages.MESSAGES:
-            read_any(p, size)
-    except WireError as refusal:
-        if refusal.reason != "unknown C-Type":
-            error = refusal
-    c.message = p
-    c.p = p + HEADER
-    c.end = p + (min(size, length) & ~3)
-    while size >= HEADER and p[1] != BUNDLE and c.p < c.end:
-        try:
-            open_object(&c, &body)
-        except WireError as refusal:
-            error = error or refusal
-            break
-        row = row_of(&body)
-        value = None
-        if row is not NULL:
-            try:
-                value = read_object(row, &body)
-            except WireError as refusal:
-                error = error or refusal
-        entry = build5(
-            &wire_object_, body.object[2], body.object[3], body.end - body.object, body.object - p, value
-        )
-        put(entry, wire_object_.at[5], read_bytes(body.object + 4, body.end))
-        found.append(entry)
-    sum_of = (
-        "absent" if size < 4 or not be16(p + 2)
-        else "ok" if fold(p, min(size, max(length, HEADER))) == 0xFFFF else "bad"
-    )
-    seen = build4(
-        &dissection_, p[0] >> 4 if size else 0, p[0] & 0x0F if size else 0, p[1] if size > 1 else 0, sum_of
-    )
-    put(seen, dissection_.at[4], p[4] if size > 4 else 0)
-    put(seen, dissection_.at[5], length)
-    put(seen, dissection_.at[6], tuple(found))
-    put(seen, dissection_.at[7], error)
-    return seen
+    if size > 1 and p[1] == BUNDLE:
+        return dissect_bundle(p, size)
+    return dissect_single(p, size)
 
 
 # --- tables -------------------------------------------------------------------------------------------------
@@ -308,9 +262,6 @@ cdef int add(int class_num, int ctype, Reader read, Writing write, int least, in
     WRITERS[class_num] = write
     KNOWN[class_num] = True
     return 0
-
-
-cdef Shape wire_object_, dissection_
 
 
 cdef int fill_tables() except -1:

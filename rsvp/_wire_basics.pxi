@@ -13,13 +13,6 @@ cdef Shape policy_, confirm_, opaque_, tspec_, null_tspec_, rspec_, flowspec_, a
 cdef Shape load_, overrides_, other_, sender_, flow_, ipv4_, ipv6_
 
 
-cdef Py_ssize_t slot_of(cls, str name) except -1:
-    member = getattr(cls, name)
-    if type(member) is not MemberDescriptorType:
-        raise TypeError(f"{cls.__name__}.{name} is no slot")
-    return rsvp_slot(member)
-
-
 cdef int measure(Shape *shape, cls, names=None) except -1:
     SHAPED.append(cls)
     shape.type = <PyTypeObject *> cls
@@ -30,21 +23,10 @@ cdef int measure(Shape *shape, cls, names=None) except -1:
     return 0
 
 
-cdef inline PyObject **slot(object o, Py_ssize_t at) noexcept:
-    return <PyObject **> (<char *> <PyObject *> o + at)
-
-
 cdef inline void put(object o, Py_ssize_t at, object value) noexcept:
     """Fill an empty slot of a fresh object."""
     Py_INCREF(value)
     slot(o, at)[0] = <PyObject *> value
-
-
-cdef inline object get(object o, Py_ssize_t at):
-    cdef PyObject *value = slot(o, at)[0]
-    if value is NULL:
-        raise TypeError(f"a field of this {type(o).__name__} was never set")
-    return <object> value
 
 
 cdef inline object build1(Shape *shape, object a):

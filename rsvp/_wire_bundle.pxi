@@ -21,7 +21,7 @@ cdef object read_bundle(const uint8_t *data, Py_ssize_t size):
         try:
             if data[at + 1] == BUNDLE:
                 raise WireError("Bundle inside a Bundle", None, None, 1)
-            message = read_single(data + at, length)
+            message = read_single(data + at, length, None)
             if not be16(data + at + 2) and message.integrity is None:
                 unsummed.append(len(found))
         except WireError as error:

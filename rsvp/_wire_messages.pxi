@@ -243,7 +243,15 @@ cdef int missing(int class_num, Py_ssize_t size) except -1:
     raise WireError("missing object", class_num, None, size)
 
 
-cdef object read_message(const uint8_t *data, Py_ssize_t size):
+cdef inline object read_noted(Row *row, Cursor *body, list read):
+    """Read an object of a message, and let `dissect` have it too."""
+    value = read_object(row, body)
+    if read is not None:
+        read.append(value)
+    return value
+
+
+cdef object read_message(const uint8_t *data, Py_ssize_t size, list read):
     cdef Cursor c, body
     cdef MessageShape *shape
     cdef Field *field
@@ -278,7 +286,7 @@ cdef object read_message(const uint8_t *data, Py_ssize_t size):
             continue
         field = &shape.fields[index]
         if field.kind == EXTRA:
-            value = read_opaque(&body) if row is NULL else read_object(row, &body)
+            value = read_opaque(&body) if row is NULL else read_noted(row, &body, read)
             if flows is not None and KNOWN[n] and flows.attach(value):
                 index = shape.index[FILTER_SPEC]
             else:
@@ -296,9 +304,9 @@ cdef object read_message(const uint8_t *data, Py_ssize_t size):
             if flows is None:
                 refuse(&body, "flow descriptor before style")
             if n == FLOWSPEC:
-                flows.add_flowspec(&body, read_object(row, &body))
+                flows.add_flowspec(&body, read_noted(row, &body, read))
             else:
-                flows.add_filter(&body, read_object(row, &body))
+                flows.add_filter(&body, read_noted(row, &body, read))
             continue
         if flows is not None:
             refuse(&body, "repeated object" if n == STYLE else "style not last")
@@ -307,7 +315,7 @@ cdef object read_message(const uint8_t *data, Py_ssize_t size):
                 refuse(&body, "repeated object")
             if n == INTEGRITY and body.object != data + HEADER:
                 refuse(&body, "integrity not first")
-            put(message, field.at, read_object(row, &body))
+            put(message, field.at, read_noted(row, &body, read))
             if n == STYLE:
                 flows = FlowList.__new__(FlowList)
                 flows.open(be32(body.object + 4), shape)
@@ -316,11 +324,11 @@ cdef object read_message(const uint8_t *data, Py_ssize_t size):
                 sender = rsvp_fresh(sender_.type)
             if slot(sender, field.at)[0] is not NULL:
                 refuse(&body, "repeated object")
-            put(sender, field.at, read_object(row, &body))
+            put(sender, field.at, read_noted(row, &body, read))
         else:
             if repeated is None:
                 repeated = []
-            repeated.append(read_object(row, &body))
+            repeated.append(read_noted(row, &body, read))
 
     for index in range(shape.count):
         field = &shape.fields[index]

@@ -19,7 +19,7 @@ cdef int close_notified(Py_ssize_t end, dict entry, list found) except -1:
     return 0
 
 
-cdef object read_notify(const uint8_t *data, Py_ssize_t size):
+cdef object read_notify(const uint8_t *data, Py_ssize_t size, list read):
     """Decode a Notify. Not on the fast path: there is one where something failed."""
     cdef Cursor c, body
     cdef Row *row
@@ -38,7 +38,7 @@ cdef object read_notify(const uint8_t *data, Py_ssize_t size):
             continue
         if row is NULL and n in iana.BASE_CLASSES:
             refuse(&body, "unknown C-Type")
-        value = read_opaque(&body) if row is NULL else read_object(row, &body)
+        value = read_opaque(&body) if row is NULL else read_noted(row, &body, read)
         if n == SESSION:
             close_notified(body.object - data, entry, found)
             flows = FlowList.__new__(FlowList)
@@ -131,7 +131,7 @@ cdef bytes write_notify(message):
         data = <uint8_t *> PyBytes_AS_STRING(wanted)
         fill_notify(message, wanted)
         try:
-            if read_notify(data, len(wanted)) == message:
+            if read_notify(data, len(wanted), None) == message:
                 return wanted
         except WireError:
             pass
@@ -170,11 +170,11 @@ cdef bytes in_order(bytes packed, layout):
     return bytes(out)
 
 
-cdef object read_single(const uint8_t *data, Py_ssize_t size):
-    """Any message but a Bundle."""
+cdef object read_single(const uint8_t *data, Py_ssize_t size, list read):
+    """Any message but a Bundle. `read`, if there is one, takes in each object that a row is for."""
     if size >= HEADER and data[1] == NOTIFY:
-        return read_notify(data, size)
-    return read_message(data, size)
+        return read_notify(data, size, read)
+    return read_message(data, size, read)
 
 
 cdef bytes write_single(message):

@@ -8,33 +8,35 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from typing import Annotated, Any
 
 import typer
 
 from . import __version__
-from .commands.daemon import daemon
-from .commands.decode import decode
-from .commands.demo import demo
-from .commands.reserve import reserve
-from .commands.send import send
-from .commands.show import show
-from .commands.sim import sim
 from .errors import RsvpError
+
+WORDS = ("demo", "daemon", "show", "send", "reserve", "decode", "sim")
+"""Each one a function of its own name in a module of its own name, in the order in which help lists them."""
 
 UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 """click's, which typer brings along under different names in different versions."""
 
-app = typer.Typer(
-    name="rsvp",
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-    no_args_is_help=True,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-for command in (demo, daemon, show, send, reserve, decode, sim):
-    app.command()(command)
+
+def command_line(arguments: Sequence[str]) -> typer.Typer:
+    """The `rsvp` command, of its words only the one that is asked for: each brings its modules along."""
+    app = typer.Typer(
+        name="rsvp",
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+        no_args_is_help=True,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(rsvp)
+    for word in arguments[:1] if arguments and arguments[0] in WORDS else WORDS:
+        app.command()(getattr(import_module(f".commands.{word}", __package__), word))
+    return app
 
 
 def _version(wanted: bool) -> None:
@@ -43,7 +45,6 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def rsvp(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
@@ -69,8 +70,9 @@ def rsvp(
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; the result is the exit status."""
+    words = sys.argv[1:] if arguments is None else arguments
     try:
-        status = typer.main.get_command(app).main(arguments, "rsvp", standalone_mode=False)
+        status = typer.main.get_command(command_line(words)).main(words, "rsvp", standalone_mode=False)
         sys.stdout.flush()
     except UsageError as error:
         return _usage(error)

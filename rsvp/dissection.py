@@ -32,7 +32,8 @@ class Dissection:
 
     `checksum` is "ok", "bad" or "absent". `objects` holds whatever could be told apart; `error` is
     the reason why `decode` would refuse the message, if there is one besides a C-Type that is not
-    known.
+    known. A Bundle holds messages instead of objects (RFC 2961 section 3); `messages` is None for all
+    others. Offsets, of objects and of the error, count from the start of the message they are in.
     """
 
     version: int
@@ -42,4 +43,5 @@ class Dissection:
     send_ttl: int
     length: int
     objects: tuple[WireObject, ...]
+    messages: tuple[Dissection, ...] | None
     error: WireError | None

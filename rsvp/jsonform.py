@@ -14,16 +14,177 @@ from dataclasses import fields, is_dataclass
 from enum import Enum
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from . import flagnames
 from . import objects as o
+from .dissection import Dissection, WireObject
+from .errors import WireError
 from .gmpls import InterfaceErrorSpec
-from .iana import SERVICE_NAMES, STYLE_NAMES, ErrorFlag, SessionFlag, error_text
-from .intserv import Adspec, ControlledLoadAdvert, Flowspec, General, GuaranteedAdvert, Rspec, Tspec
+from .iana import (
+    CLASS_NAMES,
+    MESSAGE_NAMES,
+    SERVICE_NAMES,
+    STYLE_NAMES,
+    ErrorFlag,
+    SessionFlag,
+    error_text,
+)
+from .intserv import (
+    Adspec,
+    ControlledLoadAdvert,
+    Flowspec,
+    General,
+    GuaranteedAdvert,
+    NullTspec,
+    OtherAdvert,
+    Rspec,
+    Tspec,
+)
 from .sessions import GpiSession
 
 Json: TypeAlias = Any
+
+UNKNOWN: Final = "UNKNOWN"
+"""The name of message types and object classes that IANA does not list."""
+
+
+class Named:
+    """Gives the name that a table has for an attribute's number, UNKNOWN where it has none."""
+
+    __slots__ = ("attribute", "names")
+
+    def __init__(self, attribute: str, names: Mapping[int, str]) -> None:
+        self.attribute = attribute
+        self.names = names
+
+    def __call__(self, value: Any) -> str:
+        return self.names.get(getattr(value, self.attribute), UNKNOWN)
+
+
+class Bit:
+    """Tells whether a bit of an attribute is set."""
+
+    __slots__ = ("attribute", "mask")
+
+    def __init__(self, attribute: str, mask: int) -> None:
+        self.attribute = attribute
+        self.mask = int(mask)
+
+    def __call__(self, value: Any) -> bool:
+        return bool(getattr(value, self.attribute) & self.mask)
+
+
+class Instead:
+    """Gives an attribute where another one has nothing."""
+
+    __slots__ = ("attribute", "other")
+
+    def __init__(self, attribute: str, other: str) -> None:
+        self.attribute = attribute
+        self.other = other
+
+    def __call__(self, value: Any) -> Any:
+        return getattr(value, self.attribute) if getattr(value, self.other) is None else None
+
+
+Form: TypeAlias = Mapping[str, "str | Callable[[Any], Any]"]
+"""JSON key -> the attribute that it shows, or what works it out. A key that ends in a question mark is
+left out where there is nothing to show."""
+
+
+def _same(*names: str) -> Form:
+    """A form whose keys are the attributes' own names."""
+    return {name: name for name in names}
+
+
+def _error_text(value: o.ErrorSpec | InterfaceErrorSpec) -> str:
+    return error_text(value.code, value.value)
+
+
+def _flag_names(kind: type[Any]) -> Form:
+    """Beside each field that holds flags what they are called: "flags" has "flag_names"."""
+
+    def words(name: str, write: Callable[[Any], list[str]]) -> Callable[[Any], tuple[str, ...]]:
+        known = lru_cache(256)(lambda flags: tuple(write(flags)))
+        return lambda value: known(getattr(value, name))
+
+    found = flagnames.writers(kind).items()
+    return {f"{name.removesuffix('s')}_names": words(name, write) for name, write in found}
+
+
+TSPEC: Final[Form] = {"r": "rate", "b": "bucket", "p": "peak", "m": "m", "M": "M", "null_M?": "null_M"}
+
+FORMS: Final[Mapping[type[Any], Form]] = {
+    Dissection: {
+        **_same("version", "flags", "type"),
+        "message": Named("type", MESSAGE_NAMES),
+        **_same("send_ttl", "length", "checksum", "objects", "messages", "error"),
+    },
+    WireObject: {
+        "class": "class_num",
+        "ctype": "ctype",
+        "name": Named("class_num", CLASS_NAMES),
+        "length": "length",
+        "value": "value",
+        "data?": Instead("data", "value"),
+    },
+    WireError: {"reason": "reason", "offset": "offset", "class": "class_num", "ctype": "ctype"},
+    o.Session: {
+        **_same("destination", "protocol", "port", "flags"),
+        "e_police": Bit("flags", SessionFlag.E_POLICE),
+    },
+    # The port of an encrypted flow is virtual and goes by the name of `gpi`.
+    GpiSession: {
+        **_same("destination", "protocol"),
+        "gpi": "virtual_port",
+        "flags": "flags",
+        "e_police": Bit("flags", SessionFlag.E_POLICE),
+    },
+    o.ErrorSpec: {
+        **_same("node", "code", "value", "flags"),
+        "in_place": Bit("flags", ErrorFlag.IN_PLACE),
+        "not_guilty": Bit("flags", ErrorFlag.NOT_GUILTY),
+        "text": _error_text,
+        **_flag_names(o.ErrorSpec),
+    },
+    InterfaceErrorSpec: {
+        **_same("node", "code", "value", "flags"),
+        "text": _error_text,
+        "interfaces": "interfaces",
+        **_flag_names(InterfaceErrorSpec),
+    },
+    o.Style: {"style": "name", "option_vector": "option_vector", "flags": "flags"},
+    o.Challenge: {
+        "key_id": lambda value: f"{value.key_id:012x}",
+        "cookie": lambda value: f"{value.cookie:016x}",
+    },
+    o.Integrity: {
+        "flags": "flags",
+        "key_id": lambda value: f"{value.key_id:012x}",
+        "sequence": "sequence",
+        "digest": "digest",
+        **_flag_names(o.Integrity),
+    },
+    o.Nested: {"class": "class_num", "value": "value"},
+    o.Opaque: {"class": "class_num", "ctype": "ctype", "data": "data"},
+    o.FilterSpec: _same("address", "port"),
+    o.FlowLabelFilterSpec: _same("address", "flow_label"),
+    Tspec: TSPEC,
+    NullTspec: TSPEC,
+    Rspec: {"R": "rate", "S": "slack"},
+    Flowspec: {"service": "service_name", "tspec": "tspec", "rspec": "rspec"},
+    Adspec: _same("general", "guaranteed", "controlled_load", "others"),
+    General: {**_same("is_hops", "bandwidth", "latency", "mtu"), "break": "broken"},
+    GuaranteedAdvert: {
+        **_same("c_tot", "d_tot", "c_sum", "d_sum"),
+        "break": "broken",
+        **_same("empty", "overrides"),
+    },
+    ControlledLoadAdvert: {"break": "broken", "overrides": "overrides"},
+    OtherAdvert: _same("service", "broken", "data"),
+}
+"""Classes whose JSON form is not just their fields. `_json` writes text by the same table."""
 
 
 def number(value: float) -> float | int | str:
@@ -37,222 +198,86 @@ def number(value: float) -> float | int | str:
     return int(value) if value.is_integer() and abs(value) < 1e15 else value
 
 
-def address_text(value: o.IPAddress) -> str:
-    """An address as text; IPv4's own way to it takes four times as long."""
-    if type(value) is not IPv4Address:
-        return str(value)
-    bits = int(value)
-    return f"{bits >> 24}.{bits >> 16 & 255}.{bits >> 8 & 255}.{bits & 255}"
-
-
 def session(value: o.Session) -> dict[str, Json]:
     """{"destination", "protocol", "port"}; flags are the object's, not the session's."""
-    return {"destination": address_text(value.destination), "protocol": value.protocol, "port": value.port}
+    return {"destination": str(value.destination), "protocol": value.protocol, "port": value.port}
 
 
 def filter_spec(value: o.Filter) -> dict[str, Json]:
     """{"address", "port"}, or {"address", "flow_label"}."""
-    if isinstance(value, o.FlowLabelFilterSpec):
-        return {"address": address_text(value.address), "flow_label": value.flow_label}
-    return {"address": address_text(value.address), "port": value.port}
+    return _written(value, FORMS[type(value)])
 
 
 def tspec(value: Tspec) -> dict[str, Json]:
-    """{"r", "b", "p", "m", "M"}, and "null_M" where the null service is offered as well."""
-    form = {
-        "r": number(value.rate),
-        "b": number(value.bucket),
-        "p": number(value.peak),
-        "m": value.m,
-        "M": value.M,
-    }
-    if value.null_M is not None:
-        form["null_M"] = value.null_M
-    return form
-
-
-def rspec(value: Rspec) -> dict[str, Json]:
-    """{"R", "S"}."""
-    return {"R": number(value.rate), "S": value.slack}
+    """{"r", "b", "p", "m", "M"}, and "null_M" where the null service is offered beside others."""
+    return _written(value, TSPEC)
 
 
 def flowspec(value: Flowspec) -> dict[str, Json]:
     """{"service", "tspec", "rspec"}."""
-    return {
-        "service": value.service_name,
-        "tspec": tspec(value.tspec),
-        "rspec": None if value.rspec is None else rspec(value.rspec),
-    }
-
-
-def _general(value: General) -> dict[str, Json]:
-    return {
-        "is_hops": value.is_hops,
-        "bandwidth": number(value.bandwidth),
-        "latency": value.latency,
-        "mtu": value.mtu,
-        "break": value.broken,
-    }
-
-
-def _guaranteed(value: GuaranteedAdvert) -> dict[str, Json]:
-    return {
-        "c_tot": value.c_tot,
-        "d_tot": value.d_tot,
-        "c_sum": value.c_sum,
-        "d_sum": value.d_sum,
-        "break": value.broken,
-        "empty": value.empty,
-        "overrides": to_json(value.overrides),
-    }
-
-
-def _controlled_load(value: ControlledLoadAdvert) -> dict[str, Json]:
-    return {"break": value.broken, "overrides": to_json(value.overrides)}
+    return _written(value, FORMS[Flowspec])
 
 
 def adspec(value: Adspec) -> dict[str, Json]:
     """{"general", "guaranteed", "controlled_load", "others"}."""
-    return {
-        "general": _general(value.general),
-        "guaranteed": to_json(value.guaranteed),
-        "controlled_load": to_json(value.controlled_load),
-        "others": [to_json(other) for other in value.others],
-    }
+    return _written(value, FORMS[Adspec])
 
 
-def flag_names(value: Any) -> dict[str, Json]:
-    """Beside each field that holds flags what they are called: "flags" has "flag_names"."""
-    found = flagnames.writers(type(value)).items()
-    return {f"{name.removesuffix('s')}_names": write(getattr(value, name)) for name, write in found}
+def _fields(kind: type[Any]) -> Form:
+    return {**_same(*(field.name for field in fields(kind))), **_flag_names(kind)}
 
 
-def _session_object(value: o.Session) -> dict[str, Json]:
-    return {**session(value), "flags": value.flags, "e_police": bool(value.flags & SessionFlag.E_POLICE)}
+_known: dict[type[Any], Form | None] = dict(FORMS)
 
 
-def _error_spec(value: o.ErrorSpec) -> dict[str, Json]:
-    return {
-        "node": str(value.node),
-        "code": value.code,
-        "value": value.value,
-        "flags": value.flags,
-        "in_place": bool(value.flags & ErrorFlag.IN_PLACE),
-        "not_guilty": bool(value.flags & ErrorFlag.NOT_GUILTY),
-        "text": error_text(value.code, value.value),
-        **flag_names(value),
-    }
+def form_of(kind: type[Any]) -> Form | None:
+    """How values of a class are written: as `FORMS` says, else their fields; None for no dataclass."""
+    if kind not in _known:
+        _known[kind] = _fields(kind) if is_dataclass(kind) else None
+    return _known[kind]
 
 
-def _interface_error(value: InterfaceErrorSpec) -> dict[str, Json]:
-    return {
-        "node": address_text(value.node),
-        "code": value.code,
-        "value": value.value,
-        "flags": value.flags,
-        "text": error_text(value.code, value.value),
-        "interfaces": to_json(value.interfaces),
-        **flag_names(value),
-    }
-
-
-def _gpi_session(value: GpiSession) -> dict[str, Json]:
-    """As `session`, but the port of an encrypted flow is virtual and goes by the name of `gpi`."""
-    return {
-        "destination": address_text(value.destination),
-        "protocol": value.protocol,
-        "gpi": value.virtual_port,
-        "flags": value.flags,
-        "e_police": bool(value.flags & SessionFlag.E_POLICE),
-    }
-
-
-def _style(value: o.Style) -> dict[str, Json]:
-    return {"style": value.name, "option_vector": value.option_vector, "flags": value.flags}
-
-
-def _integrity(value: o.Integrity) -> dict[str, Json]:
-    return {
-        "flags": value.flags,
-        "key_id": f"{value.key_id:012x}",
-        "sequence": value.sequence,
-        "digest": value.digest.hex(),
-        **flag_names(value),
-    }
-
-
-def _opaque(value: o.Opaque) -> dict[str, Json]:
-    return {"class": value.class_num, "ctype": value.ctype, "data": value.data.hex()}
-
-
-FORMS: Mapping[type[Any], Callable[[Any], Json]] = {
-    o.Session: _session_object,
-    o.ErrorSpec: _error_spec,
-    o.Style: _style,
-    o.Challenge: lambda value: {"key_id": f"{value.key_id:012x}", "cookie": f"{value.cookie:016x}"},
-    GpiSession: _gpi_session,
-    InterfaceErrorSpec: _interface_error,
-    o.Nested: lambda value: {"class": value.class_num, "value": to_json(value.value)},
-    o.Integrity: _integrity,
-    o.Opaque: _opaque,
-    o.FilterSpec: filter_spec,
-    o.FlowLabelFilterSpec: filter_spec,
-    Tspec: tspec,
-    Rspec: rspec,
-    Flowspec: flowspec,
-    Adspec: adspec,
-    General: _general,
-    GuaranteedAdvert: _guaranteed,
-    ControlledLoadAdvert: _controlled_load,
-}
-"""Classes whose JSON form is not just their fields."""
-
-
-def _member(value: Any) -> Json:
-    """One of a list; a sub-object says of which kind it is, as those of one list differ."""
-    form = to_json(value)
-    kind = type(value)
-    if isinstance(form, dict) and kind not in FORMS and is_dataclass(kind):
-        return {"kind": _kind(kind), **form}
-    return form
-
-
-@lru_cache(1024)
-def _kind(kind: type[Any]) -> str:
-    """PrefixHop is "prefix-hop"."""
+def kind_of(kind: type[Any]) -> str | None:
+    """What sub-objects, which differ within one list, say in "kind": PrefixHop is "prefix-hop"."""
+    if kind in FORMS or not is_dataclass(kind):
+        return None
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", kind.__name__).lower()
 
 
-@lru_cache(1024)
-def _names(kind: type[Any]) -> tuple[str, ...]:
-    return tuple(field.name for field in fields(kind))
+def _written(value: object, form: Form) -> dict[str, Json]:
+    found = {}
+    for key, getter in form.items():
+        content = getattr(value, getter) if isinstance(getter, str) else getter(value)
+        if content is not None or not key.endswith("?"):
+            found[key.rstrip("?")] = to_json(content)
+    return found
 
 
-def to_json(value: Any) -> Json:
+def _member(value: object) -> Json:
+    """One of a list."""
+    kind = kind_of(type(value))
+    return to_json(value) if kind is None else {"kind": kind, **to_json(value)}
+
+
+def to_json(value: object) -> Json:
     """Turn any value of this package into what `json.dumps` accepts."""
-    special = FORMS.get(type(value))
-    if special is not None:
-        return special(value)
+    form = form_of(type(value))
+    if form is not None:
+        return _written(value, form)
     if value is None or isinstance(value, bool | str):
-        return value
-    if type(value) is int:
         return value
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, int | float):
         return number(value)
     if isinstance(value, IPv4Address | IPv6Address):
-        return address_text(value)
+        return str(value)
     if isinstance(value, bytes):
         return value.hex()
     if isinstance(value, Mapping):
         return {str(key): to_json(item) for key, item in value.items()}
     if isinstance(value, tuple | list | frozenset | set):
         return [_member(item) for item in value]
-    if is_dataclass(value) and not isinstance(value, type):
-        form = {name: to_json(getattr(value, name)) for name in _names(type(value))}
-        form.update(flag_names(value))
-        return form
     raise TypeError(f"no JSON form for {type(value).__name__}")
 
 

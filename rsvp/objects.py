@@ -173,6 +173,10 @@ class Scope:
             raise ValueError("the addresses of a scope are in ascending order")
 
 
+STYLE_MASK = int(StyleBits.SHARING_MASK | StyleBits.SELECTION_MASK)
+"""The bits of an option vector that make the style."""
+
+
 @register(ClassNum.STYLE, CType.STYLE)
 @dataclass(frozen=True, slots=True)
 class Style:
@@ -198,8 +202,7 @@ class Style:
     @property
     def name(self) -> str:
         """ "FF", "WF", "SE", or the option vector in hexadecimal."""
-        known = self.option_vector & (StyleBits.SHARING_MASK | StyleBits.SELECTION_MASK)
-        return STYLE_NAMES.get(known, f"0x{self.option_vector:06x}")
+        return STYLE_NAMES.get(self.option_vector & STYLE_MASK) or f"0x{self.option_vector:06x}"
 
     @property
     def known(self) -> bool:

@@ -159,10 +159,17 @@ def test_it_is_a_module_too():
 
 
 def test_the_command_starts_without_engine_and_loop():
-    code = (
-        "import sys, rsvp.cli; print([m for m in ('asyncio', 'pyroute2', 'rsvp.engine') if m in sys.modules])"
-    )
-    assert python("-c", code).stdout == "[]\n"
+    code = "import sys, rsvp.cli; rsvp.cli.main(['--help'])\n"
+    code += "print([m for m in ('asyncio', 'pyroute2', 'rsvp.engine') if m in sys.modules])"
+    assert python("-c", code).stdout.splitlines()[-1] == "[]"
+
+
+def test_a_word_loads_what_it_needs_and_not_what_other_words_need():
+    code = "import sys, rsvp.cli; rsvp.cli.main(['decode', '--json', 'nothing'])\n"
+    code += "print(sorted(m for m in sys.modules if m.startswith(('rsvp.commands.', 'rsvp.capture.text'))))"
+    done = python("-c", code)
+    assert done.stdout == "['rsvp.commands.decode']\n"
+    assert done.stderr == "rsvp: nothing does not exist: check the path\n"
 
 
 def test_a_reader_that_has_seen_enough_is_no_error():

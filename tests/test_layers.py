@@ -40,7 +40,7 @@ ALLOWED = {
     "flagnames": {"iana", "iana_flags", "objects", *EXTENSIONS},
     "messages": {"iana", "objects", "intserv", *EXTENSIONS},
     "dissection": {"errors"},
-    "jsonform": {"flagnames", "iana", "objects", "intserv", *EXTENSIONS},
+    "jsonform": {"dissection", "errors", "flagnames", "iana", "objects", "intserv", *EXTENSIONS},
     "engine": {"iana", "iana_errors", "iana_policy", "objects", "intserv", "policy", "messages", "errors"},
     "ip": {"iana"},
     "transport": {"errors", "iana", "ip", "objects", "routing"},
@@ -57,6 +57,7 @@ ALLOWED = {
     "receiver": {"engine", "errors", "intserv", "messages", "objects"},
     "pictures": {"errors"},
     "capture": {
+        "_json",
         "_wire",
         "dissection",
         "errors",
@@ -120,7 +121,7 @@ def imports(path: Path) -> list[tuple[str, str]]:
 
 
 def inside(path: Path) -> set[str]:
-    rooms = {room(one) for one in FILES} | {"_wire"}
+    rooms = {room(one) for one in FILES} | {"_wire", "_json"}
     return {name for name, _ in imports(path) if name in rooms}
 
 

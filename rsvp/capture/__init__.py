@@ -11,12 +11,11 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from functools import lru_cache
-from ipaddress import ip_address
 from typing import BinaryIO, TypeAlias
 
 import msgspec
 
+from .._wire import address
 from ..errors import CaptureError
 from ..ip.fragments import Reassembler
 from ..ip.headers import read_ip, read_rsvp
@@ -137,8 +136,8 @@ class Capture:
         return Frame(
             record.number,
             record.time_ns,
-            _address(datagram.source),
-            _address(datagram.destination),
+            address(datagram.source),
+            address(datagram.destination),
             datagram.ttl,
             datagram.router_alert,
             in_udp,
@@ -148,11 +147,6 @@ class Capture:
             record.data,
             None if joined else at,
         )
-
-
-@lru_cache(4096)
-def _address(packed: bytes) -> IPAddress:
-    return ip_address(packed)
 
 
 def _name(source: Source) -> str:

@@ -12,12 +12,12 @@ from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import TypeAlias
 
+from ..dissection import Dissection
 from ..iana import MESSAGE_NAMES, ClassNum, Protocol
 from ..objects import IPAddress
 from . import Frame
-from .dissected import Dissected
 
-Test: TypeAlias = Callable[[Frame, Dissected], bool]
+Test: TypeAlias = Callable[[Frame, Dissection], bool]
 """Says whether one message of a frame, the packet itself or one inside a Bundle, is wanted."""
 
 FORMS = "write a message's name (Resv), an address (10.1.0.2, 10.0.0.0/8) or a session (10.1.0.2:5000)"
@@ -34,7 +34,7 @@ def read_filter(text: str) -> Test:
     names = {name.lower(): number for number, name in MESSAGE_NAMES.items()}
     if word.lower() in names:
         number = names[word.lower()]
-        return lambda _frame, found: found.header.type == number
+        return lambda _frame, found: found.type == number
     try:
         network = ip_network(word, strict=False)
     except ValueError:
@@ -46,7 +46,7 @@ def read_filter(text: str) -> Test:
     def inside(address: IPAddress) -> bool:
         return address.version == version and low <= int(address) <= high
 
-    def test(frame: Frame, found: Dissected) -> bool:
+    def test(frame: Frame, found: Dissection) -> bool:
         return (
             inside(frame.source)
             or inside(frame.destination)
@@ -74,7 +74,7 @@ def _read_session(word: str) -> Test:
     except ValueError:
         raise ValueError(f"{word!r} is no filter: {FORMS}") from None
 
-    def test(_frame: Frame, found: Dissected) -> bool:
+    def test(_frame: Frame, found: Dissection) -> bool:
         return any(
             _is_session(entry.value, address, number, protocol)
             for entry in found.objects
@@ -104,7 +104,7 @@ def addresses(value: object) -> Iterator[IPAddress]:
             yield from addresses(getattr(value, field.name))
 
 
-def matches(tests: Sequence[Test], frame: Frame, found: Dissected) -> bool:
+def matches(tests: Sequence[Test], frame: Frame, found: Dissection) -> bool:
     """Whether all tests hold for the packet, or for one message of its Bundle."""
     if all(test(frame, found) for test in tests):
         return True

@@ -15,7 +15,7 @@ from typing import Any, Final, TypeAlias
 from .. import intserv as i
 from .. import objects as o
 from ..diagnostics import DiagSelect
-from ..dissection import WireObject
+from ..dissection import Dissection, WireObject
 from ..flagnames import writers
 from ..iana import (
     CLASS_NAMES,
@@ -26,9 +26,9 @@ from ..iana import (
     error_text,
 )
 from ..iana_names import MESSAGE_RFCS, ctype_name, object_reference
+from ..jsonform import UNKNOWN
 from . import Frame
-from .dissected import Dissected
-from .report import UNKNOWN, time_text
+from .report import time_text
 from .rows import generic_rows, wanted_rows
 from .units import (
     bit_rate,
@@ -194,7 +194,7 @@ def _deeper(value: object) -> Iterator[tuple[int, str]]:
         yield depth + 1, text
 
 
-def tree(frame: Frame, found: Dissected) -> Iterator[Line]:
+def tree(frame: Frame, found: Dissection) -> Iterator[Line]:
     """All that one packet says, a line each, indented."""
     yield [
         (f"Frame {frame.number}", "bold"),
@@ -204,18 +204,17 @@ def tree(frame: Frame, found: Dissected) -> Iterator[Line]:
     yield from _message_tree(found, "  ", frame)
 
 
-def _message_tree(found: Dissected, indent: str, frame: Frame | None) -> Iterator[Line]:
-    header = found.header
+def _message_tree(found: Dissection, indent: str, frame: Frame | None) -> Iterator[Line]:
     facts = (
-        f": version {header.version}, flags {header.flags:#x}, Send_TTL {header.send_ttl}, "
-        f"{header.length} bytes, checksum "
+        f": version {found.version}, flags {found.flags:#x}, Send_TTL {found.send_ttl}, "
+        f"{found.length} bytes, checksum "
     )
     yield [
         (indent, ""),
         (_message_name(found), "bold cyan"),
         (facts, ""),
-        (header.checksum, "red" if header.checksum == "bad" else ""),
-        (f"; {MESSAGE_RFCS[header.type]}" if header.type in MESSAGE_RFCS else "", "dim"),
+        (found.checksum, "red" if found.checksum == "bad" else ""),
+        (f"; {MESSAGE_RFCS[found.type]}" if found.type in MESSAGE_RFCS else "", "dim"),
     ]
     for entry in found.objects:
         yield from _object_tree(entry, indent + "  ")
@@ -293,7 +292,7 @@ FILTERS_SHOWN: Final = 4
 """A line names no more senders of one flow descriptor; the tree names all."""
 
 
-def summary(frame: Frame, found: Dissected, start_ns: int | None) -> Line:
+def summary(frame: Frame, found: Dissection, start_ns: int | None) -> Line:
     """One packet on one line; times count from `start_ns`, the first packet of the capture."""
     if frame.time_ns is None or start_ns is None:
         when = "-"
@@ -309,7 +308,7 @@ def summary(frame: Frame, found: Dissected, start_ns: int | None) -> Line:
     return line
 
 
-def gist(found: Dissected) -> Line:
+def gist(found: Dissection) -> Line:
     """What a message is about: its name, its session, and a word on each object that matters."""
     line: Line = [(_message_name(found), "bold cyan")]
     session = [entry.value for entry in found.objects if entry.class_num == ClassNum.SESSION and entry.value]
@@ -338,18 +337,17 @@ def _words(objects: Iterable[WireObject]) -> Iterator[str]:
             yield f"for {', '.join(texts)}"
 
 
-def _message_name(found: Dissected) -> str:
-    return MESSAGE_NAMES.get(found.header.type, f"message type {found.header.type}")
+def _message_name(found: Dissection) -> str:
+    return MESSAGE_NAMES.get(found.type, f"message type {found.type}")
 
 
-def _remarks(found: Dissected, frame: Frame | None) -> Iterator[str]:
+def _remarks(found: Dissection, frame: Frame | None) -> Iterator[str]:
     """What is out of the ordinary with a message."""
-    header = found.header
-    if frame is not None and header.send_ttl and header.send_ttl != frame.ip_ttl:
+    if frame is not None and found.send_ttl and found.send_ttl != frame.ip_ttl:
         # A hop that does not speak RSVP lowers one of the two only (RFC 2205 section 3.8).
-        yield f"IP TTL {frame.ip_ttl} but Send_TTL {header.send_ttl}"
+        yield f"IP TTL {frame.ip_ttl} but Send_TTL {found.send_ttl}"
     error = found.error
-    if header.checksum == "bad" and error is not None and error.reason == "bad checksum":
+    if found.checksum == "bad" and error is not None and error.reason == "bad checksum":
         yield "checksum bad"
     if error is not None and error.reason != "bad checksum":
         where = f" ({CLASS_NAMES.get(error.class_num, UNKNOWN)})" if error.class_num is not None else ""

@@ -1,4 +1,7 @@
-"""`rsvp decode`: what is in a packet capture, for people and for programs (RFC 2205 section 3.1)."""
+"""`rsvp decode`: what is in a packet capture, for people and for programs (RFC 2205 section 3.1).
+
+What only one of its ways needs is imported there: starting takes as long as thousands of packets.
+"""
 
 from __future__ import annotations
 
@@ -6,20 +9,19 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.text import Text
 
 from ..capture import Capture, Frame
 from ..capture.dissected import dissect_frame
-from ..capture.filter import Test, matches, read_filter
 from ..capture.link import link_name
 from ..capture.report import Reporter
-from ..capture.text import Line, plain, summary, tree
-from ..capture.write import PcapWriter, ip_packet
 from ..errors import CaptureError
+
+if TYPE_CHECKING:
+    from ..capture.filter import Test
+    from ..capture.text import Line
 
 
 def decode(
@@ -80,6 +82,8 @@ def decode(
 
 
 def _filter(text: str) -> Test:
+    from ..capture.filter import read_filter
+
     try:
         return read_filter(text)
     except ValueError as error:
@@ -92,6 +96,8 @@ def _target(name: str | None, source: str) -> Iterator[Callable[[Frame], None] |
     if name is None:
         yield None
         return
+    from ..capture.write import PcapWriter, ip_packet
+
     if os.path.exists(name) and os.path.exists(source) and os.path.samefile(name, source):
         raise CaptureError(f"{name} is the capture that is read: write to another file")
     try:
@@ -106,6 +112,8 @@ def _target(name: str | None, source: str) -> Iterator[Callable[[Frame], None] |
 
 def _choose(capture: Capture, tests: Sequence[Test], keep: Callable[[Frame], None] | None) -> Iterator[Frame]:
     """The frames that pass all filters, kept where that is asked for."""
+    from ..capture.filter import matches
+
     for frame in capture:
         if tests and not matches(tests, frame, dissect_frame(frame)):
             continue
@@ -128,6 +136,8 @@ def _print_json(capture: Capture, chosen: Iterator[Frame], live: bool) -> None:
 
 
 def _print_text(capture: Capture, chosen: Iterator[Frame], verbose: bool, live: bool) -> None:
+    from ..capture.text import summary, tree
+
     write = _writer()
     shown = broken = 0
     try:
@@ -152,7 +162,12 @@ def _print_text(capture: Capture, chosen: Iterator[Frame], verbose: bool, live: 
 def _writer() -> Callable[[Line], object]:
     """Print a line in colour where a terminal shows it, else without any."""
     if not sys.stdout.isatty():
+        from ..capture.text import plain
+
         return lambda line: sys.stdout.write(plain(line) + "\n")
+    from rich.console import Console
+    from rich.text import Text
+
     console = Console(highlight=False, soft_wrap=True)
     return lambda line: console.print(Text.assemble(*line))
 

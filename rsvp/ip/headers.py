@@ -82,7 +82,7 @@ def _read_ipv4(data: bytes, at: int) -> Datagram | None:
     fragment = None
     if flags & 0x3FFF:
         fragment = Fragment(identification, (flags & 0x1FFF) * 8, not flags & 0x2000)
-    missing = max(0, end - max(start, len(data)))
+    missing = 0 if end <= len(data) else end - max(start, len(data))
     return Datagram(source, destination, ttl, alert, protocol, data[start:end], missing, fragment)
 
 

@@ -9,13 +9,14 @@ import struct
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import typer
-from msgspec import structs
 from typer.testing import CliRunner, Result
 
 from rsvp._wire import checksum, encode
@@ -450,7 +451,7 @@ def test_the_tree_of_an_adspec_with_all_it_may_hold() -> None:
     entry = WireObject(ClassNum.ADSPEC, CType.INTSERV, 4, 8, adspec, b"")
     one = frame(build.path_message())
     found = dissect_frame(one)
-    told = [plain(line).strip() for line in tree(one, structs.replace(found, objects=(entry,)))]
+    told = [plain(line).strip() for line in tree(one, replace(found, objects=(entry,)))]
     assert told[3:] == [
         "default general parameters",
         "RSVP hops: 3",
@@ -500,7 +501,7 @@ def test_the_tree_of_a_message_with_every_other_object() -> None:
 
 
 def test_a_time_that_no_calendar_has() -> None:
-    one = structs.replace(frame(build.path_message()), time_ns=10**24)
+    one = msgspec.structs.replace(frame(build.path_message()), time_ns=10**24)
     assert "Frame 1  1000000000000000.000000  10.0.1.1" in plain(next(tree(one, dissect_frame(one))))
 
 

@@ -10,9 +10,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from rsvp._wire import dissect
 from rsvp.capture import Capture
-from rsvp.capture.dissected import dissect
-from tests.fuzz.laws import REPAIR
+from tests.fuzz.laws import HEADER, REPAIR
 from tests.wire.vectors import VECTORS
 
 CAPTURES = Path(__file__).parent.parent / "captures"
@@ -23,8 +23,11 @@ def messages() -> Iterator[bytes]:
     known: set[bytes] = set()
     captured = (frame.data for file in sorted(CAPTURES.glob("*.pcap")) for frame in Capture(file))
     for whole in (*captured, *(vector.data for vector in VECTORS)):
-        found = dissect(whole)
-        for data in (whole, *(inner.data for inner in found.messages or ())):
+        at, pieces = HEADER, [whole]
+        for inner in dissect(whole).messages or ():
+            pieces.append(whole[at : at + inner.length])
+            at += inner.length
+        for data in pieces:
             if data not in known:
                 known.add(data)
                 yield data

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from ipaddress import IPv4Address
 
+import msgspec
+
 from rsvp._wire import Dissection, WireError, decode, dissect, encode
 from rsvp.capture import Frame
 from rsvp.capture.dissected import dissect_frame
@@ -12,6 +14,7 @@ from rsvp.capture.filter import matches, read_filter
 from rsvp.capture.report import Reporter
 from rsvp.capture.text import plain, summary, tree
 from rsvp.iana import ClassNum
+from rsvp.jsonform import to_json
 
 HERE = IPv4Address("10.0.0.1")
 THERE = IPv4Address("10.0.0.2")
@@ -70,8 +73,9 @@ def show(data: bytes) -> None:
     """Whatever `rsvp decode` may be asked to print."""
     frame = Frame(1, 0, HERE, THERE, 63, True, False, data)
     found = dissect_frame(frame)
-    report = json.loads(Reporter().line(frame, found))
-    assert len(report["objects"]) == len(found.objects)
+    line = Reporter().line(frame, found)
+    assert len(json.loads(line)["objects"]) == len(found.objects)
+    assert line.endswith(msgspec.json.encode(to_json(found))[1:])
     plain(summary(frame, found, 0))
     for line in tree(frame, found):
         plain(line)

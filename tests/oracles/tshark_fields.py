@@ -13,8 +13,7 @@ from collections.abc import Callable, Iterator
 from ipaddress import ip_address
 from typing import Any, TypeAlias
 
-from rsvp.capture.dissected import Dissected
-from rsvp.dissection import WireObject
+from rsvp.dissection import Dissection, WireObject
 from rsvp.iana import SERVICE_NAMES
 from rsvp.intserv import Tspec
 from rsvp.jsonform import number, to_json
@@ -268,16 +267,16 @@ class Comparison:
     fields: int = 0
     differences: list[str] = dataclasses.field(default_factory=list)
 
-    def message(self, seen: SeenMessage, ours: Dissected, name: str) -> None:
+    def message(self, seen: SeenMessage, ours: Dissection, name: str) -> None:
         """Header, checksum, class, C-Type, length and order of the objects, their fields, inner messages."""
         self.messages += 1
-        header = {key: getattr(ours.header, key) for key in HEADER}
+        header = {key: getattr(ours, key) for key in HEADER}
         if seen.header != header:
             self.differences.append(f"{name}: header {seen.header} by tshark, {header} by us")
         judged = {"correct": "ok", "incorrect": "bad"}.get(seen.checksum.partition(",")[0])
         # A checksum of zero says that none was sent (RFC 2205 section 3.1.1); tshark adds it up all the same.
-        if judged is not None and ours.header.checksum not in (judged, "absent"):
-            self.differences.append(f"{name}: checksum {judged} by tshark, {ours.header.checksum} by us")
+        if judged is not None and ours.checksum not in (judged, "absent"):
+            self.differences.append(f"{name}: checksum {judged} by tshark, {ours.checksum} by us")
         keys = tuple((one.class_num, one.ctype, one.length) for one in ours.objects)
         if seen.keys != keys:
             self.differences.append(f"{name}: {seen.keys} by tshark, {keys} by us")

@@ -8,6 +8,7 @@ import pickle
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import fields, replace
+from ipaddress import IPv4Address, IPv6Address
 from types import NoneType
 from typing import Any
 
@@ -18,7 +19,6 @@ from hypothesis import strategies as st
 
 from rsvp import _wire, jsonform
 from rsvp import messages as m
-from rsvp.capture.dissected import dissect
 from rsvp.objects import Opaque
 from tests import strategies
 from tests.bench.messages import path
@@ -97,6 +97,13 @@ def test_any_buffer_will_do(message: m.Message, kind: type) -> None:
     assert _wire.dissect(kind(data)) == _wire.dissect(data)
 
 
+@given(st.ip_addresses())
+def test_addresses_of_their_bytes(address: IPv4Address | IPv6Address) -> None:
+    assert _wire.address(address.packed) == address
+    with pytest.raises(ValueError, match="4 or 16 bytes, not 5"):
+        _wire.address(bytes(5))
+
+
 @given(strategies.messages)
 def test_checksum(message: m.Message) -> None:
     data = _wire.encode(message)
@@ -136,7 +143,7 @@ def test_dissection_agrees_with_decoding() -> None:
     def check(message: m.Message) -> None:
         data = _wire.encode(message)
         decoded = _wire.decode(data)
-        found = dissect(data)
+        found = _wire.dissect(data)
         inner = found.messages or (found,)
         parts = decoded.messages if isinstance(decoded, m.Bundle) else (decoded,)
         for dissected, part in zip(inner, parts, strict=True):
@@ -146,7 +153,7 @@ def test_dissection_agrees_with_decoding() -> None:
                 for one in dissected.objects
             ]
             assert Counter(listed) == Counter(objects_of(part))
-            assert dissected.header.type == part.type
+            assert dissected.type == part.type
 
     every_type(check)
 

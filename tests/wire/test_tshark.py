@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 
 from rsvp import _wire
-from rsvp.capture.dissected import dissect
 from rsvp.iana import BASE_CLASSES, RSVP_PROTOCOL
 from rsvp.messages import MESSAGES
 from rsvp.objects import REGISTRY
@@ -91,7 +90,7 @@ def test_tshark_reads_every_golden_message(tmp_path: Path) -> None:
     found = Comparison()
     for vector, packet in zip(VECTORS, seen, strict=True):
         assert not packet.message.malformed, vector.name
-        found.message(packet.message, dissect(vector.data), vector.name)
+        found.message(packet.message, _wire.dissect(vector.data), vector.name)
     assert found.differences == []
     assert found.fields > 2000
 

@@ -13,8 +13,7 @@ from hypothesis import HealthCheck, Phase, assume, given, settings
 
 from rsvp import _wire, te
 from rsvp import messages as m
-from rsvp.capture.dissected import Dissected, dissect
-from rsvp.dissection import WireObject
+from rsvp.dissection import Dissection, WireObject
 from tests import strategies
 from tests.capture.build import ipv4, pcap
 from tests.oracles import tshark
@@ -41,10 +40,10 @@ GENERALIZED_LABELS = {(16, 2), (34, 2), (35, 2), (129, 2)}
 """An empty one makes tshark read past its end, and so does one in a route."""
 
 
-def legible(found: Dissected) -> bool:
+def legible(found: Dissection) -> bool:
     """Whether tshark's formats of the objects leave room for what was drawn."""
     room = all(
-        len(found.data) - one.offset - one.length >= READ_ON.get((one.class_num, one.ctype), 0)
+        found.length - one.offset - one.length >= READ_ON.get((one.class_num, one.ctype), 0)
         for one in found.objects
     )
     return room and all(map(sound, found.objects)) and all(map(legible, found.messages or ()))
@@ -74,7 +73,7 @@ def drawn() -> list[bytes]:
         @given(strategies.MESSAGES[number])
         def draw(message: m.Message) -> None:
             data = _wire.encode(message)
-            assume(len(data) < 60000 and legible(dissect(data)))
+            assume(len(data) < 60000 and legible(_wire.dissect(data)))
             found[data] = None
 
         draw()
@@ -90,7 +89,7 @@ def shuffled(messages: list[bytes]) -> list[bytes]:
     for _ in range(SHUFFLED):
         head = bytes((0x10, chance.choice(numbers), 0, 0, chance.randrange(256), 0))
         data = joined(head, chance.choices(pool, k=chance.randrange(1, 12)))
-        if legible(dissect(data)):
+        if legible(_wire.dissect(data)):
             found.append(data[:2] + _wire.checksum(data).to_bytes(2, "big") + data[4:])
     return found
 
@@ -106,7 +105,7 @@ def test_tshark_reads_the_same_in_messages_that_it_has_never_seen(tmp_path: Path
     found = Comparison()
     for packet, data in zip(seen, messages, strict=True):
         assert not packet.message.malformed, data.hex()
-        found.message(packet.message, dissect(data), f"frame {packet.frame}")
+        found.message(packet.message, _wire.dissect(data), f"frame {packet.frame}")
     assert found.differences == []
     assert found.messages > 2000
     assert found.objects > 10_000

@@ -1,0 +1,3 @@
+__all__ = ["json_text"]
+
+def json_text(value: object) -> bytes: ...

@@ -1,0 +1,36 @@
+"""Slots of frozen dataclasses, reached at their offsets in memory instead of by their names (no RFC)."""
+
+from cpython.object cimport PyObject, PyTypeObject
+
+from types import MemberDescriptorType
+
+cdef extern from *:
+    """
+    #include "structmember.h"
+    static inline PyObject *rsvp_fresh(PyTypeObject *type) { return type->tp_alloc(type, 0); }
+    static inline Py_ssize_t rsvp_slot(PyObject *member) {
+        return ((PyMemberDescrObject *)member)->d_member->offset;
+    }
+    static inline int rsvp_is(PyObject *o, PyTypeObject *type) { return PyObject_TypeCheck(o, type); }
+    """
+    object rsvp_fresh(PyTypeObject *type)
+    Py_ssize_t rsvp_slot(object member)
+    bint rsvp_is(object o, PyTypeObject *type)
+
+
+cdef Py_ssize_t slot_of(cls, str name) except -1:
+    member = getattr(cls, name)
+    if type(member) is not MemberDescriptorType:
+        raise TypeError(f"{cls.__name__}.{name} is no slot")
+    return rsvp_slot(member)
+
+
+cdef inline PyObject **slot(object o, Py_ssize_t at) noexcept:
+    return <PyObject **> (<char *> <PyObject *> o + at)
+
+
+cdef inline object get(object o, Py_ssize_t at):
+    cdef PyObject *value = slot(o, at)[0]
+    if value is NULL:
+        raise TypeError(f"a field of this {type(o).__name__} was never set")
+    return <object> value
