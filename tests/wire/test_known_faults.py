@@ -92,8 +92,10 @@ def test_cve_2005_3241_memory_of_64_kib_of_tiny_objects(number: int, class_num: 
         pieces = split(first)
         room = 65532 - len(first)
         data = joined(first, [*pieces, *[bytes((0, 4, class_num, 1))] * (room // 4)])
+    # A message of eight bytes in a Bundle is taken apart into its header's fields and an error of its own.
+    most = 3 * BYTES_A_BYTE if number == BUNDLE else BYTES_A_BYTE
     for function in (attempt, _wire.dissect):
-        assert peak_of(function, data) < BYTES_A_BYTE * len(data)
+        assert peak_of(function, data) < most * len(data)
 
 
 @pytest.mark.parametrize(
