@@ -122,13 +122,14 @@ def test_on_shuffled_objects(message: Any, data: st.DataObject) -> None:
     agree(assembled(message.type, pieces))
 
 
-@given(
-    st.sampled_from(sorted(m.MESSAGES)),
-    st.lists(
-        st.one_of(*(st.tuples(st.just(key), strategy) for key, strategy in strategies.OBJECTS.items())),
-        max_size=8,
-    ),
-)
+@st.composite
+def any_object(draw: st.DrawFn) -> tuple[tuple[int, int], Any]:
+    """An object of any kind with its class and C-Type."""
+    key = draw(st.sampled_from(sorted(strategies.OBJECTS)))
+    return key, draw(strategies.OBJECTS[key])
+
+
+@given(st.sampled_from(sorted(m.MESSAGES)), st.lists(any_object(), max_size=8))
 def test_on_random_objects(number: int, objects: list[Any]) -> None:
     agree(assembled(number, [as_object(key, value) for key, value in objects]))
 
