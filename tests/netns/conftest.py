@@ -3,6 +3,10 @@
 The test is forked off into a `Sandbox` and its reports come back through a pipe. Whatever it leaves
 there, processes, interfaces, files, goes with the sandbox. Where the system allows no namespaces the
 tests are skipped, but under CI (CI=true) they fail.
+
+A namespace is quiet, but the machine under it need not be. With `--second-run`, as tox has it, a test
+that fails is run once more in a new sandbox, and fails only if it does so again; what failed the
+first time is printed at the end, for somebody to mend.
 """
 
 from __future__ import annotations
@@ -26,15 +30,35 @@ GIVE_UP = 5 * PATIENCE
 """Seconds after which a test hangs."""
 
 
+FIRST_RUNS = pytest.StashKey[list[pytest.TestReport]]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--second-run", action="store_true", help="run a namespace test that fails once more, and say so"
+    )
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
     if HERE not in item.path.parents:
         return None
     item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
-    for report in run_in_sandbox(item):
+    reports = run_in_sandbox(item)
+    failed = [report for report in reports if report.failed]
+    if failed and item.config.getoption("--second-run", default=False):
+        item.config.stash.setdefault(FIRST_RUNS, []).extend(failed)
+        reports = run_in_sandbox(item)
+    for report in reports:
         item.ihook.pytest_runtest_logreport(report=report)
     item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
     return True
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    for report in config.stash.get(FIRST_RUNS, []):
+        terminalreporter.section(f"failed in its first run: {report.nodeid}", sep="-")
+        terminalreporter.write_line(report.longreprtext)
 
 
 def run_in_sandbox(item: pytest.Item) -> list[pytest.TestReport]:

@@ -162,9 +162,13 @@ def test_packets_with_ip_options_are_classified_and_fragments_follow_no_port(
     traffic.add_flow(out(lab).index, FLOW)
     ping(lab, (DESTINATION, 5000), (SOURCE, 4000), options=True)
     ping(lab, (DESTINATION, 5000), (SOURCE, 4000), size=2000)
-    # The one with options, and of the other the fragment that has the ports.
-    assert judge.classes(out(lab))["2e:10"].packets == 2
-    assert judge.classes(out(lab))["2e:3"].packets == 1
+    # Both packets arrived whole. Of what carried them the class had the one with options, and of the
+    # other the fragment that has the ports; the rest went with what nobody reserved for, beside
+    # the kernel's own reports of its groups.
+    classes = judge.classes(out(lab))
+    assert classes["2e:10"] == Counters((100 + 28 + 4 + ETHERNET) + (1500 + ETHERNET), 2, 0)
+    assert classes["2e:3"].packets >= 1
+    assert classes["2e:3"].bytes >= 2000 + 8 - 1480 + 20 + ETHERNET
 
 
 def test_a_hosts_own_packets_are_classified(lab: Lab) -> None:
