@@ -9,50 +9,40 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from collections import Counter, deque
+from collections import deque
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
 from random import Random
 from types import TracebackType
 from typing import Any, Self
 
 from . import engine as e
-from . import show, tc, unreadable
+from . import show, unreadable
 from ._wire import decode, encode
 from .aio import Endpoint
 from .api import EXPLAINED, WHAT, Api
 from .config import NodeConfig
+from .counts import CountsByInterface
+from .enforcement import Enforcement
 from .engine.inputs import Input
-from .engine.outputs import Output, TrafficOrder, Upcall
-from .errors import LocalError, NoRoute, TrafficControlError, Unavailable, WireError
+from .engine.outputs import Output, Upcall
+from .errors import LocalError, NoRoute, WireError
 from .iana import (
     DEFAULT_TTL,
     LATENCY_UNKNOWN,
     MESSAGE_NAMES,
-    ErrorCode,
 )
 from .intserv import DEFAULT_ADSPEC, Adspec, Tspec
 from .jsonform import Json
-from .ledger import Ledger
 from .messages import Flow
 from .objects import Filter, FilterSpec, IPAddress, Session, Style
 from .routing import Link, Route, Routing
-from .show import Names, Neighbor, entries
+from .show import Names, Neighbor
 from .tc import TrafficControl
 from .transport import Packet, Transport
 
 __all__ = ["Api", "Node"]
 
 log = logging.getLogger("rsvp.node")
-
-
-@dataclass(slots=True)
-class _Counts:
-    """One interface's counters: messages by name, errors by reason."""
-
-    sent: Counter[str]
-    received: Counter[str]
-    errors: Counter[str]
 
 
 class Node(Endpoint):
@@ -75,17 +65,14 @@ class Node(Endpoint):
         self.config = config or NodeConfig()
         self._transport = transport or _raw_transport()
         self._routing = routing or _netlink_routing()
-        self._traffic = traffic or _htb_traffic_control()
         self._engine = e.Engine(rng=rng or Random())
+        self._pending: deque[Input] = deque()
         self._links: dict[int, Link] = {}
-        self._managed: set[int] = set()
-        self._refusals: dict[int, str] = {}
-        self._ledger = Ledger()
+        self._enforcement = Enforcement(traffic or _htb_traffic_control(), self._pending.append)
         self._routes: dict[tuple[IPAddress, IPAddress | None], Route | None] = {}
         self._queues: dict[int, asyncio.Queue[Upcall | None]] = {}
-        self._counts: dict[int, _Counts] = {}
+        self._counts = CountsByInterface()
         self._neighbors: dict[tuple[IPAddress, int], Neighbor] = {}
-        self._pending: deque[Input] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._next_handle = 0
@@ -96,8 +83,8 @@ class Node(Endpoint):
             e.ResolveRoute: self._resolve,
             e.ForgetRoute: self._forget,
             e.Dropped: self._count_drop,
-            **dict.fromkeys((e.InstallFlow, e.ModifyFlow, e.RemoveFlow), self._order),
-            **dict.fromkeys((e.AddFilter, e.RemoveFilter), self._order),
+            **dict.fromkeys((e.InstallFlow, e.ModifyFlow, e.RemoveFlow), self._enforcement.order),
+            **dict.fromkeys((e.AddFilter, e.RemoveFilter), self._enforcement.order),
             **dict.fromkeys((e.PathEvent, e.PathGone, e.PathError), self._upcall),
             **dict.fromkeys((e.ResvEvent, e.ResvGone), self._upcall),
             **dict.fromkeys((e.ResvError, e.ResvConfirmed), self._upcall),
@@ -145,7 +132,7 @@ class Node(Endpoint):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._transport.close()
-        self._traffic.close()
+        self._enforcement.close()
         await self._routing.close()
 
     async def reconfigure(self, config: NodeConfig) -> None:
@@ -234,17 +221,10 @@ class Node(Endpoint):
 
     # --- packets ----------------------------------------------------------------------------------
 
-    def _counts_of(self, interface: int | None) -> _Counts:
-        index = interface or e.LOCAL
-        counts = self._counts.get(index)
-        if counts is None:
-            counts = self._counts[index] = _Counts(Counter(), Counter(), Counter())
-        return counts
-
     def _received(self, packet: Packet) -> None:
         if not self._running or packet.interface is None or packet.source is None:
             return
-        counts = self._counts_of(packet.interface)
+        counts = self._counts.of(packet.interface)
         try:
             message = decode(packet.data)
         except WireError as error:
@@ -263,7 +243,7 @@ class Node(Endpoint):
         self._feed(e.Received(message, packet.interface, packet.source, packet.destination, packet.ttl))
 
     def _send(self, send: e.Send) -> None:
-        counts = self._counts_of(send.interface)
+        counts = self._counts.of(send.interface)
         packet = Packet(
             encode(send.message),
             send.destination,
@@ -281,7 +261,7 @@ class Node(Endpoint):
         counts.sent[send.message.name] += 1
 
     def _count_drop(self, drop: e.Dropped) -> None:
-        self._counts_of(drop.interface).errors[drop.reason] += 1
+        self._counts.of(drop.interface).errors[drop.reason] += 1
         log.debug("dropped %s: %s", MESSAGE_NAMES.get(drop.message_type), drop.reason)
 
     # --- routing ----------------------------------------------------------------------------------
@@ -314,7 +294,7 @@ class Node(Endpoint):
         now = {link.index: link for link in links if link.up and not link.loopback}
         for index in [index for index in self._links if index not in now]:
             log.info("interface %s is gone", self._links[index].name)
-            self._unmanage(index)
+            self._enforcement.leave(index)
             self._feed(e.InterfaceDown(index))
         self._links = now
         for link in now.values():
@@ -325,7 +305,7 @@ class Node(Endpoint):
         bandwidth = told.bandwidth or link.rate or math.inf
         enabled = self.config.takes(link.name)
         if not enabled:
-            self._unmanage(link.index)
+            self._enforcement.leave(link.index)
         return e.Interface(
             link.index,
             link.name,
@@ -339,64 +319,8 @@ class Node(Endpoint):
             self.config.keep_multiplier,
             ttl=self.config.ttl,
             latency=LATENCY_UNKNOWN if told.latency is None else round(told.latency * 1e6),
-            controls_traffic=enabled and self._manage(link, bandwidth),
+            controls_traffic=enabled and self._enforcement.manage(link, bandwidth),
         )
-
-    # --- traffic control --------------------------------------------------------------------------
-
-    def _manage(self, link: Link, bandwidth: float) -> bool:
-        """Take charge of an interface's queues, if nobody else has; whether they obey reservations.
-
-        Where the link's rate is not known the books are kept all the same.
-        """
-        try:
-            self._traffic.open_interface(link.index, link.name, bandwidth, link.mtu)
-            if link.index not in self._managed:
-                self._managed.add(link.index)
-                for flow in self._ledger.on(link.index):
-                    self._traffic.add_flow(link.index, flow)
-        except (TrafficControlError, Unavailable) as error:
-            if self._refusals.get(link.index) != str(error):
-                log.warning("%s: reservations are not enforced there: %s", link.name, error)
-            self._refusals[link.index] = str(error)
-            self._managed.discard(link.index)
-            return False
-        self._refusals.pop(link.index, None)
-        return math.isfinite(bandwidth)
-
-    def _unmanage(self, index: int) -> None:
-        if index in self._managed:
-            self._managed.discard(index)
-            try:
-                self._traffic.close_interface(index)
-            except TrafficControlError as error:
-                log.warning("interface %s: %s", index, error)
-
-    def _order(self, order: TrafficOrder) -> None:
-        self._ledger.note(order)
-        if order.interface not in self._managed:
-            return
-        try:
-            self._tell_traffic_control(order)
-        except TrafficControlError as error:
-            log.warning("traffic control: %s", error)
-            if not isinstance(order, e.RemoveFlow | e.RemoveFilter):
-                changed = isinstance(order, e.ModifyFlow)
-                code = ErrorCode.TRAFFIC_CONTROL_SYSTEM_ERROR
-                self._pending.append(e.FlowRejected(order.handle, code, 0, changed))
-
-    def _tell_traffic_control(self, order: TrafficOrder) -> None:
-        traffic, oi = self._traffic, order.interface
-        if isinstance(order, e.InstallFlow):
-            traffic.add_flow(oi, self._ledger.flows[order.handle][1])
-        elif isinstance(order, e.ModifyFlow):
-            traffic.modify_flow(oi, order.handle, order.flowspec, order.tspec)
-        elif isinstance(order, e.AddFilter):
-            traffic.add_filter(oi, order.handle, order.session, order.filter)
-        elif isinstance(order, e.RemoveFilter):
-            traffic.delete_filter(oi, order.handle, order.session, order.filter)
-        else:
-            traffic.delete_flow(oi, order.handle)
 
     # --- applications -----------------------------------------------------------------------------
 
@@ -483,53 +407,19 @@ class Node(Endpoint):
         if why and what not in EXPLAINED:
             raise LocalError(f"{what} are not made by messages: there is a why of {', '.join(EXPLAINED)}")
         names = Names({view.index: view.name for view in self._engine.interfaces()})
-        if what == "neighbors":
-            return entries(list(self._neighbors.values()), names, self._loop.time())
-        if what == "counters":
-            return [
-                {
-                    "interface": names(index),
-                    "sent": dict(counts.sent),
-                    "received": dict(counts.received),
-                    "errors": dict(counts.errors),
-                }
-                for index, counts in sorted(self._counts.items())
-            ]
-        return self._show_state(what, names, why)
-
-    def _show_state(self, what: str, names: Names, why: bool) -> list[dict[str, Json]]:
         now = self._loop.time()
-        views: dict[str, Callable[[], list[Any]]] = {
-            "interfaces": self._engine.interfaces,
-            "sessions": self._engine.sessions,
-            "senders": lambda: self._engine.senders(now),
-            "reservations": lambda: self._engine.reservations(now),
-            "requests": self._engine.requests,
-            "installed": self._engine.installed,
-            "refusals": self._engine.refusals,
-        }
-        found = views[what]()
+        if what == "neighbors":
+            return show.entries(list(self._neighbors.values()), names, now)
+        if what == "counters":
+            return show.counters(self._counts, names)
+        found = show.views(self._engine, what, now)
+        entries = show.entries(found, names, now)
         if what == "installed":
-            counters = {index: self._traffic.counters(index) for index in self._managed}
-            shown = [self._with_counters(view, names, counters) for view in found]
-        else:
-            shown = entries(found, names, now)
+            show.add_carried(entries, found, self._enforcement)
         if why:
-            for entry, view in zip(shown, found, strict=True):
+            for entry, view in zip(entries, found, strict=True):
                 entry["why"] = show.why(self._engine.explain(view, now), names)
-        return shown
-
-    def _with_counters(
-        self, view: Any, names: Names, counters: dict[int, dict[int, tc.Counters]]
-    ) -> dict[str, Json]:
-        (entry,) = entries([view], names, self._loop.time())
-        handle = None
-        if view.interface in counters:
-            handle = self._traffic.kernel_handle(view.interface, view.handle)
-        carried = counters.get(view.interface, {}).get(view.handle, tc.Counters())
-        entry["handle"] = handle or str(view.handle)
-        entry |= {"bytes": carried.bytes, "packets": carried.packets, "dropped": carried.dropped}
-        return entry
+        return entries
 
 
 def _raw_transport() -> Transport:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
+from .counts import Counts
+from .enforcement import Enforcement
+from .engine import Engine
 from .engine.interfaces import LOCAL
 from .engine.views import Explanation
 from .jsonform import Json, session, to_json
 from .objects import IPAddress, Session, Style
+from .tc import Counters
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,42 @@ class Names:
 def entries(views: list[Any], names: Names, now: float) -> list[dict[str, Json]]:
     """Each view as a JSON object; seconds are rounded to milliseconds."""
     return [_entry(view, names, now) for view in views]
+
+
+def views(engine: Engine, what: str, now: float) -> list[Any]:
+    """What the engine has of one of the words of `rsvp show`."""
+    found: dict[str, Callable[[], list[Any]]] = {
+        "interfaces": engine.interfaces,
+        "sessions": engine.sessions,
+        "senders": lambda: engine.senders(now),
+        "reservations": lambda: engine.reservations(now),
+        "requests": engine.requests,
+        "installed": engine.installed,
+        "refusals": engine.refusals,
+    }
+    return found[what]()
+
+
+def counters(counts: Mapping[int, Counts], names: Names) -> list[dict[str, Json]]:
+    """The counters of each interface."""
+    return [
+        {
+            "interface": names(index),
+            "sent": dict(one.sent),
+            "received": dict(one.received),
+            "errors": dict(one.errors),
+        }
+        for index, one in sorted(counts.items())
+    ]
+
+
+def add_carried(entries: list[dict[str, Json]], installed: list[Any], enforcement: Enforcement) -> None:
+    """Put what the kernel calls each installed reservation, and has counted for it, into its entry."""
+    counted = enforcement.counters()
+    for entry, view in zip(entries, installed, strict=True):
+        carried = counted.get(view.interface, {}).get(view.handle, Counters())
+        entry["handle"] = enforcement.kernel_handle(view.interface, view.handle) or str(view.handle)
+        entry |= {"bytes": carried.bytes, "packets": carried.packets, "dropped": carried.dropped}
 
 
 def why(explanations: Iterable[Explanation], names: Names) -> list[dict[str, Json]]:

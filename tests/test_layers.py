@@ -52,8 +52,10 @@ ALLOWED = {
     "api": {"iana", "objects", "intserv", "messages", "jsonform", "engine"},
     "aio": {"api", "engine", "errors", "iana", "intserv", "messages", "objects"},
     "unreadable": {"_wire", "engine", "errors", "iana", "intserv", "messages", "objects", "dissection"},
-    "show": {"engine", "jsonform", "objects"},
+    "counts": {"engine"},
     "ledger": {"engine", "tc"},
+    "enforcement": {"engine", "errors", "iana", "ledger", "routing", "tc"},
+    "show": {"counts", "enforcement", "engine", "jsonform", "objects", "tc"},
     "receiver": {"engine", "errors", "intserv", "messages", "objects"},
     "pictures": {"errors"},
     "capture": {

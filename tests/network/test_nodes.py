@@ -66,7 +66,7 @@ class Story:
 
 
 def ledger(node: Node) -> Ledger:
-    traffic = node._traffic
+    traffic = node._enforcement._traffic
     assert isinstance(traffic, Ledger)
     return traffic
 
