@@ -97,9 +97,9 @@ cdef int fill_gmpls() except -1:
     """Links of any kind, protection and recovery."""
     add_form(ClassNum.LABEL_REQUEST, CType.GENERALIZED_LABEL_REQUEST, gmpls.GeneralizedLabelRequest,
              "encoding:u8 switching:u8 gpid:u16")
-    add_form(ClassNum.LABEL_SET, CType.GENERIC, gmpls.LabelSet, "action:u8 -1 label_type:u16 labels:words")
+    add_form(ClassNum.LABEL_SET, CType.GENERIC, gmpls.LabelSet, "action:u8 -2 label_type:u8 labels:words")
     add_form(ClassNum.ACCEPTABLE_LABEL_SET, CType.GENERIC, gmpls.AcceptableLabelSet,
-             "action:u8 -1 label_type:u16 labels:words")
+             "action:u8 -2 label_type:u8 labels:words")
     add_form(ClassNum.PROTECTION, CType.LINK_PROTECTION, gmpls.LinkProtection, "flags:u8 -2 link_flags:u8")
     add_form(ClassNum.PROTECTION, CType.LSP_PROTECTION, gmpls.LspProtection,
              "flags:u8 lsp_flags:u8 -1 link_flags:u8 segment_flags:u8 segment_protection:u8 -2")

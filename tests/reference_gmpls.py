@@ -24,8 +24,8 @@ def label_set(cls: type[Any]) -> Reader:
 
     def read(data: bytes, ctype: int) -> Any:
         need(len(data) >= 4)
-        reserved(data[1:2])
-        return cls(data[0], whole(data[2:4]), tuple(whole(word) for word in chunks(data[4:], 4)))
+        reserved(data[1:3])
+        return cls(data[0], data[3], tuple(whole(word) for word in chunks(data[4:], 4)))
 
     return read
 

@@ -124,7 +124,7 @@ FIELDS: dict[str, Ours] = {
     "message_id_list.epoch": "epoch",
     "message_id_list.message_id": "message_ids",
     "label_set.action": "action",
-    "label_set.type": lambda form: form["label_type"] & 0xFF,
+    "label_set.type": "label_type",
     "label_set.subchannel": "labels",
     "pi.flags.secondary_lsp": bit("flags", 0x80),
     "protection_info.link_flags": "link_flags",

@@ -7,7 +7,7 @@ from ipaddress import IPv4Address
 
 import pytest
 
-from rsvp import _wire, te
+from rsvp import _wire, gmpls, te
 from rsvp.errors import WireError
 from rsvp.messages import Flow, Hello, Resv
 from rsvp.objects import Opaque
@@ -62,6 +62,13 @@ def test_unknown_ctypes_of_extension_classes_are_kept() -> None:
     hello = _wire.decode(hello_with("0008 1463 01020304"))
     assert isinstance(hello, Hello)
     assert hello.extra == (Opaque(20, 0x63, b"\1\2\3\4"),)
+
+
+def test_what_is_reserved_beside_the_type_of_a_label_set_is_not_read() -> None:
+    """RFC 3473 section 2.6: 14 bits of Label Type, of which "only the low order 8 bits are used"."""
+    hello = _wire.decode(hello_with("000c 2401 01ff ff02 00000011"))
+    assert isinstance(hello, Hello)
+    assert hello.extra == (gmpls.LabelSet(1, 2, (17,)),)
 
 
 def test_unknown_sub_objects_are_kept() -> None:
