@@ -106,7 +106,7 @@ class Core:
         """
         first = self.interfaces.get(index)
         places = [first, *self.interfaces.values()] if first is not None else self.interfaces.values()
-        found = [address for one in places if (address := one.routable(version)) is not None]
+        found = [address for one in places if (address := one.address(version)) is not None]
         nobody: IPAddress = IPv4Address(0) if version == 4 else IPv6Address(0)
         return next((one for one in found if not one.is_link_local), found[0] if found else nobody)
 

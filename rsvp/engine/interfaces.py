@@ -75,20 +75,11 @@ class Interface:
     reshapes: bool = False
 
     def address(self, version: int) -> IPAddress | None:
-        """The address this node uses as its hop address here, for one IP version.
+        """The address that others know this interface by, in one IP version; it is its hop address, too.
 
-        For IPv6 a link-local address is preferred, as hops are link-local neighbours.
+        Link-local only where there is no other: a Resv to the previous hop may have to cross nodes
+        without RSVP (RFC 2205 section 2.9).
         """
-        best = None
-        for address in self.addresses:
-            if address.version == version and (best is None or address.is_link_local):
-                best = address
-                if version == 4 or address.is_link_local:
-                    break
-        return best
-
-    def routable(self, version: int) -> IPAddress | None:
-        """The address that nodes anywhere know this one by; link-local where there is no other."""
         addresses = [one for one in self.addresses if one.version == version]
         link_local = addresses[0] if addresses else None
         return next((one for one in addresses if not one.is_link_local), link_local)

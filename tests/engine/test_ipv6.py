@@ -34,16 +34,26 @@ def node(*upstream: str) -> Router:
 BOTH = ("2001:db8:1::254", "fe80::1")
 
 
-def test_hops_are_link_local_and_answered_there():
+@pytest.mark.parametrize("theirs", ["fe80::aa", "2001:db8:f::aa"])
+def test_hops_are_addresses_that_can_be_routed_to(theirs):
+    """A Resv goes "directly to the next RSVP-capable router" across a cloud without RSVP (section 2.9)."""
     r = node(*BOTH)
-    out = r.receive(path(SENDER, to=SESSION, hop="fe80::aa"), 1)
+    out = r.receive(path(SENDER, to=SESSION, hop=theirs), 1)
     (forwarded,) = sends(out, Path)
-    assert forwarded.hop.address == a("fe80::2")
-    out = r.receive(resv(FF, FLOW, to=SESSION, hop="fe80::bb"), 2, to="fe80::2")
+    assert forwarded.hop.address == a("2001:db8:2::254")
+    out = r.receive(resv(FF, FLOW, to=SESSION, hop="fe80::bb"), 2, to="2001:db8:2::254")
     (send,) = [one for one in out if isinstance(one, e.Send)]
-    assert (send.destination, send.source, send.interface) == (a("fe80::aa"), a("fe80::1"), 1)
+    assert (send.destination, send.source, send.interface) == (a(theirs), a("2001:db8:1::254"), 1)
     assert isinstance(send.message, Resv)
-    assert send.message.hop.address == a("fe80::1")
+    assert send.message.hop.address == a("2001:db8:1::254")
+
+
+def test_an_interface_without_another_address_is_a_link_local_hop():
+    """The hop is "the IP address of the interface" (section A.2), not another interface's."""
+    r = node("fe80::1")
+    r.receive(path(SENDER, to=SESSION, hop="fe80::aa"), 1)
+    (message,) = sends(r.receive(resv(FF, FLOW, to=SESSION, hop="fe80::bb"), 2, to="fe80::2"), Resv)
+    assert message.hop.address == a("fe80::1")
 
 
 def test_what_an_error_bears_can_be_routed_to():
@@ -53,22 +63,22 @@ def test_what_an_error_bears_can_be_routed_to():
         r.receive(resv(FF, (load(1e6), (SENDER,)), to=SESSION, hop="fe80::bb"), 2, to="fe80::2"), ResvErr
     )
     assert error.error.code == ErrorCode.ADMISSION_CONTROL_FAILURE
-    assert (error.hop.address, error.error.node) == (a("fe80::2"), a("2001:db8:2::254"))
+    assert (error.hop.address, error.error.node) == (a("2001:db8:2::254"),) * 2
     clash = path(sender("2001:db8:1::1", 0), to=session("2001:db8:9::9", 0), hop="fe80::aa")
     (error,) = sends(r.receive(clash, 1), PathErr)
     assert error.error.node == a("2001:db8:1::254")
 
 
 @pytest.mark.parametrize(
-    ("upstream", "expected"),
+    ("upstream", "hop", "expected"),
     [
-        (BOTH, "2001:db8:1::254"),
-        (BOTH[::-1], "2001:db8:1::254"),
-        (("fe80::1",), "2001:db8:2::254"),  # another interface's: this one's leads nowhere from afar
-        (("10.1.0.254", "fe80::1"), "2001:db8:2::254"),
+        (BOTH, "2001:db8:1::254", "2001:db8:1::254"),
+        (BOTH[::-1], "2001:db8:1::254", "2001:db8:1::254"),
+        (("fe80::1",), "fe80::1", "2001:db8:2::254"),  # another's: this one's leads nowhere from afar
+        (("10.1.0.254", "fe80::1"), "fe80::1", "2001:db8:2::254"),
     ],
 )
-def test_a_confirmation_is_asked_for_where_it_can_be_routed_to(upstream, expected):
+def test_a_confirmation_is_asked_for_where_it_can_be_routed_to(upstream, hop, expected):
     r = node(*upstream)
     r.feed(e.OpenSession(1, SESSION))
     r.route("2001:db8:9::9", local=True)
@@ -76,7 +86,7 @@ def test_a_confirmation_is_asked_for_where_it_can_be_routed_to(upstream, expecte
     (asked,) = sends(r.feed(e.Reserve(1, FF, (Flow(*FLOW),), confirm=True)), Resv)
     assert asked.confirm is not None
     assert asked.confirm.receiver == a(expected)
-    assert asked.hop.address == a("fe80::1")
+    assert asked.hop.address == a(hop)
 
 
 def test_a_node_without_any_other_address_goes_by_a_link_local_one():

@@ -104,14 +104,14 @@ class TestAddresses:
         (error,) = sends(node.receive(resv(FF, (load(), (S1,)), lih=1), 1, to="224.0.0.14"), ResvErr)
         assert error.error.node == a("0.0.0.0")
 
-    def test_a_link_local_one_is_preferred_for_ipv6(self):
+    def test_a_link_local_one_is_the_last_choice(self):
         node = router(1)
-        both = (a("2001:db8::254"), a("fe80::254"), a("2001:db8::255"))
+        both = (a("fe80::254"), a("2001:db8::254"), a("2001:db8::255"))
         node.feed(e.InterfaceUp(e.Interface(2, "eth2", both)))
         node.route("2001:db8::9", 2)
         six = path(sender("2001:db8::1"), to=session("2001:db8::9"), hop="fe80::1")
         (onward,) = sends(node.receive(six, 1), Path)
-        assert onward.hop.address == a("fe80::254")
+        assert onward.hop.address == a("2001:db8::254")
 
     def test_one_that_changes_goes_out_with_the_next_refresh(self, node):
         node.receive(resv(FF, (load(), (S1,))), 2)

@@ -55,7 +55,7 @@ def test_a_reservation_hop_by_hop(running, lab):
         if near is None:
             assert sender["phop"] is None
         else:
-            assert IPv6Address(sender["phop"]).is_link_local, "hops are neighbours on a link"
+            assert sender["phop"] == str(lab[near].toward(name).address6)
             assert sender["interface"] == f"to-{near}"
         (reservation,) = running.show(name, "reservations")
         assert (reservation["session"], reservation["filters"]) == (SESSION, [SENDER])
@@ -63,8 +63,8 @@ def test_a_reservation_hop_by_hop(running, lab):
     (sender,) = running.show("h2", "senders")
     assert sender["adspec"]["general"]["is_hops"] == 3
     for name in lab.nodes:
-        for neighbor in running.show(name, "neighbors"):
-            assert IPv6Address(neighbor["address"]).is_link_local, "nobody has two addresses on one link"
+        addresses = [neighbor["address"] for neighbor in running.show(name, "neighbors")]
+        assert len(addresses) == len(lab[name].ends), "nobody has two addresses on one link"
     for name, far in (("h1", "r1"), ("r1", "r2"), ("r2", "h2")):
         (installed,) = running.show(name, "installed")
         assert installed["interface"] == f"to-{far}"
@@ -177,6 +177,21 @@ def test_routers_joined_by_link_local_addresses_alone(lab):
             assert installed["interface"] == out.name
         (sender,) = running.show("r2", "senders")
         assert sender["phop"] == str(link_local(near))
+        stop(sending, receiving)
+        until(lambda: not running.show("h2", "sessions"), "nothing is left")
+
+
+def test_a_router_without_rsvp_in_between(lab):
+    """Its neighbours find each other across it (RFC 2205 section 2.9)."""
+    with Running(lab) as running:
+        for name in ("h1", "r1", "h2"):
+            running.start(name)
+        sending, receiving = reserved(running)
+        (sender,) = running.show("h2", "senders")
+        assert sender["phop"] == str(lab["r1"].toward("r2").address6)
+        assert sender["adspec"]["general"]["is_hops"] == 2, "h1 and r1"
+        (installed,) = running.show("r1", "installed")
+        assert installed["interface"] == "to-r2"
         stop(sending, receiving)
         until(lambda: not running.show("h2", "sessions"), "nothing is left")
 
