@@ -19,7 +19,9 @@ from __future__ import annotations
 from .engine import Engine
 from .inputs import (
     AddSender,
+    Clear,
     CloseSession,
+    Configure,
     FlowRejected,
     Input,
     InterfaceDown,
@@ -36,6 +38,7 @@ from .inputs import (
 from .interfaces import LOCAL, Config, Interface, lifetime
 from .outputs import (
     AddFilter,
+    Change,
     Dropped,
     ForgetRoute,
     InstallFlow,
@@ -45,6 +48,7 @@ from .outputs import (
     PathEvent,
     PathGone,
     Police,
+    Refused,
     RemoveFilter,
     RemoveFlow,
     ResolveRoute,
@@ -53,6 +57,7 @@ from .outputs import (
     ResvEvent,
     ResvGone,
     Send,
+    StateChanged,
     Upcall,
 )
 
@@ -60,8 +65,11 @@ __all__ = [
     "LOCAL",
     "AddFilter",
     "AddSender",
+    "Change",
+    "Clear",
     "CloseSession",
     "Config",
+    "Configure",
     "Dropped",
     "Engine",
     "FlowRejected",
@@ -80,6 +88,7 @@ __all__ = [
     "Police",
     "Received",
     "RefuseSender",
+    "Refused",
     "Release",
     "RemoveFilter",
     "RemoveFlow",
@@ -92,6 +101,7 @@ __all__ = [
     "ResvGone",
     "RouteResolved",
     "Send",
+    "StateChanged",
     "Undecodable",
     "Upcall",
     "lifetime",

@@ -12,12 +12,12 @@ from ..iana_errors import RECEIVER_PROXY_CODE
 from ..intserv import flaw
 from ..messages import Sender, base_filters
 from ..objects import Filter
-from . import path, patherr, resv, traffic, upstream
+from . import changes, path, patherr, resv, traffic, upstream
 from .core import Application, Core
 from .inputs import AddSender, CloseSession, OpenSession, RefuseSender, Release, RemoveSender, Reserve
 from .interfaces import LOCAL
 from .merge import covers
-from .outputs import PathEvent
+from .outputs import Change, PathEvent
 from .phop import PreviousHop
 from .reject import Drop, Reject
 from .rsb import ReservationStateBlock
@@ -48,7 +48,7 @@ def close_session(core: Core, verb: CloseSession, now: float) -> None:
     application = find(core, verb.handle)
     release(core, Release(verb.handle), now)
     for psb in list(application.senders.values()):
-        path.remove(core, psb, now)
+        path.remove(core, psb, now, Change.RELEASED)
     del core.applications[verb.handle]
     state = application.state
     state.handles = tuple(handle for handle in state.handles if handle != verb.handle)
@@ -98,6 +98,7 @@ def add_sender(core: Core, verb: AddSender, now: float) -> None:
     else:
         before = psb.path
         psb.path, psb.ttl = message, verb.ttl
+        changes.tell(core, psb, Change.CHANGED)
     path.announce(core, psb, before, now)
     path.follow(core, psb, now)
 
@@ -108,7 +109,7 @@ def remove_sender(core: Core, verb: RemoveSender, now: float) -> None:
     psb = application.senders.pop(verb.template, None)
     if psb is None:
         raise LocalError(f"{verb.template} does not send in this session")
-    path.remove(core, psb, now)
+    path.remove(core, psb, now, Change.RELEASED)
 
 
 def refuse_sender(core: Core, verb: RefuseSender, now: float) -> None:
@@ -138,6 +139,7 @@ def reserve(core: Core, verb: Reserve, now: float) -> None:
     old = _take(state, verb.handle)
     new = _blocks(state, verb)
     unchanged = _same(old, new)
+    _tell(core, old, new, unchanged)
     for rsb in new:
         state.rsbs.setdefault((LOCAL, rsb.group), Table())[verb.handle] = rsb
     for rsb in (*old, *new):
@@ -217,6 +219,20 @@ def _same(old: list[ReservationStateBlock], new: list[ReservationStateBlock]) ->
     return [what(rsb) for rsb in old] == [what(rsb) for rsb in new]
 
 
+def _tell(
+    core: Core, old: list[ReservationStateBlock], new: list[ReservationStateBlock], unchanged: bool
+) -> None:
+    groups = [rsb.group for rsb in old]
+    for rsb in old:
+        if rsb.group not in [one.group for one in new]:
+            changes.tell(core, rsb, Change.RELEASED)
+    for rsb in new:
+        if rsb.group not in groups:
+            changes.tell(core, rsb, Change.MADE)
+        elif not unchanged:
+            changes.tell(core, rsb, Change.CHANGED)
+
+
 def _take(state: SessionState, handle: int) -> list[ReservationStateBlock]:
     mine = [rsb for rsb in state.reservations() if rsb.handle == handle]
     for rsb in mine:
@@ -238,9 +254,6 @@ def release(core: Core, verb: Release, now: float) -> None:
         gone = [one for one in rsb.filters if wanted is None or one in wanted]
         if wanted is not None and not gone:
             continue
-        for one in gone:
-            del rsb.filters[one]
-        if not rsb.filters:
-            resv.remove(state, rsb)
+        resv.take_out(core, state, rsb, gone, Change.RELEASED)
         resv.settle_traffic(core, state, rsb)
     upstream.sync(core, state, before, now)

@@ -13,11 +13,12 @@ from ..intserv import Adspec, advertise
 from ..messages import AnySession, Message
 from ..objects import AnyObject, Filter, Hop, IPAddress, Session, SessionKey, TimeValues
 from .admission import Budget
+from .holdings import Holdings
 from .inputs import RouteResolved
 from .interfaces import LOCAL, Config, Interface
-from .outputs import Dropped, Output, Send
+from .outputs import Dropped, Output, Refused, Send
 from .psb import PathStateBlock
-from .refusals import Refusals
+from .refusals import Refusal, Refusals
 from .session import SessionState
 from .table import Table
 from .timers import Timer, Timers
@@ -86,6 +87,7 @@ class Core:
         self.made: dict[Hashable, Any] = {}
         """What many messages have in common, made once until an interface changes: see `once`."""
         self.refusals = Refusals()
+        self.held = Holdings()
         self.out: list[Output] = []
         self._handles = 0
 
@@ -158,6 +160,12 @@ class Core:
     def drop(self, reason: str, interface: int = LOCAL, message_type: int = 0) -> None:
         """Count a message that is not acted on."""
         self.out.append(Dropped(reason, interface, message_type))
+
+    def note_refusal(self, refusal: Refusal) -> None:
+        """Remember that something was refused, and let it be known."""
+        self.refusals.add(refusal)
+        if self.config.tells:
+            self.out.append(Refused(refusal))
 
     def find_session(self, session: AnySession) -> SessionState | None:
         """The state of a session, if there is any."""

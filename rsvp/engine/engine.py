@@ -13,11 +13,13 @@ from typing import Any
 
 from ..messages import Path, PathErr, PathTear, Resv, ResvConf, ResvErr, ResvTear
 from ..objects import Session
-from . import applications, explain, look, network, path, patherr, refresh, resv, resvconf, resverr
+from . import applications, explain, look, network, operator, path, patherr, refresh, resv, resvconf, resverr
 from .core import Core
 from .inputs import (
     AddSender,
+    Clear,
     CloseSession,
+    Configure,
     FlowRejected,
     Input,
     InterfaceDown,
@@ -72,6 +74,8 @@ class Engine:
         self._inputs: dict[type[Any], Callable[[Core, Any, float], None]] = {
             Received: _received,
             Undecodable: network.undecodable,
+            Configure: operator.configure,
+            Clear: operator.clear,
             InterfaceUp: network.interface_up,
             InterfaceDown: network.interface_down,
             RouteResolved: path.routed,

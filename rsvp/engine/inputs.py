@@ -14,7 +14,7 @@ from ..iana import DEFAULT_TTL
 from ..intserv import DEFAULT_ADSPEC, Adspec, Tspec
 from ..messages import Flow, Message, Sender
 from ..objects import Filter, Hop, IPAddress, PolicyData, Session, Style
-from .interfaces import Interface
+from .interfaces import Config, Interface
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,25 @@ class Undecodable:
     sender: Sender | None = None
     style: Style | None = None
     flow: Flow | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Configure:
+    """The operator's limits, in place of those before; state that is there already stays."""
+
+    config: Config
+
+
+@dataclass(frozen=True, slots=True)
+class Clear:
+    """The operator removes state that neighbours made, as tears from them would (RFC 2205 3.1.5, 3.1.6).
+
+    Of one session, or of all where that is None. What applications here made stays theirs.
+    """
+
+    senders: bool
+    reservations: bool
+    session: Session | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +198,8 @@ class RefuseSender:
 Input: TypeAlias = (
     Received
     | Undecodable
+    | Configure
+    | Clear
     | InterfaceUp
     | InterfaceDown
     | RouteResolved
@@ -194,7 +215,9 @@ Input: TypeAlias = (
 
 __all__ = [
     "AddSender",
+    "Clear",
     "CloseSession",
+    "Configure",
     "FlowRejected",
     "Input",
     "InterfaceDown",

@@ -113,5 +113,11 @@ class Config:
     max_sessions: int = 100_000
     max_senders_per_session: int = 10_000
     max_reservations_per_session: int = 10_000
+    max_state_per_neighbor: int = 200_000
+    """Senders and reservations that one neighbour may have here together."""
+    max_state: int = 1_000_000
+    """Those of all neighbours together, as one may have any number of addresses."""
     partial_preemption: bool = True
     """Whether a link that shrinks leaves a reservation what it can (RFC 4495); else it is torn."""
+    tells: bool = False
+    """Whether `StateChanged` and `Refused` are among the outputs."""

@@ -10,7 +10,7 @@ from .admission import Budget
 from .core import Core, Growth
 from .inputs import FlowRejected, InterfaceDown, InterfaceUp, Undecodable
 from .interfaces import LOCAL, Interface
-from .outputs import ResolveRoute
+from .outputs import Change, ResolveRoute
 from .reject import Reject
 from .timers import NEVER, Timer
 
@@ -90,10 +90,10 @@ def interface_down(core: Core, event: InterfaceDown, now: float) -> None:
                 psb.sent.pop(event.index, None)
                 upstream.hold(core, psb, now + gone.route_delay)
             if psb.iif == event.index:
-                path.remove(core, psb, now)
+                path.remove(core, psb, now, Change.INTERFACE_GONE)
         for rsb in list(state.reservations()):
             if rsb.oi == event.index:
-                resv.shrink(core, state, rsb, list(rsb.filters), now)
+                resv.shrink(core, state, rsb, list(rsb.filters), now, Change.INTERFACE_GONE)
     core.budgets.pop(event.index, None)
     _ask_again(core)
 
@@ -120,7 +120,7 @@ def flow_rejected(core: Core, event: FlowRejected, now: float) -> None:
                 return
             for rsb in list(state.rsbs[tcsb.oi, tcsb.group].values()):
                 resverr.report(core, state, rsb, refusal)
-                resv.shrink(core, state, rsb, list(rsb.filters), now)
+                resv.shrink(core, state, rsb, list(rsb.filters), now, Change.REFUSED_BY_KERNEL)
             return
 
 

@@ -7,12 +7,13 @@ to applications (section 3.11.1), and drops to be counted.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import IntFlag
+from enum import IntFlag, StrEnum
 from typing import TypeAlias
 
 from ..intserv import Flowspec, Tspec
 from ..messages import Message, Sender
 from ..objects import Filter, IPAddress, PolicyData, Session, Style
+from .refusals import Refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +212,46 @@ class Dropped:
     message_type: int
 
 
+class Change(StrEnum):
+    """What became of a piece of state, and why."""
+
+    MADE = "made"
+    CHANGED = "changed"
+    TORN = "torn down"
+    TIMED_OUT = "timed out"
+    RELEASED = "released by its application"
+    SENDERS_GONE = "gone with its senders"
+    INTERFACE_GONE = "gone with its interface"
+    TAKEN_AWAY = "taken away for want of bandwidth"
+    REFUSED_BY_KERNEL = "refused by the kernel"
+    CLEARED = "cleared by the operator"
+
+
+@dataclass(frozen=True, slots=True)
+class StateChanged:
+    """A sender's path state or a reservation came, changed or went; only where `Config.tells` asks for it.
+
+    `what` is "sender" or "reservation", `interface` where it came from, and `neighbor` who made it, None
+    for an application here.
+    """
+
+    change: Change
+    what: str
+    session: Session
+    filters: tuple[Filter, ...]
+    interface: int
+    neighbor: IPAddress | None
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Something was refused; only where `Config.tells` asks for it."""
+
+    refusal: Refusal
+
+
 Upcall: TypeAlias = PathEvent | PathGone | ResvEvent | ResvGone | PathError | ResvError | ResvConfirmed
 TrafficOrder: TypeAlias = InstallFlow | ModifyFlow | AddFilter | RemoveFilter | RemoveFlow
-Output: TypeAlias = Send | ResolveRoute | ForgetRoute | TrafficOrder | Upcall | Dropped
+Output: TypeAlias = (
+    Send | ResolveRoute | ForgetRoute | TrafficOrder | Upcall | Dropped | StateChanged | Refused
+)

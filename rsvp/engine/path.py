@@ -9,12 +9,12 @@ from ..iana import ApiError, ErrorCode, SessionFlag, TrafficControlCode
 from ..intserv import Tspec
 from ..messages import AnyHop, Path, PathTear, Sender, base_filter, base_session
 from ..objects import AnyObject, Filter, FlowLabelFilterSpec, Hop, IPAddress, PolicyData, Session, TimeValues
-from . import patherr, resv, traffic, upstream
+from . import changes, patherr, resv, traffic, upstream
 from .core import Core, Route, Way, forwarded, is_host
 from .inputs import Received, RouteResolved
 from .interfaces import LOCAL, REFRESH, lifetime
 from .merge import covers, reshaped
-from .outputs import ForgetRoute, PathEvent, PathGone, ResolveRoute, Send
+from .outputs import Change, ForgetRoute, PathEvent, PathGone, ResolveRoute, Send
 from .phop import PreviousHop
 from .psb import PathStateBlock
 from .reject import Drop, Reject
@@ -47,11 +47,14 @@ def arrived(core: Core, received: Received, message: Path, now: float) -> None:
         patherr.answer(core, message, iif, refusal)
         return
     if psb is None:
+        if not changes.has_room(core, (iif, message.hop.address)):
+            raise Drop("too much state")
         psb = add(core, _room_for(core, base_session(message)), message, iif, ttl, None)
         before, moved = None, False
     else:
         before, moved = psb.path, (psb.iif, psb.path.hop) != (iif, message.hop)
         psb.path, psb.ttl, psb.iif = message, ttl, iif
+        changes.tell(core, psb, Change.CHANGED)
     psb.non_rsvp = ttl != message.send_ttl
     watch_expiry(core, psb, now)
     if moved:
@@ -119,6 +122,7 @@ def add(
     psb.refresh = Timer(psb, refresh_due)
     state.psbs[state.psb_key(psb.template, iif)] = psb
     _follow_route(core, psb)
+    changes.made(core, psb)
     return psb
 
 
@@ -138,12 +142,14 @@ def _move(core: Core, psb: PathStateBlock, now: float) -> None:
     The new one knows nothing of the reservations yet and hears of them at once (RFC 2205 3.6).
     """
     old = psb.phop
+    core.held.remove(psb.neighbor)
     _leave_phop(psb)
     if old.psbs:
         upstream.settle(psb.state, old, now)
     psb.phop = _phop(psb.state, psb.iif, psb.path.hop, None)
     psb.phop.psbs.append(psb)
     psb.phop.request = None
+    core.held.add(psb.neighbor)
     route = core.routes[_route_key(psb)]
     if route.way is not None:
         psb.outgoing = _outgoing(core, psb, route.way)
@@ -266,15 +272,17 @@ def tear_arrived(core: Core, received: Received, message: PathTear, now: float) 
         raise Drop("tear without state")
     if psb.phop.address != message.hop.address:
         raise Drop("tear from another previous hop")
-    remove(core, psb, now, forwarded(message.extra))
+    remove(core, psb, now, Change.TORN, forwarded(message.extra))
 
 
 def expired(core: Core, psb: PathStateBlock, now: float) -> None:
     """A sender was not refreshed in time: it is gone, and downstream hears of it (RFC 2205 3.1.5)."""
-    remove(core, psb, now)
+    remove(core, psb, now, Change.TIMED_OUT)
 
 
-def remove(core: Core, psb: PathStateBlock, now: float, extra: tuple[AnyObject, ...] = ()) -> None:
+def remove(
+    core: Core, psb: PathStateBlock, now: float, why: Change, extra: tuple[AnyObject, ...] = ()
+) -> None:
     """Take a sender out: PathTear downstream, and the reservations for it go quietly.
 
     The same PathTear takes care of them everywhere else, so nothing is sent upstream (section 3.1.5).
@@ -292,13 +300,14 @@ def remove(core: Core, psb: PathStateBlock, now: float, extra: tuple[AnyObject, 
     psb.expiry.deadline = psb.refresh.deadline = NEVER
     covering = [rsb for rsb in state.reservations() if covers(rsb, psb)]
     del state.psbs[state.psb_key(psb.template, psb.iif)]
+    changes.gone(core, psb, why)
     _leave_phop(psb)
     _leave_route(core, psb)
     for rsb in covering:
         if rsb.handle is None:
             remaining = [other for other in state.senders(rsb.oi) if covers(rsb, other)]
             if not remaining:
-                resv.remove(state, rsb)
+                resv.take_out(core, state, rsb, list(rsb.filters), Change.SENDERS_GONE)
             elif all(other.template != psb.template for other in remaining):
                 rsb.filters.pop(psb.template, None)
         resv.settle_traffic(core, state, rsb)

@@ -41,7 +41,7 @@ def send(
 ) -> None:
     """Send a PathErr to the neighbour `hop`, behind an interface."""
     templates = () if sender is None else (sender.template,)
-    core.refusals.add(
+    core.note_refusal(
         Refusal(
             session, "Path", hop.address, interface, templates, refusal.code, refusal.value, refusal.flags
         )
@@ -62,7 +62,7 @@ def report(core: Core, psb: PathStateBlock, code: int, value: int) -> None:
     """Tell the application that sends from here of an error found here."""
     assert psb.handle is not None
     session = psb.state.session
-    core.refusals.add(Refusal(session, "Path", None, LOCAL, (psb.template,), code, value))
+    core.note_refusal(Refusal(session, "Path", None, LOCAL, (psb.template,), code, value))
     interface = psb.outgoing[0] if psb.outgoing else next(iter(core.interfaces), 0)
     node = core.own_address(interface, session.destination.version)
     core.out.append(PathError(psb.handle, session, node, code, value, psb.path.sender))

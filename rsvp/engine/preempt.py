@@ -14,6 +14,7 @@ from ..intserv import LEAST_RATE, Flowspec, at_most, effective, reduced
 from . import resv, resverr, traffic
 from .core import Core
 from .interfaces import LOCAL
+from .outputs import Change
 from .reject import Reject
 from .rsb import ReservationStateBlock
 from .session import SessionState
@@ -72,7 +73,7 @@ def _preempt(core: Core, state: SessionState, tcsb: TrafficControlStateBlock, no
     refusal = Reject(ErrorCode.POLICY_CONTROL_FAILURE, PolicyControlError.PREEMPTED)
     for rsb in _rsbs(state, tcsb):
         resverr.report(core, state, rsb, refusal, policy=(resverr.notice(rsb),))
-        resv.shrink(core, state, rsb, list(rsb.filters), now)
+        resv.shrink(core, state, rsb, list(rsb.filters), now, Change.TAKEN_AWAY)
 
 
 def _priority(state: SessionState, tcsb: TrafficControlStateBlock) -> int:

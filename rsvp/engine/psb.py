@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ..messages import Path, base_filter, base_session
 from ..objects import Filter
 from .bsb import BlockadeStateBlock
+from .holdings import Neighbor
 from .interfaces import LOCAL
 from .table import Table
 from .timers import Timer
@@ -54,6 +55,16 @@ class PathStateBlock:
     held: Held | None = None
     sent: Table[int, Path] = field(default_factory=Table)
     """The Path last built for each outgoing interface, reused while nothing changes."""
+
+    @property
+    def neighbor(self) -> Neighbor:
+        """Who made this state."""
+        return (self.phop.iif, self.phop.address)
+
+    @property
+    def about(self) -> tuple[Filter, ...]:
+        """Which senders this is about."""
+        return (self.template,)
 
     @property
     def template(self) -> Filter:

@@ -11,11 +11,12 @@ from ..iana import ErrorCode
 from ..iana_errors import RsvpSystemError
 from ..messages import Flow, Resv, ResvTear, base_filters, base_session
 from ..objects import AnyObject, Filter
-from . import resverr, traffic
+from . import changes, resverr, traffic
 from .core import Core, forwarded
 from .inputs import Received
 from .interfaces import lifetime
 from .merge import covers
+from .outputs import Change
 from .phop import PreviousHop
 from .reject import Drop, Reject
 from .rsb import ReservationStateBlock
@@ -106,6 +107,9 @@ def _reserve(
         return
     if old is None and state.reservation_count >= core.config.max_reservations_per_session:
         raise Reject(ErrorCode.RSVP_SYSTEM_ERROR, RsvpSystemError.TOO_MANY_RESERVATIONS)
+    if old is None and not changes.has_room(core, (oi, nhop)):
+        core.drop("too much state", oi, message.type)
+        raise Reject(ErrorCode.RSVP_SYSTEM_ERROR, RsvpSystemError.TOO_MANY_RESERVATIONS)
     siblings = state.rsbs.setdefault(key, Table())
     rsb = ReservationStateBlock(
         state,
@@ -141,6 +145,9 @@ def _reserve(
         raise
     if old is not None:
         old.expiry.deadline = NEVER
+        changes.tell(core, rsb, Change.CHANGED)
+    else:
+        changes.made(core, rsb)
     _watch_expiry(core, rsb)
     touched.update((psb.phop, None) for psb in psbs)
 
@@ -210,32 +217,36 @@ def tear_arrived(core: Core, received: Received, message: ResvTear, now: float) 
             for group, filters in split(message.style, base_filters(flow.filters)):
                 rsb = state.find_rsb(oi, group, message.hop.address)
                 if rsb is not None:
-                    found |= _give_back(core, state, rsb, filters, now, forwarded(message.extra))
+                    extra = forwarded(message.extra)
+                    found |= give_back(core, state, rsb, filters, now, Change.TORN, extra)
     if not found:
         raise Drop("tear without state")
 
 
-def _give_back(
+def give_back(
     core: Core,
     state: SessionState,
     rsb: ReservationStateBlock,
     filters: tuple[Filter, ...],
     now: float,
-    extra: tuple[AnyObject, ...],
+    why: Change,
+    extra: tuple[AnyObject, ...] = (),
 ) -> bool:
+    """Remove what a next hop wants no more of a reservation; whether there was any of it."""
     gone = [one for one in filters if one in rsb.filters]
     if rsb.style.explicit and not gone:
         return False
     for psb in state.psbs.values():
         if selects(rsb.style, gone, psb.template):
             psb.held = None  # the receiver itself wants no more
-    shrink(core, state, rsb, gone, now, extra)
+    shrink(core, state, rsb, gone, now, why, extra)
     return True
 
 
 def expired(core: Core, rsb: ReservationStateBlock, now: float) -> None:
     """A reservation, or some of its filter specs, was not refreshed in time (RFC 2205 section 3.7)."""
-    shrink(core, rsb.state, rsb, [one for one, until in rsb.filters.items() if until <= now], now)
+    late = [one for one, until in rsb.filters.items() if until <= now]
+    shrink(core, rsb.state, rsb, late, now, Change.TIMED_OUT)
     if rsb.filters:
         _watch_expiry(core, rsb)
 
@@ -246,21 +257,33 @@ def shrink(
     rsb: ReservationStateBlock,
     filters: Iterable[Filter],
     now: float,
+    why: Change,
     extra: tuple[AnyObject, ...] = (),
 ) -> None:
     """Take filters out of a reservation, remove it with its last one, and tell upstream."""
     phops = {psb.phop: None for psb in state.psbs.values() if covers(rsb, psb)}
-    for one in filters:
-        rsb.filters.pop(one, None)
-    if not rsb.filters:
-        remove(state, rsb)
+    take_out(core, state, rsb, filters, why)
     settle_traffic(core, state, rsb)
     sync(core, state, phops, now, extra)
     core.forget_if_empty(state)
 
 
+def take_out(
+    core: Core, state: SessionState, rsb: ReservationStateBlock, filters: Iterable[Filter], why: Change
+) -> None:
+    """Take filters out of a reservation, and the reservation out of its session with its last one."""
+    going = [one for one in filters if one in rsb.filters]
+    if len(going) == len(rsb.filters):
+        changes.gone(core, rsb, why)
+        remove(state, rsb)
+    else:
+        changes.tell(core, rsb, Change.CHANGED)
+    for one in going:
+        del rsb.filters[one]
+
+
 def remove(state: SessionState, rsb: ReservationStateBlock) -> None:
-    """Take an RSB out of its session."""
+    """Take an RSB out of its session, for another to take its place or for good."""
     rsb.expiry.deadline = NEVER
     key = (rsb.oi, rsb.group)
     siblings = state.rsbs.get(key, Table())

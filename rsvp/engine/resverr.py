@@ -97,7 +97,7 @@ def send(
 ) -> None:
     """Send a ResvErr to the neighbour at `address`, behind an interface."""
     filters = flow.filters if flow is not None else ()
-    core.refusals.add(
+    core.note_refusal(
         Refusal(session, "Resv", address, interface, filters, refusal.code, refusal.value, refusal.flags)
     )
     version = address.version

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..intserv import Flowspec
 from ..objects import AnyObject, Filter, IPAddress, PolicyData, ResvConfirm, Scope, Style
+from .holdings import Neighbor
 from .style import Group
 from .table import Table
 from .timers import NEVER, Timer
@@ -42,6 +43,16 @@ class ReservationStateBlock:
     extra: tuple[AnyObject, ...] = ()
     ttl: int | None = None
     interface: int | None = None
+
+    @property
+    def neighbor(self) -> Neighbor:
+        """Who made this state."""
+        return (self.oi, self.nhop)
+
+    @property
+    def about(self) -> tuple[Filter, ...]:
+        """Which senders this is about."""
+        return tuple(self.filters)
 
     @property
     def deadline(self) -> float:

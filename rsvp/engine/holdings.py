@@ -1,0 +1,41 @@
+"""How many state blocks each neighbour has made here; what the limits of `Config` are held against."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from ..objects import IPAddress
+
+Neighbor: TypeAlias = tuple[int, IPAddress | None]
+"""The interface that a neighbour is behind and its address; None for applications on this node."""
+
+
+class Holdings:
+    """PSBs and RSBs by neighbour. Those of applications here are not counted."""
+
+    __slots__ = ("_of", "total")
+
+    def __init__(self) -> None:
+        self._of: dict[Neighbor, int] = {}
+        self.total = 0
+
+    def of(self, neighbor: Neighbor) -> int:
+        """How many blocks a neighbour has."""
+        return self._of.get(neighbor, 0)
+
+    def add(self, neighbor: Neighbor) -> None:
+        """One more."""
+        if neighbor[1] is not None:
+            self._of[neighbor] = self._of.get(neighbor, 0) + 1
+            self.total += 1
+
+    def remove(self, neighbor: Neighbor) -> None:
+        """One less."""
+        if neighbor[1] is None:
+            return
+        left = self._of[neighbor] - 1
+        if left:
+            self._of[neighbor] = left
+        else:
+            del self._of[neighbor]
+        self.total -= 1
