@@ -32,16 +32,20 @@ ALLOWED = {
     "iana_names": set(),
     "iana_policy": set(),
     "iana": {"iana_errors"},
-    "objects": {"iana"},
-    "intserv": {"iana", "objects"},
+    "_values": set(),
+    "objects": {"_values", "iana"},
+    "intserv": {"_values", "iana", "objects"},
     **{name: {"iana", "objects", "intserv"} for name in EXTENSIONS},
     "policy": {"iana", "iana_policy", "objects"},
     "gmpls": {"iana", "objects", "te", "reduction"},
     "flagnames": {"iana", "iana_flags", "objects", *EXTENSIONS},
-    "messages": {"iana", "objects", "intserv", *EXTENSIONS},
+    "messages": {"_values", "iana", "objects", "intserv", *EXTENSIONS},
     "dissection": {"errors"},
     "jsonform": {"dissection", "errors", "flagnames", "iana", "objects", "intserv", *EXTENSIONS},
-    "engine": {"iana", "iana_errors", "iana_policy", "objects", "intserv", "policy", "messages", "errors"},
+    "engine": {
+        *("_values", "errors", "iana", "iana_errors", "iana_policy"),
+        *("objects", "intserv", "policy", "messages"),
+    },
     "ip": {"iana"},
     "transport": {"errors", "iana", "ip", "objects", "routing"},
     "routing": {"errors", "objects", "netlink"},
@@ -123,7 +127,7 @@ def imports(path: Path) -> list[tuple[str, str]]:
 
 
 def inside(path: Path) -> set[str]:
-    rooms = {room(one) for one in FILES} | {"_wire", "_json"}
+    rooms = {room(one) for one in FILES} | {"_wire", "_json", "_values"}
     return {name for name, _ in imports(path) if name in rooms}
 
 

@@ -18,7 +18,7 @@ from .inputs import AddSender, CloseSession, OpenSession, RefuseSender, Release,
 from .interfaces import LOCAL
 from .merge import covers
 from .outputs import Change, PathEvent
-from .phop import PreviousHop
+from .phop import PreviousHops, phops_of
 from .reject import Drop, Reject
 from .rsb import ReservationStateBlock
 from .session import SessionState
@@ -144,11 +144,12 @@ def reserve(core: Core, verb: Reserve, now: float) -> None:
         state.rsbs.setdefault((LOCAL, rsb.group), Table())[verb.handle] = rsb
     for rsb in (*old, *new):
         touched[rsb] = None
+    concerned = {**before, **_phops(state, verb.handle)}
     for rsb in touched:
-        resv.settle_traffic(core, state, rsb)
+        concerned |= resv.settle_traffic(core, state, rsb)
     if unchanged and not verb.confirm:
         return
-    upstream.sync(core, state, {**before, **_phops(state, verb.handle)}, now)
+    upstream.sync(core, state, concerned, now, confirm=verb.confirm)
 
 
 def _check(core: Core, state: SessionState, verb: Reserve) -> None:
@@ -240,20 +241,20 @@ def _take(state: SessionState, handle: int) -> list[ReservationStateBlock]:
     return mine
 
 
-def _phops(state: SessionState, handle: int) -> dict[PreviousHop, None]:
+def _phops(state: SessionState, handle: int) -> PreviousHops:
     mine = [rsb for rsb in state.reservations() if rsb.handle == handle]
-    return upstream.phops_of(psb for psb in state.psbs.values() if any(covers(rsb, psb) for rsb in mine))
+    return phops_of(psb for psb in state.psbs.values() if any(covers(rsb, psb) for rsb in mine))
 
 
 def release(core: Core, verb: Release, now: float) -> None:
     """Give a reservation back, all of it or that of some senders (RFC 2205 section 3.1.6)."""
     state = find(core, verb.handle).state
     wanted: set[Filter] | None = None if verb.filters is None else set(verb.filters)
-    before = _phops(state, verb.handle)
+    concerned = _phops(state, verb.handle)
     for rsb in [rsb for rsb in state.reservations() if rsb.handle == verb.handle]:
         gone = [one for one in rsb.filters if wanted is None or one in wanted]
         if wanted is not None and not gone:
             continue
         resv.take_out(core, state, rsb, gone, Change.RELEASED)
-        resv.settle_traffic(core, state, rsb)
-    upstream.sync(core, state, before, now)
+        concerned |= resv.settle_traffic(core, state, rsb)
+    upstream.sync(core, state, concerned, now)

@@ -5,7 +5,7 @@ Nothing in this room changes state.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import reduce
 from typing import TypeAlias, TypeVar
@@ -76,8 +76,13 @@ def _branches(state: SessionState, key: GroupKey, flowspec: Flowspec, senders: I
 
 def _senders(state: SessionState, key: GroupKey) -> dict[Filter, PathStateBlock]:
     """The senders that one group on one interface is for."""
+    return {psb.template: psb for psb in served(state, key)}
+
+
+def served(state: SessionState, key: GroupKey) -> Iterator[PathStateBlock]:
+    """The path state behind which those senders are, which for one of a group may be several blocks."""
     rsbs = state.rsbs.get(key, {}).values()
-    return {psb.template: psb for psb in state.senders(key[0]) if any(covers(rsb, psb) for rsb in rsbs)}
+    return (psb for psb in state.senders(key[0]) if any(covers(rsb, psb) for rsb in rsbs))
 
 
 def c_tot(state: SessionState, key: GroupKey) -> int | None:

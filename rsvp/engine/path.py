@@ -191,10 +191,13 @@ def follow(core: Core, psb: PathStateBlock, now: float) -> None:
     state = psb.state
     if not state.rsbs and psb.phop.request is None:
         return  # nobody has reserved anything yet, as ever when a sender is new
+    phops = {psb.phop: None}
+    if len(state.phops) == 2:
+        phops |= dict.fromkeys(state.phops.values())  # what one alone was asked for had no SCOPE
     for rsb in list(state.reservations()):
         if covers(rsb, psb):
-            resv.settle_traffic(core, state, rsb)
-    upstream.sync(core, state, (psb.phop,), now)
+            phops |= resv.settle_traffic(core, state, rsb)
+    upstream.sync(core, state, phops, now)
 
 
 # --- Path refresh ---------------------------------------------------------------------------------
@@ -414,11 +417,12 @@ def _repair(core: Core, psb: PathStateBlock, before: list[int], now: float) -> N
     if delay:
         psb.refresh.deadline = min(psb.refresh.deadline, now + delay)
         core.timers.watch(psb.refresh)
+    phops = {psb.phop: None}
     for rsb in list(state.reservations()):
         if psb.routes_to(rsb.oi) and covers(rsb, psb):
-            resv.settle_traffic(core, state, rsb)
+            phops |= resv.settle_traffic(core, state, rsb)
     upstream.hold(core, psb, now + delay)
-    upstream.sync(core, state, (psb.phop,), now)
+    upstream.sync(core, state, phops, now)
 
 
 def own_path(core: Core, session: Session, sender: Sender, ttl: int, policy: tuple[PolicyData, ...]) -> Path:

@@ -6,8 +6,9 @@ neighbour is an upcall to it.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from ..objects import AnyObject, IPAddress, PolicyData, Scope, Style
 from .bsb import BlockadeStateBlock
@@ -57,3 +58,12 @@ class PreviousHop:
     blockade: BlockadeStateBlock | None = None
     sent: Resv | None = None
     """The Resv last built, reused for refreshes while nothing changes."""
+
+
+PreviousHops: TypeAlias = dict[PreviousHop, None]
+"""Some of them, each once and in order."""
+
+
+def phops_of(psbs: Iterable[PathStateBlock]) -> PreviousHops:
+    """The previous hops of some senders."""
+    return {psb.phop: None for psb in psbs}

@@ -17,7 +17,7 @@ from .inputs import Received
 from .interfaces import lifetime
 from .merge import covers
 from .outputs import Change
-from .phop import PreviousHop
+from .phop import PreviousHops, phops_of
 from .reject import Drop, Reject
 from .rsb import ReservationStateBlock
 from .session import NextHop, SessionState
@@ -47,7 +47,7 @@ def arrived(core: Core, received: Received, message: Resv, now: float) -> None:
         for flow in message.flows or (None,):
             resverr.answer(core, message, oi, flow, refusal)
         return
-    touched: dict[PreviousHop, None] = {}
+    touched: PreviousHops = {}
     for flow in message.flows:
         for group, filters in split(message.style, base_filters(flow.filters)):
             try:
@@ -83,7 +83,7 @@ def _reserve(
     group: Filter | None,
     flow: Flow,
     now: float,
-    touched: dict[PreviousHop, None],
+    touched: PreviousHops,
 ) -> None:
     """One flow descriptor of a Resv. Raises Reject, and then nothing has changed."""
     style = message.style
@@ -132,7 +132,7 @@ def _reserve(
         if old is None or old.flowspec != flow.flowspec:
             _check_without(core, state, siblings, nhop, oi, rsb)
         siblings[nhop] = rsb
-        traffic.update(core, state, key)
+        touched |= traffic.update(core, state, key)
     except Reject:
         # The old reservation, if any, stands and lives on: a failed increase is no loss (section 3.5).
         if old is not None:
@@ -149,7 +149,7 @@ def _reserve(
     else:
         changes.made(core, rsb)
     _watch_expiry(core, rsb)
-    touched.update((psb.phop, None) for psb in psbs)
+    touched.update(phops_of(psb for psb in state.senders(oi) if covers(rsb, psb)))
 
 
 def _check_without(
@@ -261,9 +261,9 @@ def shrink(
     extra: tuple[AnyObject, ...] = (),
 ) -> None:
     """Take filters out of a reservation, remove it with its last one, and tell upstream."""
-    phops = {psb.phop: None for psb in state.psbs.values() if covers(rsb, psb)}
+    phops = phops_of(psb for psb in state.psbs.values() if covers(rsb, psb))
     take_out(core, state, rsb, filters, why)
-    settle_traffic(core, state, rsb)
+    phops |= settle_traffic(core, state, rsb)
     sync(core, state, phops, now, extra)
     core.forget_if_empty(state)
 
@@ -294,8 +294,10 @@ def remove(state: SessionState, rsb: ReservationStateBlock) -> None:
         state.rsbs.pop(key, None)
 
 
-def settle_traffic(core: Core, state: SessionState, rsb: ReservationStateBlock) -> bool:
+def settle_traffic(core: Core, state: SessionState, rsb: ReservationStateBlock) -> PreviousHops:
     """Bring the installed reservation up to date after something shrank or a sender changed.
+
+    Returns the previous hops that have to hear of it.
 
     Where that fails, which takes a sender's larger Tspec or two merging into more than the link
     has, what was installed stands and everybody who reserved hears of it.
@@ -305,4 +307,4 @@ def settle_traffic(core: Core, state: SessionState, rsb: ReservationStateBlock) 
     except Reject as refusal:
         for one in list(state.rsbs.get((rsb.oi, rsb.group), Table()).values()):
             resverr.report(core, state, one, refusal)
-        return False
+        return {}

@@ -10,8 +10,9 @@ from ..objects import Filter
 from . import resvconf
 from .core import Core
 from .interfaces import LOCAL, Interface
-from .merge import Installation, c_tot, installation
+from .merge import Installation, c_tot, installation, served
 from .outputs import AddFilter, InstallFlow, ModifyFlow, RemoveFilter, RemoveFlow
+from .phop import PreviousHops, phops_of
 from .reject import Reject
 from .session import GroupKey, SessionState
 from .tcsb import TrafficControlStateBlock
@@ -41,24 +42,26 @@ def reasonable(tspec: Tspec) -> bool:
     return math.isfinite(tspec.rate) and math.isfinite(tspec.bucket) and tspec.m <= tspec.M
 
 
-def update(core: Core, state: SessionState, key: GroupKey) -> bool:
-    """Install, modify or remove the reservation of one group; True where anything changed.
+def update(core: Core, state: SessionState, key: GroupKey) -> PreviousHops:
+    """Install, modify or remove the reservation of one group.
 
-    Raises Reject where admission refuses; what was installed before then stands, and the flag
-    InPlace says so (RFC 2205 section 3.5).
+    Returns who has to hear where it is another one now: the previous hops of all the senders that it
+    is installed for, as each is asked for as much (RFC 2205 section 2.2). Raises Reject where
+    admission refuses; what was installed before then stands, and the flag InPlace says so (section
+    3.5).
     """
     oi, _ = key
     target = installation(state, key)
     tcsb = state.tcsbs.get(key)
     if target is None:
-        if tcsb is None:
-            return False
-        _remove(core, state, tcsb)
-        _police_branches(core, state, key)
-        _tell_paths(core, state, oi)
-        return True
+        if tcsb is not None:
+            _remove(core, state, tcsb)
+            _police_branches(core, state, key)
+            _tell_paths(core, state, oi)
+        return {}
+    before = None if tcsb is None else (tcsb.flowspec, tcsb.forward)
     if tcsb is None:
-        _install(core, state, key, target)
+        tcsb = _install(core, state, key, target)
         changed = True
     else:
         changed = _modify(core, state, tcsb, target)
@@ -66,7 +69,7 @@ def update(core: Core, state: SessionState, key: GroupKey) -> bool:
         _police_branches(core, state, key)
         _tell_paths(core, state, oi)
     _settle_confirmations(core, state, key)
-    return changed
+    return {} if before == (tcsb.flowspec, tcsb.forward) else phops_of(served(state, key))
 
 
 def _police_branches(core: Core, state: SessionState, key: GroupKey) -> None:
@@ -131,17 +134,20 @@ def _stands(core: Core, state: SessionState, tcsb: TrafficControlStateBlock, tar
     return _spend(state, (tcsb.oi, tcsb.group), target, interface, rspec.rate) == tcsb.forward
 
 
-def _install(core: Core, state: SessionState, key: GroupKey, target: Installation) -> None:
+def _install(
+    core: Core, state: SessionState, key: GroupKey, target: Installation
+) -> TrafficControlStateBlock:
     oi, group = key
     handle = core.next_handle()
     forward = _admit(core, state, key, handle, target)
-    state.tcsbs[key] = TrafficControlStateBlock(
+    tcsb = state.tcsbs[key] = TrafficControlStateBlock(
         handle, oi, group, target.filters, target.flowspec, forward, target.path_te, target.police
     )
     if oi != LOCAL:
         core.out.append(
             InstallFlow(handle, oi, state.session, target.filters, forward, target.path_te, target.police)
         )
+    return tcsb
 
 
 def _modify(core: Core, state: SessionState, tcsb: TrafficControlStateBlock, target: Installation) -> bool:

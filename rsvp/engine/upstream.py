@@ -31,20 +31,21 @@ def sync(
     phops: Iterable[PreviousHop],
     now: float,
     extra: tuple[AnyObject, ...] = (),
+    *,
+    confirm: bool = False,
 ) -> None:
     """Bring previous hops up to date: ResvTear for what is gone, a Resv for what is new.
 
     Confirmation requests go along with the reservation that is the largest everywhere it is merged
     with others; the other ones are answered from here (RFC 2205 section 3.1.4). `extra` are unknown
-    objects of the ResvTear that led here; they go on with it (section 3.10).
+    objects of the ResvTear that led here; they go on with it (section 3.10). `confirm` where an
+    application asks for a confirmation now; while it waits, what is sent anyway asks again.
     """
-    settled = []
+    came = [tcsb for tcsb in state.tcsbs.values() if tcsb.confirm is not None]
     for phop in phops:
         old, new = phop.request, request(state, phop, now)
         phop.request = new
-        confirms = _confirmations(core, state, phop, new, now)
-        if any(tcsb.confirm is not None for tcsb in state.tcsbs.values()):
-            settled += [tcsb for psb in phop.psbs for tcsb in sources(state, psb)]
+        confirms = _confirmations(core, state, phop, new, now, confirm)
         gone = _difference(old, new)
         news = _difference(new, old)
         if phop.handle is not None:
@@ -54,12 +55,12 @@ def sync(
             _send_tear(core, state, phop, old, gone, extra)
         if new is None:
             _rest(phop)
-        elif news or confirms or (old is not None and old.attached != new.attached):
+        elif news or any(confirms.values()) or (old is not None and old.attached != new.attached):
             phop.sent = None
-            for confirm in confirms or (None,):
-                _send(core, phop, _build(core, state, phop, new, confirm), trigger=True)
+            for one in confirms or (None,):
+                _send(core, phop, _build(core, state, phop, new, one), trigger=True)
             schedule(core, phop, now)
-    for tcsb in settled:
+    for tcsb in came:
         tcsb.confirm = None
 
 
@@ -103,15 +104,16 @@ def _difference(this: Request | None, that: Request | None) -> Wanted:
 
 
 def _confirmations(
-    core: Core, state: SessionState, phop: PreviousHop, new: Request | None, now: float
-) -> list[ResvConfirm]:
-    """Requests to forward to this previous hop; those that are satisfied here are answered.
+    core: Core, state: SessionState, phop: PreviousHop, new: Request | None, now: float, asked: bool = False
+) -> dict[ResvConfirm, bool]:
+    """Requests to forward to this previous hop, and whether each is new; others are answered here.
 
+    That of an application goes along until it is answered, and is new where it is `asked` for just now.
     What is blockaded is neither forwarded nor answered (RFC 2205 section 3.1.4).
     """
     if new is None or not any(tcsb.confirm is not None or tcsb.oi == LOCAL for tcsb in state.tcsbs.values()):
-        return []
-    forward: dict[ResvConfirm, None] = {}
+        return {}
+    forward: dict[ResvConfirm, bool] = {}
     answered: dict[tuple[ResvConfirm, int, Group], tuple[TrafficControlStateBlock, list[Filter]]] = {}
     for psb in phop.psbs:
         merged = [tcsb for tcsb in sources(state, psb) if not blockaded(tcsb.flowspec, psb, now)]
@@ -120,14 +122,14 @@ def _confirmations(
             if confirm is None:
                 continue
             if phop.handle is None and strictly_largest(tcsb, merged):
-                forward[confirm] = None
+                forward[confirm] = asked or tcsb.confirm is not None or forward.get(confirm, False)
             else:
                 _, senders = answered.setdefault((confirm, tcsb.oi, tcsb.group), (tcsb, []))
                 senders.append(psb.template)
     for (confirm, oi, _), (tcsb, senders) in answered.items():
         filters = tuple(sorted(senders, key=filter_order)) if new.style.explicit else ()
         resvconf.send(core, state, confirm, new.style, tcsb.flowspec, filters, oi)
-    return list(forward)
+    return forward
 
 
 def _own_confirmation(
@@ -243,21 +245,21 @@ def refresh_due(core: Core, phop: PreviousHop, now: float) -> None:
     if core.interface(phop.iif) is None:
         schedule(core, phop, now)
         return
-    new = request(phop.state, phop, now)
-    if new is None or new != phop.request:
+    stands = phop.request
+    if stands is None or (_waits(phop) and request(phop.state, phop, now) != stands):
         # A blockade ran out: what failed then is tried once more (section 3.5). Or nobody reserved
         # along a new route.
         sync(core, phop.state, (phop,), now)
         return
-    confirms = _confirmations(core, phop.state, phop, new, now)
+    confirms = _confirmations(core, phop.state, phop, stands, now)
     if confirms or phop.sent is None:
         for confirm in confirms or (None,):
-            _send(core, phop, _build(core, phop.state, phop, new, confirm), trigger=False)
+            _send(core, phop, _build(core, phop.state, phop, stands, confirm), trigger=False)
     else:
         _send(core, phop, phop.sent, trigger=False)
     schedule(core, phop, now)
 
 
-def phops_of(psbs: Iterable[PathStateBlock]) -> dict[PreviousHop, None]:
-    """The previous hops of some senders, each once and in order."""
-    return {psb.phop: None for psb in psbs}
+def _waits(phop: PreviousHop) -> bool:
+    """Whether time alone may change what a previous hop is asked for (RFC 2205 sections 3.5, 3.6)."""
+    return phop.blockade is not None or any(psb.blockade or psb.held for psb in phop.psbs)

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 from rsvp import engine as e
 from rsvp._wire import decode, encode
+from rsvp.engine.merge import request
 from rsvp.intserv import Adspec, Flowspec, Tspec, controlled_load
 from rsvp.messages import Flow, Message, Path, PathTear, Resv, ResvConf, ResvTear, Sender
 from rsvp.objects import (
@@ -85,7 +86,15 @@ class Router:
                     answer = replace(known, source=output.source)
                     todo += self.engine.handle(answer, self.now)
         self.outputs += done
+        self._told()
         return done
+
+    def _told(self) -> None:
+        """Previous hops heard of every change at once, but of what time alone changed (3.3, 3.5, 3.6)."""
+        for state in itertools.islice(self.engine._core.sessions.values(), 8):
+            for phop in state.phops.values():
+                if phop.blockade is None and not any(psb.blockade or psb.held for psb in phop.psbs):
+                    assert phop.request == request(state, phop, self.now)
 
     def _track(self, output: e.Output) -> None:
         if isinstance(output, e.InstallFlow):

@@ -7,7 +7,7 @@ import pytest
 from rsvp import engine as e
 from rsvp.errors import LocalError
 from rsvp.messages import Flow, Path, PathErr, PathTear, Resv, ResvTear
-from rsvp.objects import FF, SE, WF, ErrorSpec
+from rsvp.objects import FF, SE, WF, ErrorSpec, Opaque
 
 from .fabric import (
     a,
@@ -137,6 +137,31 @@ class TestMerging:
         for interface, host in ((D, 2), (D, 1), (C, 3), (C, 2)):
             message = resv_tear(SE, (S1, S2), to=GROUP, hop=f"10.{interface}.0.{host}", lih=interface)
             assert of(node.receive(message, interface), e.Send) == []
+
+    def test_what_one_next_hop_asks_of_a_shared_reservation_concerns_the_senders_of_all(self, node):
+        """It is installed once for the union of the filters, and asked for as large of each sender's
+        previous hop (sections 1.3 and 2.2); those hear of it at once, whoever named their sender."""
+        reserve(node, C, SE, (load(1000), (S1,)), host=1)
+        reserve(node, C, SE, (load(2000), (S2,)), host=2)
+        assert asked(node) == {(A, (str(S1),)): 2000.0, (B, (str(S2),)): 2000.0}
+        reserve(node, C, SE, (load(4000), (S1,)), host=1)
+        assert asked(node) == {(A, (str(S1),)): 4000.0, (B, (str(S2),)): 4000.0}
+        out = node.receive(resv_tear(SE, (S1,), to=GROUP, hop="10.3.0.1", lih=C), C)
+        assert asked(node) == {(B, (str(S2),)): 2000.0}
+        assert [str(s.destination) for s in of(out, e.Send) if isinstance(s.message, Resv)] == ["10.2.0.1"]
+
+    def test_a_resv_that_names_fewer_senders_changes_what_is_asked_of_the_others(self, node):
+        """The filters that it does not name stand until they time out (RFC 2209), at its flowspec."""
+        reserve(node, C, SE, (load(1000), (S1, S2)))
+        reserve(node, C, SE, (load(3000), (S1,)))
+        assert asked(node) == {(A, (str(S1),)): 3000.0, (B, (str(S2),)): 3000.0}
+
+    def test_so_do_the_objects_that_it_brings(self, node):
+        """They are the reservation's, and replace what its earlier Resv brought (section 3.10)."""
+        unknown = (Opaque(0xF1, 1, b"\0\0\0\1"),)
+        reserve(node, C, SE, (load(), (S1, S2)))
+        out = reserve(node, C, SE, (load(), (S1,)), extra=unknown)
+        assert [m.extra for m in sends(out, Resv)] == [unknown, unknown]
 
     def test_unicast_next_hops_behind_one_interface(self):
         """A cloud without RSVP may hide several; their requests are merged as well (section 3.11.2)."""

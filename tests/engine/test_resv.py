@@ -526,6 +526,34 @@ class TestEndToEnd:
         net.advance(300)
         assert len(net.events("h2", e.ResvConfirmed)) == 1
 
+    def test_while_it_waits_for_one_nothing_is_sent_that_nothing_changed(self):
+        """ "Resv messages must be sent immediately when the state changes" (section 3.3): and else not."""
+        net = self.waiting()
+        net.log.clear()
+        net.feed("h2", e.OpenSession(3, session("10.3.0.2")))
+        net.feed("h2", e.Reserve(3, FF, (Flow(load(400), (S1,)),)))
+        net.feed("h2", e.Release(3))
+        net.feed("h1", e.AddSender(1, S1, tspec(900)))
+        assert [s.message for _, who, s in net.log if who == "h2"] == []
+        net.feed("h2", e.Reserve(2, FF, (Flow(load(800), (S1,)),), confirm=True))
+        assert [s.message.confirm for _, who, s in net.log if who == "h2"] == [ResvConfirm(a("10.3.0.2"))]
+
+    def test_who_asks_for_one_again_is_heard_at_once(self):
+        net = self.waiting()
+        net.log.clear()
+        net.feed("h2", e.Reserve(2, FF, (Flow(load(), (S1,)),), confirm=True))
+        assert len([s for _, who, s in net.log if who == "h2"]) == 1
+
+    def waiting(self):
+        """A receiver whose confirmation does not come."""
+        net = line()
+        net.drop = lambda n, message: isinstance(message, ResvConf)
+        net.feed("h1", e.OpenSession(1, session("10.3.0.2")))
+        net.feed("h2", e.OpenSession(2, session("10.3.0.2")))
+        net.feed("h1", e.AddSender(1, S1, tspec()))
+        net.feed("h2", e.Reserve(2, FF, (Flow(load(), (S1,)),), confirm=True))
+        return net
+
     def test_any_one_lost_message_is_repaired(self):
         whole = self.reserved(refresh=1.0)
         count = len(whole.log)

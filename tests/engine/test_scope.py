@@ -41,6 +41,15 @@ def scopes(outputs):
     }
 
 
+def onward(outputs):
+    """Previous hop -> the senders of the SCOPE that it was sent."""
+    return {
+        str(s.destination): [str(one) for one in s.message.scope.addresses] if s.message.scope else None
+        for s in of(outputs, e.Send)
+        if isinstance(s.message, Resv)
+    }
+
+
 @pytest.fixture
 def node():
     """Figure 11: senders and receivers behind all three interfaces; data goes out of the other two."""
@@ -152,6 +161,17 @@ class TestOnePreviousHop:
     def test_but_one_that_came_goes_on(self, single):
         """Else the next node would take it for all senders again, and it could go round."""
         assert scopes(reserve(single, C, "10.1.0.2")) == {"10.1.0.254": ["10.1.0.2"]}
+
+    def test_a_second_previous_hop_begins_it_at_once(self, single):
+        """The first one's Resv names its senders from then on, and not only with its next refresh."""
+        reserve(single, C)
+        out = single.receive(path(sender("10.1.0.3"), to=GROUP, hop="10.1.0.3"), A)
+        assert onward(out) == {"10.1.0.1": ["10.1.0.1", "10.1.0.2"], "10.1.0.3": ["10.1.0.3"]}
+
+    def test_and_so_does_a_sender_that_moves_behind_a_second_one(self, single):
+        reserve(single, C)
+        out = single.receive(path(sender("10.1.0.2"), to=GROUP, hop="10.1.0.2"), A)
+        assert onward(out) == {"10.1.0.1": ["10.1.0.1"], "10.1.0.2": ["10.1.0.2"]}
 
 
 def test_local_senders_are_not_in_it():
