@@ -61,6 +61,18 @@ ALLOWED = {
     "enforcement": {"engine", "errors", "iana", "ledger", "routing", "tc"},
     "show": {"counts", "enforcement", "engine", "jsonform", "objects", "tc"},
     "receiver": {"engine", "errors", "intserv", "messages", "objects"},
+    "gqos": {
+        "aio",
+        "api",
+        "engine",
+        "errors",
+        "iana",
+        "intserv",
+        "jsonform",
+        "messages",
+        "objects",
+        "policy",
+    },
     "pictures": {"errors"},
     "capture": {
         "_json",
