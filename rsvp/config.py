@@ -17,7 +17,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from .engine.interfaces import KEEP, REFRESH
+from .engine.interfaces import KEEP, REFRESH, Config, lifetime
 from .errors import ConfigError
 from .iana import DEFAULT_TTL
 from .paths import CONTROL
@@ -39,7 +39,12 @@ Latency = Annotated[
     float, msgspec.Meta(ge=0, le=268, description="a number of seconds from 0 to 268, such as 0.002")
 ]
 Count = Annotated[int, msgspec.Meta(ge=1, le=255, description="a whole number from 1 to 255")]
+Many = Annotated[int, msgspec.Meta(ge=1, le=10**9, description="a whole number from 1 to 1000000000")]
+Messages = Annotated[float, msgspec.Meta(gt=0, description="a number of messages a second above 0")]
 Text = Annotated[str, msgspec.Meta(min_length=1, description="a path in quotes")]
+
+
+_LIMITS = Config()
 
 
 class _Checked(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,16 +75,41 @@ class NodeConfig(_Checked, frozen=True, kw_only=True):
     """What a node is told: the whole of rsvp.toml, and `only`, the interfaces the command line named.
 
     `refresh` is R in seconds, `keep_multiplier` K, `ttl` the IP TTL of messages that no application
-    set one for. `lines` says where each interface was named, for messages to people.
+    set one for. The limits are those of `engine.Config`, and `max_message_rate` is what one neighbour
+    may send in the long run, messages a second. `lines` says where each interface was named, for
+    messages to people.
     """
 
     control: Text = CONTROL
     refresh: Seconds = REFRESH
     keep_multiplier: Count = KEEP
     ttl: Count = DEFAULT_TTL
+    max_sessions: Many = _LIMITS.max_sessions
+    max_senders_per_session: Many = _LIMITS.max_senders_per_session
+    max_reservations_per_session: Many = _LIMITS.max_reservations_per_session
+    max_state_per_neighbor: Many = _LIMITS.max_state_per_neighbor
+    max_state: Many = _LIMITS.max_state
+    max_message_rate: Messages = 5000.0
     interfaces: Mapping[str, InterfaceConfig] = {}
     only: tuple[str, ...] = ()
     lines: Mapping[str, str] = {}
+
+    @property
+    def limits(self) -> Config:
+        """What the engine is told of this."""
+        return Config(
+            self.max_sessions,
+            self.max_senders_per_session,
+            self.max_reservations_per_session,
+            self.max_state_per_neighbor,
+            self.max_state,
+            tells=True,
+        )
+
+    @property
+    def lifetime(self) -> float:
+        """L, seconds (RFC 2205 section 3.7)."""
+        return lifetime(self.refresh, self.keep_multiplier)
 
     def takes(self, name: str) -> bool:
         """Whether RSVP runs on this interface, were it up and no loopback.

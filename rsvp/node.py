@@ -16,15 +16,15 @@ from types import TracebackType
 from typing import Any, Self
 
 from . import engine as e
-from . import show, unreadable
+from . import show, topics, unreadable
 from ._wire import decode, encode
 from .aio import Endpoint
 from .api import EXPLAINED, WHAT, Api
 from .config import NodeConfig
-from .counts import CountsByInterface
+from .counts import Tally
 from .enforcement import Enforcement
 from .engine.inputs import Input
-from .engine.outputs import Output, Upcall
+from .engine.outputs import Output, TrafficOrder, Upcall
 from .errors import LocalError, NoRoute, WireError
 from .iana import (
     DEFAULT_TTL,
@@ -33,16 +33,21 @@ from .iana import (
 )
 from .intserv import DEFAULT_ADSPEC, Adspec, Tspec
 from .jsonform import Json
-from .messages import Flow
+from .messages import Flow, Message
+from .neighbors import Neighbors
 from .objects import Filter, FilterSpec, IPAddress, Session, Style
 from .routing import Link, Route, Routing
-from .show import Names, Neighbor
+from .seldom import Seldom
+from .show import Names
 from .tc import TrafficControl
 from .transport import Packet, Transport
 
 __all__ = ["Api", "Node"]
 
 log = logging.getLogger("rsvp.node")
+
+LIMITS = frozenset({"too much state", "too many sessions", "too many senders"})
+"""Reasons for which the engine drops messages that an operator should hear of: see `engine.Config`."""
 
 
 class Node(Endpoint):
@@ -71,8 +76,10 @@ class Node(Endpoint):
         self._enforcement = Enforcement(traffic or _htb_traffic_control(), self._pending.append)
         self._routes: dict[tuple[IPAddress, IPAddress | None], Route | None] = {}
         self._queues: dict[int, asyncio.Queue[Upcall | None]] = {}
-        self._counts = CountsByInterface()
-        self._neighbors: dict[tuple[IPAddress, int], Neighbor] = {}
+        self._tally = Tally()
+        self._names = Names({})
+        self._neighbors = Neighbors(self.config.max_message_rate, self.config.lifetime)
+        self._seldom = Seldom(log)
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._next_handle = 0
@@ -82,9 +89,11 @@ class Node(Endpoint):
             e.Send: self._send,
             e.ResolveRoute: self._resolve,
             e.ForgetRoute: self._forget,
-            e.Dropped: self._count_drop,
-            **dict.fromkeys((e.InstallFlow, e.ModifyFlow, e.RemoveFlow), self._enforcement.order),
-            **dict.fromkeys((e.AddFilter, e.RemoveFilter), self._enforcement.order),
+            e.Dropped: self._dropped,
+            e.StateChanged: self._state_changed,
+            e.Refused: self._refused,
+            **dict.fromkeys((e.InstallFlow, e.ModifyFlow, e.RemoveFlow), self._order),
+            **dict.fromkeys((e.AddFilter, e.RemoveFilter), self._order),
             **dict.fromkeys((e.PathEvent, e.PathGone, e.PathError), self._upcall),
             **dict.fromkeys((e.ResvEvent, e.ResvGone), self._upcall),
             **dict.fromkeys((e.ResvError, e.ResvConfirmed), self._upcall),
@@ -102,6 +111,7 @@ class Node(Endpoint):
             links = await self._routing.links()
             self.config.require([link.name for link in links])
             self._running = True
+            self._feed(e.Configure(self.config.limits))
             self._update_links(links)
             self._transport.start(self._received)
         except BaseException:
@@ -140,6 +150,8 @@ class Node(Endpoint):
         links = await self._routing.links()
         config.require([link.name for link in links])
         self.config = config
+        self._neighbors.rate, self._neighbors.silence = config.max_message_rate, config.lifetime
+        self._feed(e.Configure(config.limits))
         self._update_links(links)
 
     @property
@@ -224,26 +236,41 @@ class Node(Endpoint):
     def _received(self, packet: Packet) -> None:
         if not self._running or packet.interface is None or packet.source is None:
             return
-        counts = self._counts.of(packet.interface)
+        counts = self._tally.of(packet.interface)
         try:
             message = decode(packet.data)
         except WireError as error:
             counts.errors[error.reason] += 1
-            log.debug("from %s: %s", packet.source, error)
+            if topics.watched("errors"):
+                topics.unreadable(packet, error, self._names)
             answer = unreadable.answer(packet.data, packet.interface, error)
-            if answer is not None:
+            if answer is not None and self._listens(packet.interface, None):
                 self._feed(answer)
             return
         counts.received[message.name] += 1
+        event = e.Received(message, packet.interface, packet.source, packet.destination, packet.ttl)
+        if topics.watched("received"):
+            topics.received(event, packet, self._names)
+        if self._listens(packet.interface, message):
+            self._feed(event)
+
+    def _listens(self, interface: int, message: Message | None) -> bool:
+        """Whether whoever sent this has said no more than one neighbour may; else it is counted."""
+        now = self._loop.time()
         hop = getattr(message, "hop", None)
-        if hop is not None:  # what has none may come from further away, or from another address
-            self._neighbors[hop.address, packet.interface] = Neighbor(
-                hop.address, packet.interface, "ip", self._loop.time()
-            )
-        self._feed(e.Received(message, packet.interface, packet.source, packet.destination, packet.ttl))
+        if hop is None:  # it may come from further away, or from another address
+            listens = self._neighbors.heard_stranger(interface, now)
+        else:
+            listens = self._neighbors.heard(hop.address, interface, "ip", now)
+        if not listens:
+            self._tally.of(interface).errors["rate limited"] += 1
+            who = "somebody" if hop is None else hop.address
+            limit = self.config.max_message_rate
+            self._seldom.warning("rate", now, "%s sends more than %g messages/s: dropped", who, limit)
+        return listens
 
     def _send(self, send: e.Send) -> None:
-        counts = self._counts.of(send.interface)
+        counts = self._tally.of(send.interface)
         packet = Packet(
             encode(send.message),
             send.destination,
@@ -256,13 +283,45 @@ class Node(Endpoint):
             self._transport.send(packet)
         except OSError as error:
             counts.errors["transmit failure"] += 1
-            log.warning("cannot send %s to %s: %s", send.message.name, send.destination, error)
+            self._seldom.warning(
+                "send",
+                self._loop.time(),
+                "cannot send %s to %s: %s",
+                send.message.name,
+                send.destination,
+                error,
+            )
             return
         counts.sent[send.message.name] += 1
+        if topics.watched("sent"):
+            topics.sent(send, packet, self._names)
 
-    def _count_drop(self, drop: e.Dropped) -> None:
-        self._counts.of(drop.interface).errors[drop.reason] += 1
-        log.debug("dropped %s: %s", MESSAGE_NAMES.get(drop.message_type), drop.reason)
+    def _dropped(self, drop: e.Dropped) -> None:
+        self._tally.of(drop.interface).errors[drop.reason] += 1
+        if topics.watched("errors"):
+            topics.dropped(drop, self._names)
+        if drop.reason in LIMITS:
+            message = MESSAGE_NAMES.get(drop.message_type)
+            self._seldom.warning(drop.reason, self._loop.time(), "dropped %s: %s", message, drop.reason)
+
+    # --- state and traffic control --------------------------------------------------------------------
+
+    def _state_changed(self, change: e.StateChanged) -> None:
+        self._tally.note_state(change)
+        if topics.watched("state"):
+            topics.state(change, self._names)
+
+    def _refused(self, refused: e.Refused) -> None:
+        self._tally.note_refusal(refused)
+        if topics.watched("admission"):
+            topics.refused(refused, self._names)
+
+    def _order(self, order: TrafficOrder) -> None:
+        if isinstance(order, e.InstallFlow | e.ModifyFlow):
+            self._tally.note_admission()
+        if topics.watched("traffic") or topics.watched("admission"):
+            topics.admitted(order, self._names)
+        self._enforcement.order(order)
 
     # --- routing ----------------------------------------------------------------------------------
 
@@ -297,6 +356,7 @@ class Node(Endpoint):
             self._enforcement.leave(index)
             self._feed(e.InterfaceDown(index))
         self._links = now
+        self._names = Names({link.index: link.name for link in links})
         for link in now.values():
             self._feed(e.InterfaceUp(self._interface(link)))
 
@@ -406,14 +466,13 @@ class Node(Endpoint):
             raise LocalError(f"there is nothing called {what!r} to show: one of {', '.join(WHAT)}")
         if why and what not in EXPLAINED:
             raise LocalError(f"{what} are not made by messages: there is a why of {', '.join(EXPLAINED)}")
-        names = Names({view.index: view.name for view in self._engine.interfaces()})
-        now = self._loop.time()
+        names, now = self._names, self._loop.time()
         if what == "neighbors":
-            return show.entries(list(self._neighbors.values()), names, now)
+            return show.neighbors(self._neighbors, names, now)
         if what == "counters":
-            return show.counters(self._counts, names)
+            return show.counters(self._tally.interfaces, names)
         found = show.views(self._engine, what, now)
-        entries = show.entries(found, names, now)
+        entries = show.entries(found, names)
         if what == "installed":
             show.add_carried(entries, found, self._enforcement)
         if why:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Any
 
 from .counts import Counts
@@ -12,18 +12,9 @@ from .engine import Engine
 from .engine.interfaces import LOCAL
 from .engine.views import Explanation
 from .jsonform import Json, session, to_json
-from .objects import IPAddress, Session, Style
+from .neighbors import Neighbor
+from .objects import Session, Style
 from .tc import Counters
-
-
-@dataclass(frozen=True, slots=True)
-class Neighbor:
-    """A node that sent us something; `last_heard` is when, on the node's clock."""
-
-    address: IPAddress
-    interface: int
-    encapsulation: str
-    last_heard: float
 
 
 class Names:
@@ -36,9 +27,9 @@ class Names:
         return None if index == LOCAL else self._names.get(index, str(index))
 
 
-def entries(views: list[Any], names: Names, now: float) -> list[dict[str, Json]]:
+def entries(views: list[Any], names: Names) -> list[dict[str, Json]]:
     """Each view as a JSON object; seconds are rounded to milliseconds."""
-    return [_entry(view, names, now) for view in views]
+    return [_entry(view, names) for view in views]
 
 
 def views(engine: Engine, what: str, now: float) -> list[Any]:
@@ -53,6 +44,19 @@ def views(engine: Engine, what: str, now: float) -> list[Any]:
         "refusals": engine.refusals,
     }
     return found[what]()
+
+
+def neighbors(table: Iterable[Neighbor], names: Names, now: float) -> list[dict[str, Json]]:
+    """Whom this node heard of, and how long ago."""
+    return [
+        {
+            "address": str(one.address),
+            "interface": names(one.interface),
+            "encapsulation": one.encapsulation,
+            "last_heard": round(now - one.last_heard, 3),
+        }
+        for one in table
+    ]
 
 
 def counters(counts: Mapping[int, Counts], names: Names) -> list[dict[str, Json]]:
@@ -89,7 +93,7 @@ def why(explanations: Iterable[Explanation], names: Names) -> list[dict[str, Jso
     ]
 
 
-def _entry(view: Any, names: Names, now: float) -> dict[str, Json]:
+def _entry(view: Any, names: Names) -> dict[str, Json]:
     entry: dict[str, Json] = {}
     for field in fields(view):
         value = getattr(view, field.name)
@@ -97,8 +101,6 @@ def _entry(view: Any, names: Names, now: float) -> dict[str, Json]:
             entry["interface"] = names(value)
         elif field.name == "outgoing":
             entry["outgoing"] = [names(index) for index in value]
-        elif field.name == "last_heard":
-            entry["last_heard"] = round(now - value, 3)
         elif isinstance(value, Session):
             entry[field.name] = session(value)
         elif isinstance(value, Style):

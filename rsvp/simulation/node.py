@@ -157,7 +157,7 @@ class Node:
                 for port in self.ports.values()
             ]
         views: list[Any] = getattr(self, what)()
-        shown = entries(views, names, self.simulation.now)
+        shown = entries(views, names)
         if what == "installed":
             for entry in shown:
                 # Nothing but RSVP is simulated: there are no packets to count.
