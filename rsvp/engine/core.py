@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
 from random import Random
-from typing import Any, Self, TypeVar, TypeVarTuple
+from typing import Any, Self, TypeAlias, TypeVar, TypeVarTuple
 
 from ..iana import DEFAULT_TTL, UnknownClass
 from ..intserv import Adspec, advertise
@@ -14,7 +14,7 @@ from ..messages import AnySession, Message
 from ..objects import AnyObject, Filter, Hop, IPAddress, Session, SessionKey, TimeValues
 from .admission import Budget
 from .holdings import Holdings
-from .inputs import RouteResolved
+from .inputs import DataFlow, RouteResolved
 from .interfaces import LOCAL, Config, Interface
 from .outputs import Dropped, Output, Refused, Send
 from .psb import PathStateBlock
@@ -25,6 +25,9 @@ from .timers import Timer, Timers
 
 T = TypeVar("T")
 Key = TypeVarTuple("Key")
+
+RouteKey: TypeAlias = tuple[IPAddress, IPAddress | None, DataFlow | None]
+"""The fields of a `ResolveRoute`."""
 
 MADE_AT_MOST = 4096
 """Values that `Core.once` keeps: neighbours may send any number of ADSPECs and handles."""
@@ -44,8 +47,9 @@ class Way:
 
 @dataclass(slots=True, eq=False)
 class Route:
-    """What routing said about a destination, and the path state that follows it."""
+    """What routing said about a destination, a sender or a flow, and the path state that follows it."""
 
+    key: RouteKey
     way: Way | None = None
     psbs: Table[PathStateBlock, None] = field(default_factory=Table)
 
@@ -81,7 +85,7 @@ class Core:
         self.sessions: dict[SessionKey, SessionState] = {}
         self.alike: dict[tuple[int, ...], int] = {}
         """(IP version, destination, protocol) -> how many sessions, which all have ports or none."""
-        self.routes: dict[tuple[IPAddress, IPAddress | None], Route] = {}
+        self.routes: dict[RouteKey, Route] = {}
         self.applications: dict[int, Application] = {}
         self.own: frozenset[IPAddress] = frozenset()
         self.made: dict[Hashable, Any] = {}

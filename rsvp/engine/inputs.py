@@ -85,11 +85,28 @@ class InterfaceDown:
 
 
 @dataclass(frozen=True, slots=True)
+class DataFlow:
+    """What the way of a sender's data may depend on besides its addresses.
+
+    Ports and the flow label are 0 where there are none; `incoming` is the number of the interface
+    where the data comes in, `LOCAL` for an application's own.
+    """
+
+    protocol: int
+    source_port: int
+    port: int
+    flow_label: int
+    incoming: int
+
+
+@dataclass(frozen=True, slots=True)
 class RouteResolved:
     """The answer to `ResolveRoute`, and unasked for when routing changes (RFC 2205 3.11.4).
 
-    `source` is None for unicast. `outgoing` are interface numbers; empty and not `local` means
-    that there is no route. `incoming` is what multicast routing expects data on, else None.
+    `source` and `flow` are the question's. `outgoing` are interface numbers; empty and not `local`
+    means that there is no route. `incoming` is what multicast routing expects data on, else None.
+    `by_flow`: the way to this unicast destination depends on the flow, as where routes share a load
+    or rules ask for the source. The engine then asks for each sender, until an answer says otherwise.
     """
 
     destination: IPAddress
@@ -97,6 +114,8 @@ class RouteResolved:
     outgoing: tuple[int, ...]
     incoming: int | None = None
     local: bool = False
+    flow: DataFlow | None = None
+    by_flow: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +237,7 @@ __all__ = [
     "Clear",
     "CloseSession",
     "Configure",
+    "DataFlow",
     "FlowRejected",
     "Input",
     "InterfaceDown",

@@ -14,6 +14,7 @@ from ..intserv import Flowspec, Tspec
 from ..messages import Message, Sender
 from ..objects import Filter, IPAddress, PolicyData, Session, Style
 from .refusals import Refusal
+from .inputs import DataFlow
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +39,14 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class ResolveRoute:
-    """Ask routing for the way to `destination`, and to be told when it changes (RFC 2205 3.11.4)."""
+    """Ask routing for the way to `destination`, and to be told when it changes (RFC 2205 3.11.4).
+
+    `source` is None for unicast, until routing says that the way there depends on the flow.
+    """
 
     destination: IPAddress
     source: IPAddress | None = None
+    flow: DataFlow | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +55,7 @@ class ForgetRoute:
 
     destination: IPAddress
     source: IPAddress | None = None
+    flow: DataFlow | None = None
 
 
 class Police(IntFlag):

@@ -10,8 +10,8 @@ from ..intserv import Tspec
 from ..messages import AnyHop, Path, PathTear, Sender, base_filter, base_session
 from ..objects import AnyObject, Filter, FlowLabelFilterSpec, Hop, IPAddress, PolicyData, Session, TimeValues
 from . import changes, patherr, resv, traffic, upstream
-from .core import Core, Route, Way, forwarded, is_host
-from .inputs import Received, RouteResolved
+from .core import Core, Route, RouteKey, Way, forwarded, is_host
+from .inputs import DataFlow, Received, RouteResolved
 from .interfaces import LOCAL, REFRESH, lifetime
 from .merge import covers, reshaped
 from .outputs import Change, ForgetRoute, PathEvent, PathGone, ResolveRoute, Send
@@ -150,9 +150,11 @@ def _move(core: Core, psb: PathStateBlock, now: float) -> None:
     psb.phop.psbs.append(psb)
     psb.phop.request = None
     core.held.add(psb.neighbor)
-    route = core.routes[_route_key(psb)]
-    if route.way is not None:
-        psb.outgoing = _outgoing(core, psb, route.way)
+    way = psb.route.way
+    if psb.route.key != _route_key(psb, by_flow=psb.route.key[2] is not None):
+        _change_route(core, psb, by_flow=True)  # it comes in elsewhere, and so may go elsewhere
+    if way is not None:
+        psb.outgoing = _outgoing(core, psb, way)
 
 
 def _leave_phop(psb: PathStateBlock) -> None:
@@ -335,17 +337,26 @@ def _tears(core: Core, psb: PathStateBlock) -> Iterator[Send]:
 # --- routing ----------------------------------------------------------------------------------------
 
 
-def _route_key(psb: PathStateBlock) -> tuple[IPAddress, IPAddress | None]:
-    """Routes to a group depend on who sends, unicast routes do not."""
-    return (psb.state.session.destination, psb.template.address if psb.state.multicast else None)
+def _route_key(psb: PathStateBlock, *, by_flow: bool) -> RouteKey:
+    """Routes to a group depend on who sends; unicast routes do only where routing said so."""
+    session, sender = psb.state.session, psb.template
+    if psb.state.multicast:
+        return session.destination, sender.address, None
+    if not by_flow:
+        return session.destination, None, None
+    label = sender.flow_label if isinstance(sender, FlowLabelFilterSpec) else 0
+    port = 0 if isinstance(sender, FlowLabelFilterSpec) else sender.port
+    flow = DataFlow(session.protocol, port, session.port, label, psb.iif)
+    return session.destination, sender.address, flow
 
 
-def _follow_route(core: Core, psb: PathStateBlock) -> None:
-    key = _route_key(psb)
+def _follow_route(core: Core, psb: PathStateBlock, *, by_flow: bool = False) -> None:
+    key = _route_key(psb, by_flow=by_flow)
     route = core.routes.get(key)
     if route is None:
-        route = core.routes[key] = Route()
+        route = core.routes[key] = Route(key)
         core.out.append(ResolveRoute(*key))
+    psb.route = route
     route.psbs[psb] = None
     if route.way is not None:
         psb.outgoing = _outgoing(core, psb, route.way)
@@ -353,12 +364,20 @@ def _follow_route(core: Core, psb: PathStateBlock) -> None:
 
 
 def _leave_route(core: Core, psb: PathStateBlock) -> None:
-    key = _route_key(psb)
-    route = core.routes[key]
+    route = psb.route
     del route.psbs[psb]
     if not route.psbs:
-        del core.routes[key]
-        core.out.append(ForgetRoute(*key))
+        del core.routes[route.key]
+        core.out.append(ForgetRoute(*route.key))
+
+
+def _change_route(core: Core, psb: PathStateBlock, *, by_flow: bool) -> None:
+    """Ask for a sender's flow alone, or no longer; it goes the way it went until routing answers."""
+    way = psb.route.way
+    _leave_route(core, psb)
+    _follow_route(core, psb, by_flow=by_flow)
+    if psb.route.way is None:
+        psb.route.way = way
 
 
 def _outgoing(core: Core, psb: PathStateBlock, way: Way) -> tuple[int, ...]:
@@ -381,13 +400,20 @@ def _local_only(psb: PathStateBlock, way: Way) -> bool:
 
 def routed(core: Core, answer: RouteResolved, now: float) -> None:
     """Routing answered, or changed its mind (RFC 2205 section 3.6)."""
-    route = core.routes.get((answer.destination, answer.source))
+    route = core.routes.get((answer.destination, answer.source, answer.flow))
     if route is None:
         return
-    first = route.way is None
-    route.way = core.way(answer)
+    way, first = core.way(answer), route.way is None
+    unicast = not answer.destination.is_multicast
+    if unicast and answer.by_flow and answer.flow is None:
+        for psb in list(route.psbs):
+            _change_route(core, psb, by_flow=True)
+        return
+    route.way = way
     for psb in list(route.psbs):
-        _reroute(core, psb, route.way, now, first)
+        _reroute(core, psb, way, now, first)
+        if answer.flow is not None and not answer.by_flow:
+            _change_route(core, psb, by_flow=False)
 
 
 def _reroute(core: Core, psb: PathStateBlock, way: Way, now: float, first: bool) -> None:

@@ -15,6 +15,7 @@ from .timers import Timer
 
 if TYPE_CHECKING:
     from ..intserv import Flowspec, Tspec
+    from .core import Route
     from .phop import PreviousHop
     from .session import SessionState
 
@@ -37,7 +38,7 @@ class PathStateBlock:
     `iif` is LOCAL and `handle` the application's where the sender is on this node. `ttl` is the IP
     TTL that was left on arrival, or what the application set. `outgoing` is OutInterface_list; LOCAL
     in it means that the session's destination is this node. `local_only` state is never forwarded
-    (RFC 2205 section 3.9).
+    (RFC 2205 section 3.9). `route` is what routing was asked for it.
     """
 
     state: SessionState
@@ -45,6 +46,7 @@ class PathStateBlock:
     iif: int
     ttl: int
     phop: PreviousHop
+    route: Route = field(init=False)
     expiry: Timer = field(init=False)
     refresh: Timer = field(init=False)
     handle: int | None = None

@@ -239,3 +239,81 @@ class TestPreviousHop:
         out = node.receive(path(S1, hop="10.2.0.1", refresh=LONG), 2)
         assert sends(out, Path) == sends(out, Resv) == []
         assert node.engine.senders(node.now)[0].outgoing == ()
+
+
+class TestByFlow:
+    """Routes that share a load, or that rules choose by the source (RFC 2205 section 3.11.4)."""
+
+    FLOW1 = e.DataFlow(17, 1, 5000, 0, 1)
+    FLOW2 = e.DataFlow(17, 2, 5000, 0, 1)
+
+    def answer(self, *outgoing, flow=None, by_flow=True):
+        source = S1.address if flow else None
+        return e.RouteResolved(a("10.9.0.9"), source, outgoing, flow=flow, by_flow=by_flow)
+
+    @pytest.fixture
+    def node(self):
+        """Two senders behind 1, whose ways were found to differ."""
+        r = router(1, 2, 3)
+        r.receive(path(S1, refresh=LONG), 1)
+        r.receive(path(S2, refresh=LONG), 1)
+        out = r.feed(self.answer(2))
+        assert of(out, e.ResolveRoute) == [
+            e.ResolveRoute(a("10.9.0.9"), S1.address, self.FLOW1),
+            e.ResolveRoute(a("10.9.0.9"), S2.address, self.FLOW2),
+        ]
+        assert of(out, e.ForgetRoute) == [e.ForgetRoute(a("10.9.0.9"))]
+        return r
+
+    def test_each_sender_goes_its_own_way(self, node):
+        (one,) = of(node.feed(self.answer(2, flow=self.FLOW1)), e.Send)
+        (two,) = of(node.feed(self.answer(3, flow=self.FLOW2)), e.Send)
+        assert [one.interface, two.interface] == [2, 3]
+        assert [v.outgoing for v in node.engine.senders(node.now)] == [(2,), (3,)]
+
+    def test_a_flow_that_moves_leaves_the_other_alone(self, node):
+        node.feed(self.answer(2, flow=self.FLOW1))
+        node.feed(self.answer(3, flow=self.FLOW2))
+        assert of(node.feed(self.answer(3, flow=self.FLOW1)), e.Send) == [], "W has to pass first"
+        came = [s for s in of(node.advance(2.0), e.Send) if isinstance(s.message, Path)]
+        assert [(s.interface, s.message.sender.template) for s in came] == [(3, S1)]
+
+    def test_one_way_to_a_destination_that_becomes_many_is_a_route_change(self):
+        node = router(1, 2, 3)
+        node.route("10.9.0.9", 2)
+        node.receive(path(S1, refresh=LONG), 1)
+        node.receive(resv(FF, (load(), (S1,)), refresh=LONG), 2)
+        assert of(node.feed(self.answer(2)), e.Send) == []
+        assert [v.outgoing for v in node.engine.senders(node.now)] == [(2,)], "until routing answers"
+        assert of(node.feed(self.answer(3, flow=self.FLOW1)), e.Send) == []
+        came = [s for s in of(node.advance(2.0), e.Send) if isinstance(s.message, Path)]
+        assert [s.interface for s in came] == [3]
+
+    def test_and_back_again(self, node):
+        """Whoever answers for a flow that it is one way for all is asked for the destination only."""
+        node.feed(self.answer(2, flow=self.FLOW1))
+        node.feed(self.answer(3, flow=self.FLOW2))
+        node.route("10.9.0.9", 2)
+        out = node.feed(self.answer(2, flow=self.FLOW1, by_flow=False))
+        assert of(out, e.ForgetRoute) == [e.ForgetRoute(a("10.9.0.9"), S1.address, self.FLOW1)]
+        assert of(out, e.ResolveRoute) == [e.ResolveRoute(a("10.9.0.9"))]
+        out = node.feed(self.answer(2, flow=self.FLOW2, by_flow=False))
+        assert of(out, e.ResolveRoute) == []
+        assert [v.outgoing for v in node.engine.senders(node.now)] == [(2,), (2,)]
+        node.receive(path_tear(S1), 1)
+        node.receive(path_tear(S2), 1)
+        assert node.engine._core.routes == {}
+
+    def test_a_flow_that_comes_in_elsewhere_is_another_question(self, node):
+        node.feed(self.answer(2, flow=self.FLOW1))
+        out = node.receive(path(S1, hop="10.3.0.1", refresh=LONG), 3)
+        flow = e.DataFlow(17, 1, 5000, 0, 3)
+        assert of(out, e.ResolveRoute) == [e.ResolveRoute(a("10.9.0.9"), S1.address, flow)]
+        assert of(out, e.ForgetRoute) == [e.ForgetRoute(a("10.9.0.9"), S1.address, self.FLOW1)]
+
+    def test_the_flow_of_an_application_comes_in_nowhere(self):
+        host = router(2, 3)
+        host.feed(e.OpenSession(1, session()))
+        host.feed(e.AddSender(1, sender("10.2.0.254"), tspec()))
+        (question,) = of(host.feed(self.answer(2)), e.ResolveRoute)
+        assert question.flow == e.DataFlow(17, 4000, 5000, 0, 0)
