@@ -35,8 +35,9 @@ from .intserv import DEFAULT_ADSPEC, Adspec, Tspec
 from .jsonform import Json
 from .messages import Flow, Message
 from .neighbors import Neighbors
-from .objects import Filter, FilterSpec, IPAddress, Session, Style
-from .routing import Link, Route, Routing
+from .objects import Filter, FilterSpec, Session, Style
+from .routes import Routes
+from .routing import Link, Routing
 from .seldom import Seldom
 from .show import Names
 from .tc import TrafficControl
@@ -48,6 +49,9 @@ log = logging.getLogger("rsvp.node")
 
 LIMITS = frozenset({"too much state", "too many sessions", "too many senders"})
 """Reasons for which the engine drops messages that an operator should hear of: see `engine.Config`."""
+
+ASK_AGAIN = 1.0
+"""Seconds until routing is asked again that could not answer."""
 
 
 class Node(Endpoint):
@@ -74,7 +78,8 @@ class Node(Endpoint):
         self._pending: deque[Input] = deque()
         self._links: dict[int, Link] = {}
         self._enforcement = Enforcement(traffic or _htb_traffic_control(), self._pending.append)
-        self._routes: dict[tuple[IPAddress, IPAddress | None], Route | None] = {}
+        self._routes = Routes(self._routing, self._feed)
+        self._stale = self._following = False
         self._queues: dict[int, asyncio.Queue[Upcall | None]] = {}
         self._tally = Tally()
         self._names = Names({})
@@ -88,7 +93,7 @@ class Node(Endpoint):
         self._actions: dict[type[Any], Callable[[Any], None]] = {
             e.Send: self._send,
             e.ResolveRoute: self._resolve,
-            e.ForgetRoute: self._forget,
+            e.ForgetRoute: self._routes.forget,
             e.Dropped: self._dropped,
             e.StateChanged: self._state_changed,
             e.Refused: self._refused,
@@ -278,6 +283,7 @@ class Node(Endpoint):
             send.interface,
             send.ttl,
             send.router_alert,
+            self._routes.gateway(send),
         )
         try:
             self._transport.send(packet)
@@ -326,33 +332,33 @@ class Node(Endpoint):
     # --- routing ----------------------------------------------------------------------------------
 
     def _resolve(self, ask: e.ResolveRoute) -> None:
-        self._routes.setdefault((ask.destination, ask.source), None)
-        self._spawn(f"route to {ask.destination}", self._look_up(ask.destination, ask.source, True))
-
-    async def _look_up(self, destination: IPAddress, source: IPAddress | None, asked: bool) -> None:
-        route = await self._routing.lookup(destination, source)
-        key = (destination, source)
-        if key not in self._routes or (not asked and self._routes[key] == route):
-            return
-        self._routes[key] = route
-        self._feed(e.RouteResolved(destination, source, route.outgoing, route.incoming, route.local))
-
-    def _forget(self, forget: e.ForgetRoute) -> None:
-        self._routes.pop((forget.destination, forget.source), None)
+        self._spawn(f"route to {ask.destination}", self._routes.resolve(ask))
 
     def _network_changed(self) -> None:
-        if self._running:
+        self._stale = True
+        if self._running and not self._following:
+            self._following = True
             self._spawn("network change", self._follow_network())
 
     async def _follow_network(self) -> None:
-        self._update_links(await self._routing.links())
-        for destination, source in list(self._routes):
-            await self._look_up(destination, source, False)
+        """Ask everything anew; once more, but only once, for all that changes meanwhile."""
+        try:
+            while self._stale:
+                self._stale = False
+                self._update_links(await self._routing.links())
+                await self._routes.ask_again()
+        except OSError as problem:
+            log.warning("routing does not answer, %s: asking again in %g s", problem, ASK_AGAIN)
+            self._loop.call_later(ASK_AGAIN, self._network_changed)
+        finally:
+            self._following = False
 
     def _update_links(self, links: tuple[Link, ...]) -> None:
         now = {link.index: link for link in links if link.up and not link.loopback}
-        for index in [index for index in self._links if index not in now]:
-            log.info("interface %s is gone", self._links[index].name)
+        for index, link in self._links.items():
+            if index in now and now[index].born == link.born:
+                continue
+            log.info("interface %s is gone", link.name)
             self._enforcement.leave(index)
             self._feed(e.InterfaceDown(index))
         self._links = now
@@ -421,7 +427,7 @@ class Node(Endpoint):
         """See `Api.add_sender`."""
         destination = self._engine.session_of(handle).destination
         source = template.address if template is not None else None
-        route = await self._routing.lookup(destination, source if destination.is_multicast else None)
+        route = await self._routing.lookup(destination, source)
         if not (route.outgoing or route.local):
             raise NoRoute(f"there is no route to {destination}: check the address, or add a route")
         if template is None:

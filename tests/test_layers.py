@@ -62,6 +62,7 @@ ALLOWED = {
     "enforcement": {"engine", "errors", "iana", "ledger", "routing", "tc"},
     "neighbors": {"objects"},
     "seldom": set(),
+    "routes": {"engine", "messages", "objects", "routing"},
     "show": {"counts", "enforcement", "engine", "jsonform", "neighbors", "objects", "tc"},
     "receiver": {"engine", "errors", "intserv", "messages", "objects"},
     "gqos": {

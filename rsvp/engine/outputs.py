@@ -13,8 +13,8 @@ from typing import TypeAlias
 from ..intserv import Flowspec, Tspec
 from ..messages import Message, Sender
 from ..objects import Filter, IPAddress, PolicyData, Session, Style
-from .refusals import Refusal
 from .inputs import DataFlow
+from .refusals import Refusal
 
 
 @dataclass(frozen=True, slots=True)

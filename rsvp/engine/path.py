@@ -8,7 +8,7 @@ from dataclasses import replace
 from ..iana import ApiError, ErrorCode, SessionFlag, TrafficControlCode
 from ..intserv import Tspec
 from ..messages import AnyHop, Path, PathTear, Sender, base_filter, base_session
-from ..objects import AnyObject, Filter, FlowLabelFilterSpec, Hop, IPAddress, PolicyData, Session, TimeValues
+from ..objects import AnyObject, Filter, FlowLabelFilterSpec, Hop, PolicyData, Session, TimeValues
 from . import changes, patherr, resv, traffic, upstream
 from .core import Core, Route, RouteKey, Way, forwarded, is_host
 from .inputs import DataFlow, Received, RouteResolved

@@ -6,9 +6,7 @@ tell of the mount namespace's.
 
 from __future__ import annotations
 
-import asyncio
 import ctypes
-import errno
 import fcntl
 import logging
 import socket
@@ -17,44 +15,21 @@ from collections.abc import Callable
 from ipaddress import ip_address
 from typing import Any
 
-from pyroute2.netlink.rtnl import (
-    RTM_GETADDR,
-    RTM_GETLINK,
-    RTM_GETROUTE,
-    RTNLGRP_IPV4_IFADDR,
-    RTNLGRP_IPV4_ROUTE,
-    RTNLGRP_IPV4_RULE,
-    RTNLGRP_IPV6_IFADDR,
-    RTNLGRP_IPV6_ROUTE,
-    RTNLGRP_IPV6_RULE,
-    RTNLGRP_LINK,
-    rt_type,
-)
+from pyroute2.netlink.rtnl import RTM_GETADDR, RTM_GETLINK, RTM_GETROUTE
 from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
 from pyroute2.netlink.rtnl.ifinfmsg import IFF_LOOPBACK, IFF_UP, ifinfmsg
-from pyroute2.netlink.rtnl.rtmsg import rtmsg
 
-from ..netlink import SOL_NETLINK, Netlink, NetlinkError
+from ..netlink import Netlink, NetlinkError
 from ..objects import IPAddress
-from . import Link, Route
+from . import Flow, Link, Route
+from .policy import Policy
+from .questions import FIB_MATCH, LOCAL, MULTICAST, UNICAST, Answer, question, read_answer
+from .watch import Watch
 
 log = logging.getLogger("rsvp.routing")
 
-NETLINK_ADD_MEMBERSHIP = 1
 IFA_F_DADFAILED, IFA_F_TENTATIVE = 0x08, 0x40
 UNUSABLE = IFA_F_DADFAILED | IFA_F_TENTATIVE
-GROUPS = (
-    RTNLGRP_LINK,
-    RTNLGRP_IPV4_IFADDR,
-    RTNLGRP_IPV4_ROUTE,
-    RTNLGRP_IPV4_RULE,
-    RTNLGRP_IPV6_IFADDR,
-    RTNLGRP_IPV6_ROUTE,
-    RTNLGRP_IPV6_RULE,
-)
-SETTLE = 0.05
-"""Seconds from the first word of a change to telling of it: routing daemons change many at once."""
-
 TRUTHFUL_KINDS = (None, "vlan", "bond", "team")
 """Kinds of link whose driver tells a real speed; a veth says 10 Gbit/s and a tun 10 Mbit/s of nothing."""
 
@@ -71,52 +46,19 @@ class NetlinkRouting:
     def __init__(self) -> None:
         """Open the sockets. Raises OSError where there is no netlink."""
         self._netlink = Netlink()
-        self._events = socket.socket(
-            socket.AF_NETLINK,
-            socket.SOCK_RAW | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK,
-            socket.NETLINK_ROUTE,
-        )
+        self._policy = Policy(self._netlink)
+        self._watch = Watch(self._policy)
         self._ioctl = socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._changed: Callable[[], None] | None = None
-        self._timer: asyncio.TimerHandle | None = None
 
     async def start(self, changed: Callable[[], None]) -> None:
         """Begin to watch; `changed` is called once for changes that come close together."""
-        self._loop = asyncio.get_running_loop()
-        self._changed = changed
-        self._events.bind((0, 0))
-        for group in GROUPS:
-            self._events.setsockopt(SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, group)
-        self._loop.add_reader(self._events, self._readable)
+        self._watch.start(changed)
 
     async def close(self) -> None:
         """Stop watching and give back the sockets."""
-        if self._timer is not None:
-            self._timer.cancel()
-        if self._loop is not None and self._events.fileno() >= 0:
-            self._loop.remove_reader(self._events)
-        for sock in (self._events, self._ioctl, self._netlink):
-            sock.close()
-
-    def _readable(self) -> None:
-        """Something changed; what it was does not matter, as everything is asked anew."""
-        while True:
-            try:
-                self._events.recv(1 << 16)
-            except BlockingIOError:
-                break
-            except OSError as problem:
-                if problem.errno != errno.ENOBUFS:  # news was lost: that is news, too
-                    log.warning("watching routes: %s", problem.strerror)
-                    break
-        if self._timer is None and self._loop is not None:
-            self._timer = self._loop.call_later(SETTLE, self._tell)
-
-    def _tell(self) -> None:
-        self._timer = None
-        if self._changed is not None:
-            self._changed()
+        self._watch.close()
+        self._ioctl.close()
+        self._netlink.close()
 
     # --- interfaces -------------------------------------------------------------------------------
 
@@ -152,6 +94,7 @@ class NetlinkRouting:
             up=bool(message["flags"] & IFF_UP),
             loopback=bool(message["flags"] & IFF_LOOPBACK),
             rate=self._rate(name) if kind in TRUTHFUL_KINDS else None,
+            born=self._watch.births[message["index"]],
         )
 
     def _rate(self, name: str) -> float | None:
@@ -171,41 +114,61 @@ class NetlinkRouting:
 
     # --- routes -----------------------------------------------------------------------------------
 
-    async def lookup(self, destination: IPAddress, source: IPAddress | None = None) -> Route:
+    async def lookup(
+        self, destination: IPAddress, source: IPAddress | None = None, flow: Flow | None = None
+    ) -> Route:
         """The kernel's route; an empty `Route` where it has none, or one that refuses.
 
         A `source` of this node's own chooses among routes, and for a multicast destination the
         interface. For a group that others send to, the answer is that this host may be a member.
+        Where routes share a load, or rules look at more than the destination, the answer for a
+        `flow` is the way that the kernel sends its packets.
         """
-        group = destination.is_multicast
-        try:
+        if destination.is_multicast:
+            return self._look_up_group(destination, source)
+        by_flow = self._depends_on_flow(destination)
+        found = self._ask(destination, source, flow) if flow is not None and by_flow else None
+        if found is None and source is not None and flow is None:
             found = self._ask(destination, source)
-        except NetlinkError as problem:
-            if source is None:
-                log.debug("no route to %s: %s", destination, problem.strerror)
-                return Route()
-            if group:
-                return Route(local=True)
-            return await self.lookup(destination)  # another node's source: the kernel will not hear of it
-        if found is None:
-            return Route()
-        kind = found["type"]
-        preferred = found.get_attr("RTA_PREFSRC")
-        chosen = ip_address(preferred) if preferred else source
-        out = found.get_attr("RTA_OIF")
-        if kind == rt_type["local"]:
-            return Route(local=True, source=chosen)
-        if kind in (rt_type["unicast"], rt_type["multicast"]) and out:
-            return Route(outgoing=(out,), source=chosen)
-        return Route()
+        if found is None:  # another node's source, of which the kernel will not hear
+            found = self._ask(destination)
+        return _route(found, source, by_flow)
 
-    def _ask(self, destination: IPAddress, source: IPAddress | None) -> Any | None:
-        message = rtmsg()
-        message["family"] = socket.AF_INET if destination.version == 4 else socket.AF_INET6
-        message["dst_len"] = destination.max_prefixlen
-        message["attrs"] = [["RTA_DST", str(destination)]]
-        if source is not None and source.version == destination.version:
-            message["src_len"] = source.max_prefixlen
-            message["attrs"].append(["RTA_SRC", str(source)])
-        answers = self._netlink.request(message, RTM_GETROUTE)
-        return answers[0] if answers else None
+    def _look_up_group(self, group: IPAddress, source: IPAddress | None) -> Route:
+        found = self._ask(group, source)
+        if found is None and source is not None:
+            return Route(local=True)
+        return _route(found, source, False)
+
+    def _depends_on_flow(self, destination: IPAddress) -> bool:
+        if self._policy.by_flow(destination.version):
+            return True
+        entry = self._ask(destination, flags=FIB_MATCH)
+        return entry is not None and entry.ways > 1
+
+    def _ask(
+        self,
+        destination: IPAddress,
+        source: IPAddress | None = None,
+        flow: Flow | None = None,
+        flags: int = 0,
+    ) -> Answer | None:
+        """What the kernel says; None where it has no route for such a packet."""
+        if source is not None and source.version != destination.version:
+            source = None
+        try:
+            data = self._netlink.ask(question(destination, source, flow, flags), RTM_GETROUTE)
+        except NetlinkError as problem:
+            log.debug("no route to %s: %s", destination, problem.strerror)
+            return None
+        return read_answer(data) if data else None
+
+
+def _route(found: Answer | None, source: IPAddress | None, by_flow: bool) -> Route:
+    if found is not None:
+        chosen = found.source or source
+        if found.kind == LOCAL:
+            return Route(local=True, source=chosen, by_flow=by_flow)
+        if found.kind in (UNICAST, MULTICAST) and found.outgoing:
+            return Route((found.outgoing,), source=chosen, gateway=found.gateway, by_flow=by_flow)
+    return Route(by_flow=by_flow)

@@ -17,7 +17,8 @@ class Packet:
     """One RSVP message on the wire, from the common header on.
 
     Received: `interface` is where it came in and `ttl` the IP TTL on arrival. To send: `interface`
-    None leaves the choice to routing, `source` None to the kernel.
+    None leaves the choice to routing, `source` None to the kernel. `gateway` overrules the next hop
+    that the kernel would choose on the interface, where a transport can do that.
     """
 
     data: bytes
@@ -26,6 +27,7 @@ class Packet:
     interface: int | None
     ttl: int | None
     router_alert: bool = False
+    gateway: IPAddress | None = None
 
 
 class Transport(Protocol):

@@ -82,8 +82,10 @@ class IPv4Transport:
     def _write(self, datagram: bytes, packet: Packet) -> None:
         ancillary: Ancillary = []
         if packet.interface is not None:
-            ancillary.append((IP, IP_PKTINFO, PKTINFO.pack(packet.interface, bytes(4), bytes(4))))
-        self._socket.send(datagram, ancillary, (str(packet.destination), 0))
+            source = packet.source.packed if packet.source else bytes(4)  # for rules that look at it
+            ancillary.append((IP, IP_PKTINFO, PKTINFO.pack(packet.interface, source, bytes(4))))
+        # The header is ours, so this is only where the kernel looks for the way.
+        self._socket.send(datagram, ancillary, (str(packet.gateway or packet.destination), 0))
 
     def _mtu(self, packet: Packet) -> int:
         """The MTU of the packet's interface, or of the route that the kernel would choose."""

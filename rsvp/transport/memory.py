@@ -22,7 +22,7 @@ from ipaddress import ip_address
 from random import Random
 
 from ..objects import IPAddress
-from ..routing import Link, Route
+from ..routing import Flow, Link, Route
 from . import Packet
 
 LOOPBACK = 1
@@ -305,7 +305,9 @@ class MemoryRouting:
         )
         return loopback, *ports
 
-    async def lookup(self, destination: IPAddress, source: IPAddress | None = None) -> Route:
+    async def lookup(
+        self, destination: IPAddress, source: IPAddress | None = None, flow: Flow | None = None
+    ) -> Route:
         """The way to `destination`; an empty `Route` where there is none."""
         if destination in self._host.addresses or destination.is_loopback:
             return Route(local=True, source=destination)

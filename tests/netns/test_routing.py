@@ -11,7 +11,8 @@ import pytest
 
 from rsvp.lab import Lab, Node
 from rsvp.routing import Route
-from rsvp.routing.netlink import SETTLE, NetlinkRouting
+from rsvp.routing.netlink import NetlinkRouting
+from rsvp.routing.watch import SETTLE
 from tests.patience import settled
 
 
@@ -64,8 +65,12 @@ def test_an_address_that_may_be_somebody_elses_is_not_there_yet(lab: Lab) -> Non
 
 def test_the_way_to_a_destination(lab: Lab) -> None:
     right = lab["r1"].toward("r2").index
-    assert look_up(lab["r1"], "10.0.3.2") == Route((right,), source=ip_address("10.0.2.1"))
-    assert look_up(lab["r1"], "fd00:3::2") == Route((right,), source=ip_address("fd00:2::1"))
+    gateway, gateway6 = ip_address("10.0.2.2"), ip_address("fd00:2::2")
+    assert look_up(lab["r1"], "10.0.3.2") == Route((right,), source=ip_address("10.0.2.1"), gateway=gateway)
+    assert look_up(lab["r1"], "fd00:3::2") == Route(
+        (right,), source=ip_address("fd00:2::1"), gateway=gateway6
+    )
+    assert look_up(lab["r1"], "10.0.2.2") == Route((right,), source=ip_address("10.0.2.1")), "on the link"
 
 
 def test_a_foreign_source_is_no_obstacle(lab: Lab) -> None:
