@@ -14,7 +14,7 @@ from rsvp.gqos import constants as c
 from rsvp.gqos import errors
 from rsvp.gqos.extended import Extended
 
-NUMBERS = json.loads((Path(__file__).parent.parent / "vectors" / "gqos.json").read_text())
+NUMBERS = json.loads((Path(__file__).parent / "constants.json").read_text())
 
 FAMILIES: dict[str, type[IntEnum]] = {
     "SERVICETYPE": c.ServiceType,
