@@ -70,8 +70,10 @@ from .objects import (
 )
 
 if TYPE_CHECKING:
+    from .attachment import Attachment, attach
     from .config import InterfaceConfig, NodeConfig
-    from .control.client import Client, connect
+    from .control.client import Client, NoDaemon
+    from .control.lasting import LastingClient, connect
     from .engine.outputs import (
         PathError,
         PathEvent,
@@ -81,13 +83,17 @@ if TYPE_CHECKING:
         ResvEvent,
         ResvGone,
     )
+    from .flows import ReceivedFlow, SentFlow, Status, receive, send, status
     from .node import Node
 
 __version__ = "0.1.0"
 
 _LATER = {
+    "Attachment": "attachment",
     "Client": "control.client",
     "InterfaceConfig": "config",
+    "LastingClient": "control.lasting",
+    "NoDaemon": "control.client",
     "Node": "node",
     "NodeConfig": "config",
     "PathError": "engine.outputs",
@@ -97,7 +103,14 @@ _LATER = {
     "ResvError": "engine.outputs",
     "ResvEvent": "engine.outputs",
     "ResvGone": "engine.outputs",
-    "connect": "control.client",
+    "ReceivedFlow": "flows",
+    "SentFlow": "flows",
+    "Status": "flows",
+    "attach": "attachment",
+    "connect": "control.lasting",
+    "receive": "flows",
+    "send": "flows",
+    "status": "flows",
 }
 """Names that bring asyncio and the engine with them, loaded when first asked for."""
 
@@ -115,6 +128,7 @@ __all__ = [
     "SE",
     "WF",
     "Adspec",
+    "Attachment",
     "CaptureError",
     "Client",
     "ConfigError",
@@ -131,8 +145,10 @@ __all__ = [
     "Hop",
     "Integrity",
     "InterfaceConfig",
+    "LastingClient",
     "LocalError",
     "Message",
+    "NoDaemon",
     "NoRoute",
     "Node",
     "NodeConfig",
@@ -146,6 +162,7 @@ __all__ = [
     "PathGone",
     "PathTear",
     "PolicyData",
+    "ReceivedFlow",
     "Rejected",
     "Resv",
     "ResvConf",
@@ -161,7 +178,9 @@ __all__ = [
     "Scope",
     "Sender",
     "SenderTemplate",
+    "SentFlow",
     "Session",
+    "Status",
     "Style",
     "StyleConflict",
     "TimeValues",
@@ -171,9 +190,13 @@ __all__ = [
     "UnknownSession",
     "WireError",
     "__version__",
+    "attach",
     "connect",
     "controlled_load",
     "decode",
     "encode",
     "guaranteed",
+    "receive",
+    "send",
+    "status",
 ]

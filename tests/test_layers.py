@@ -107,6 +107,9 @@ SHELLS = {
     "commands",
     "demo",
     "lab",
+    "flows",
+    "attachment",
+    "blocking",
     "__init__",
     "__main__",
 }

@@ -64,6 +64,8 @@ class Client(Endpoint):
         self._writer = writer
         self._ids = itertools.count(1)
         self._waiting: dict[int, tuple[asyncio.Future[Any], bool]] = {}
+        self._unwanted: set[int] = set()
+        """Requests for a session whose caller was cancelled before the answer."""
         self._queues: dict[int, asyncio.Queue[Upcall | _End]] = {}
         self._gone: ControlError | None = None
         self._task = asyncio.get_running_loop().create_task(self._read())
@@ -147,6 +149,15 @@ class Client(Endpoint):
         entries: list[dict[str, jsonform.Json]] = await self._ask("show", what=what, why=why)
         return entries
 
+    @property
+    def lost(self) -> ControlError | None:
+        """Why there is no connection any more; None while there is one."""
+        return self._gone
+
+    async def ended(self) -> None:
+        """Wait until there is no connection any more."""
+        await asyncio.wait({self._task})
+
     async def close(self) -> None:
         """Close the connection, and with it every session."""
         self._end(ControlError("the connection to the daemon is closed"), for_events=None)
@@ -173,7 +184,17 @@ class Client(Endpoint):
         except TimeoutError:
             raise ControlError(f"the daemon does not answer within {PATIENCE:g} s") from None
         except OSError:
-            raise self._gone or ControlError(LOST) from None
+            lost = ControlError(LOST)
+            self._end(lost, for_events=lost)
+            self._writer.close()
+            raise self._gone or lost from None
+        except asyncio.CancelledError:
+            if verb == "open_session":
+                if future.cancelled():
+                    self._unwanted.add(number)
+                elif future.done() and future.exception() is None:
+                    self._drop(future.result())
+            raise
         finally:
             self._waiting.pop(number, None)
 
@@ -193,6 +214,12 @@ class Client(Endpoint):
         if "event" in line:
             self._take_event(line)
             return
+        if line["id"] in self._unwanted:
+            self._unwanted.discard(line["id"])
+            if "result" in line:
+                self._queues[line["result"]] = asyncio.Queue()
+                self._drop(line["result"])
+            return
         future, opens = self._waiting.get(line["id"], (None, False))
         if opens and "result" in line:
             # Made here and not by the caller: the first events may follow in the same breath.
@@ -203,6 +230,12 @@ class Client(Endpoint):
             future.set_exception(schema.read_error(line["error"]))
         else:
             future.set_result(line["result"])
+
+    def _drop(self, handle: int) -> None:
+        """Close a session that nobody waits for any more, without waiting oneself."""
+        self._writer.write(
+            schema.write_line({"verb": "close_session", "id": next(self._ids), "handle": handle})
+        )
 
     def _take_event(self, line: jsonform.Json) -> None:
         handle = line["handle"]

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from rsvp.api import EXPLAINED, WHAT, Api
+from rsvp.control import lasting
 from rsvp.control.client import connect
 from rsvp.control.server import ControlServer, ControlSocket
 from rsvp.engine.outputs import (
@@ -37,7 +38,7 @@ Hosts = tuple[Api, Api]
 Opener = Callable[[], AbstractAsyncContextManager[Hosts]]
 
 
-@pytest.fixture(params=["node", "client"])
+@pytest.fixture(params=["node", "client", "lasting"])
 def hosts(request: pytest.FixtureRequest, tmp_path: Path) -> Opener:
     """Opens the two ends of a network, as nodes or as clients of nodes."""
 
@@ -55,13 +56,14 @@ def hosts(request: pytest.FixtureRequest, tmp_path: Path) -> Opener:
                 server = ControlServer(nodes[name], ControlSocket(path))
                 await server.start()
                 servers.append(server)
-                clients.append(await connect(path))
+                clients.append(await opener(path))
             try:
                 yield clients[0], clients[1]
             finally:
                 for end in (*clients, *servers):
                     await end.close()
 
+    opener = lasting.connect if request.param == "lasting" else connect
     return as_nodes if request.param == "node" else as_clients
 
 
