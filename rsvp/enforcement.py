@@ -1,11 +1,13 @@
 """From the engine's orders to traffic control (RFC 2205 section 3.11.2): where it is in charge, what stands.
 
 Orders for an interface that somebody else manages, or that cannot be managed, are only written down;
-when it can be, what stands is installed there.
+when it can be, what stands is installed there. The orders of one turn of the event loop are carried
+out together at its end.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import math
 from collections.abc import Callable
@@ -31,11 +33,14 @@ class Enforcement:
         self._managed: set[int] = set()
         self._refusals: dict[int, str] = {}
         self._ledger = Ledger()
+        self._settling: asyncio.Handle | None = None
+        self._sweeps: dict[int, asyncio.TimerHandle] = {}
 
-    def manage(self, link: Link, bandwidth: float) -> bool:
+    def manage(self, link: Link, bandwidth: float, grace: float) -> bool:
         """Take charge of an interface's queues, if nobody else has; whether they obey reservations.
 
-        Where the link's rate is not known the books are kept all the same.
+        Where the link's rate is not known the books are kept all the same. What an earlier run left
+        is removed after `grace` seconds, but for what reservations came back to meanwhile.
         """
         try:
             self._traffic.open_interface(link.index, link.name, bandwidth, link.mtu)
@@ -43,11 +48,14 @@ class Enforcement:
                 self._managed.add(link.index)
                 for flow in self._ledger.on(link.index):
                     self._traffic.add_flow(link.index, flow)
+                later = asyncio.get_running_loop().call_later
+                self._sweeps[link.index] = later(grace, self._sweep, link.index)
+            self._soon()
         except (TrafficControlError, Unavailable) as error:
             if self._refusals.get(link.index) != str(error):
                 log.warning("%s: reservations are not enforced there: %s", link.name, error)
             self._refusals[link.index] = str(error)
-            self._managed.discard(link.index)
+            self._release(link.index)
             return False
         self._refusals.pop(link.index, None)
         return math.isfinite(bandwidth)
@@ -55,14 +63,20 @@ class Enforcement:
     def leave(self, index: int) -> None:
         """Give an interface's queues back."""
         if index in self._managed:
-            self._managed.discard(index)
+            self._release(index)
             try:
                 self._traffic.close_interface(index)
             except TrafficControlError as error:
                 log.warning("interface %s: %s", index, error)
 
+    def _release(self, index: int) -> None:
+        self._managed.discard(index)
+        sweep = self._sweeps.pop(index, None)
+        if sweep is not None:
+            sweep.cancel()
+
     def order(self, order: TrafficOrder) -> None:
-        """Carry one order out."""
+        """Take one order; it is carried out with the others of this turn."""
         self._ledger.note(order)
         if order.interface not in self._managed:
             return
@@ -71,9 +85,31 @@ class Enforcement:
         except TrafficControlError as error:
             log.warning("traffic control: %s", error)
             if not isinstance(order, e.RemoveFlow | e.RemoveFilter):
-                changed = isinstance(order, e.ModifyFlow)
-                code = ErrorCode.TRAFFIC_CONTROL_SYSTEM_ERROR
-                self._rejected(e.FlowRejected(order.handle, code, 0, changed))
+                self._reject(order.handle, isinstance(order, e.ModifyFlow))
+        self._soon()
+
+    def _soon(self) -> None:
+        if self._settling is None:
+            self._settling = asyncio.get_running_loop().call_soon(self.settle)
+
+    def settle(self) -> None:
+        """Have the kernel carry out all orders so far."""
+        if self._settling is None:
+            return
+        self._settling.cancel()
+        self._settling = None
+        for refused in self._traffic.settle():
+            log.warning("traffic control: %s", refused.reason)
+            self._reject(refused.handle, refused.standing)
+
+    def _reject(self, handle: int, standing: bool) -> None:
+        self._rejected(e.FlowRejected(handle, ErrorCode.TRAFFIC_CONTROL_SYSTEM_ERROR, 0, standing))
+
+    def _sweep(self, index: int) -> None:
+        try:
+            self._traffic.sweep(index)
+        except TrafficControlError as error:
+            log.warning("interface %s: %s", index, error)
 
     def _tell(self, order: TrafficOrder) -> None:
         traffic, oi = self._traffic, order.interface
@@ -90,6 +126,7 @@ class Enforcement:
 
     def counters(self) -> dict[int, dict[int, Counters]]:
         """What each managed interface's reservations have carried, by the engine's handles."""
+        self.settle()
         return {index: self._traffic.counters(index) for index in self._managed}
 
     def kernel_handle(self, interface: int, handle: int) -> str | None:
@@ -98,4 +135,7 @@ class Enforcement:
 
     def close(self) -> None:
         """Give everything back."""
+        for waiting in (self._settling, *self._sweeps.values()):
+            if waiting is not None:
+                waiting.cancel()
         self._traffic.close()

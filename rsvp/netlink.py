@@ -6,11 +6,12 @@ and traffic control and routing are asked from inside one. Shared by both; knows
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import struct
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 from pyroute2.netlink import NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST, NLMSG_DONE, NLMSG_ERROR
 
@@ -25,8 +26,14 @@ NLA_TYPE_MASK = 0x3FFF
 HEADER = struct.Struct("=IHHII")
 ATTRIBUTE = struct.Struct("=HH")
 RECEIVE = 1 << 18
+AT_ONCE = 128
+"""Requests that are sent before the first answer is read: so many answers fit the receive buffer."""
 PATIENCE = 5.0
 """Seconds to wait for an answer that the kernel gives within the call."""
+
+
+Request: TypeAlias = tuple[Any, int, int]
+"""What a message says, its type, and its flags: a pyroute2 message, or as bytes what follows the header."""
 
 
 class NetlinkError(OSError):
@@ -64,10 +71,7 @@ class Netlink:
         `body` is what follows the request's header. For questions that come by the thousand:
         pyroute2's messages take 20 times as long as the kernel. Raises NetlinkError.
         """
-        self._sequence = (self._sequence + 1) & 0x7FFFFFFF
-        size = HEADER.size + len(body)
-        self._socket.send(HEADER.pack(size, kind, NLM_F_REQUEST | NLM_F_ACK, self._sequence, 0) + body)
-        answers = self._answers()
+        answers = self._exchange(body, kind, NLM_F_REQUEST | NLM_F_ACK)
         return answers[0] if answers else b""
 
     def dump(self, message: Any, kind: int) -> list[Any]:
@@ -78,28 +82,49 @@ class Netlink:
         """The same as `dump` gives, each as its own bytes: for lists too long to decode in full."""
         return self._exchange(message, kind, NLM_F_REQUEST | NLM_F_DUMP)
 
-    def batch(self, messages: Sequence[tuple[Any, int, int]]) -> None:
-        """Send pyroute2 messages as one, the first and last being the kernel's marks of a batch.
+    def pipeline(self, requests: Sequence[Request]) -> list[NetlinkError | None]:
+        """Have the kernel carry out one request after the other, whatever becomes of those before.
 
-        Each comes with its type and flags as `request` takes them. The kernel carries out all of
-        them or none; raises NetlinkError for the first that it refuses.
+        For each, in order, why it was refused, or None. Waits for many answers at a time.
+        """
+        outcomes: list[NetlinkError | None] = []
+        for start in range(0, len(requests), AT_ONCE):
+            data = bytearray()
+            numbers = []
+            for message, kind, flags in requests[start : start + AT_ONCE]:
+                data += self._encode(message, kind, NLM_F_REQUEST | NLM_F_ACK | flags)
+                numbers.append(self._sequence)
+            self._socket.send(data)
+            answers = self._outcomes(set(numbers))
+            outcomes += [answers[number] for number in numbers]
+        return outcomes
+
+    def batch(self, requests: Sequence[Request]) -> None:
+        """Send requests as one, the first and last being the kernel's marks of a batch.
+
+        The kernel carries out all of them or none; raises NetlinkError for the first that it refuses.
         """
         data = bytearray()
-        waited: set[int] = set()
-        for number, (message, kind, flags) in enumerate(messages):
-            inner = 0 < number < len(messages) - 1
+        waited = []
+        for number, (message, kind, flags) in enumerate(requests):
+            inner = 0 < number < len(requests) - 1
             data += self._encode(message, kind, NLM_F_REQUEST | flags | (NLM_F_ACK if inner else 0))
             if inner:
-                waited.add(self._sequence)
+                waited.append(self._sequence)
         self._socket.send(data)
-        refused: NetlinkError | None = None
-        while waited:
-            for kind, flags, sequence, answer in self._receive():
-                if sequence in waited and kind == NLMSG_ERROR:
-                    waited.discard(sequence)
-                    refused = refused or _refusal(answer, flags)
+        answers = self._outcomes(set(waited))
+        refused = next((answers[number] for number in waited if answers[number] is not None), None)
         if refused is not None:
             raise refused
+
+    def _outcomes(self, waited: set[int]) -> dict[int, NetlinkError | None]:
+        """What became of requests, by their sequence numbers."""
+        found: dict[int, NetlinkError | None] = {}
+        while len(found) < len(waited):
+            for kind, flags, sequence, answer in self._receive():
+                if sequence in waited and kind == NLMSG_ERROR:
+                    found[sequence] = _refusal(answer, flags)
+        return found
 
     def _exchange(self, message: Any, kind: int, flags: int) -> list[bytes]:
         self._socket.send(self._encode(message, kind, flags))
@@ -123,6 +148,8 @@ class Netlink:
 
     def _encode(self, message: Any, kind: int, flags: int) -> bytes:
         self._sequence = (self._sequence + 1) & 0x7FFFFFFF
+        if isinstance(message, bytes):
+            return HEADER.pack(HEADER.size + len(message), kind, flags, self._sequence, 0) + message
         message["header"]["type"] = kind
         message["header"]["flags"] = flags
         message["header"]["sequence_number"] = self._sequence
@@ -132,7 +159,10 @@ class Netlink:
 
     def _receive(self) -> Iterator[tuple[int, int, int, bytes]]:
         """The messages of one datagram: type, flags, sequence number, and the whole of each."""
-        data = self._socket.recv(RECEIVE)
+        try:
+            data = self._socket.recv(RECEIVE)
+        except TimeoutError:
+            raise NetlinkError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT)) from None
         yield from messages(data)
 
 
@@ -147,17 +177,18 @@ def messages(data: bytes) -> Iterator[tuple[int, int, int, bytes]]:
         at += (length + 3) & ~3
 
 
-def attribute(kind: int, value: bytes) -> bytes:
-    """One attribute as a request carries it."""
-    return ATTRIBUTE.pack(ATTRIBUTE.size + len(value), kind) + value + bytes(-len(value) % 4)
-
-
 def _decoded(message: Any, answers: list[bytes]) -> list[Any]:
     """Answers as messages of the request's class."""
     decoded = [type(message)(data) for data in answers]
     for answer in decoded:
         answer.decode()
     return decoded
+
+
+def attribute(kind: int, *values: bytes) -> bytes:
+    """One attribute as it is sent, padded; values that are attributes themselves are nested in it."""
+    length = ATTRIBUTE.size + sum(map(len, values))
+    return b"".join((ATTRIBUTE.pack(length, kind), *values, bytes(-length & 3)))
 
 
 def attributes(data: bytes, at: int = 0) -> dict[int, bytes]:

@@ -77,7 +77,7 @@ class Node(Endpoint):
         self._engine = e.Engine(rng=rng or Random())
         self._pending: deque[Input] = deque()
         self._links: dict[int, Link] = {}
-        self._enforcement = Enforcement(traffic or _htb_traffic_control(), self._pending.append)
+        self._enforcement = Enforcement(traffic or _htb_traffic_control(), self._feed)
         self._routes = Routes(self._routing, self._feed)
         self._stale = self._following = False
         self._queues: dict[int, asyncio.Queue[Upcall | None]] = {}
@@ -370,6 +370,7 @@ class Node(Endpoint):
         told = self.config.interface(link.name)
         bandwidth = told.bandwidth or link.rate or math.inf
         enabled = self.config.takes(link.name)
+        grace = e.lifetime(self.config.refresh, self.config.keep_multiplier)
         if not enabled:
             self._enforcement.leave(link.index)
         return e.Interface(
@@ -385,7 +386,7 @@ class Node(Endpoint):
             self.config.keep_multiplier,
             ttl=self.config.ttl,
             latency=LATENCY_UNKNOWN if told.latency is None else round(told.latency * 1e6),
-            controls_traffic=enabled and self._enforcement.manage(link, bandwidth),
+            controls_traffic=enabled and self._enforcement.manage(link, bandwidth, grace),
         )
 
     # --- applications -----------------------------------------------------------------------------

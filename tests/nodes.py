@@ -14,7 +14,7 @@ from rsvp.errors import TrafficControlError
 from rsvp.intserv import Flowspec, Tspec
 from rsvp.node import Node
 from rsvp.objects import Filter, Session
-from rsvp.tc import Counters, Flow
+from rsvp.tc import Counters, Flow, Refused
 from rsvp.transport.memory import Network
 
 
@@ -24,11 +24,15 @@ class Ledger:
     def __init__(self) -> None:
         self.interfaces: dict[int, float] = {}
         self.flows: dict[tuple[int, int], Flow] = {}
+        self.swept: list[int] = []
         self.refuses = False
         self.closed = False
 
     def open_interface(self, index: int, name: str, bandwidth: float, mtu: int) -> None:
         self.interfaces[index] = bandwidth
+
+    def sweep(self, interface: int) -> None:
+        self.swept.append(interface)
 
     def close_interface(self, index: int) -> None:
         del self.interfaces[index]
@@ -54,6 +58,9 @@ class Ledger:
 
     def delete_flow(self, interface: int, handle: int) -> None:
         self.flows.pop((interface, handle), None)
+
+    def settle(self) -> list[Refused]:
+        return []
 
     def counters(self, interface: int) -> dict[int, Counters]:
         return {handle: Counters(1, 2, 3) for index, handle in self.flows if index == interface}

@@ -1,7 +1,7 @@
 """Traffic control: reservations become bandwidth (RFC 2205 section 3.11.2).
 
-The verbs are the RFC's, keyed by a handle that the caller picks. They are idempotent: telling a
-backend twice what it already did changes nothing.
+The verbs are the RFC's, keyed by a handle that the caller picks. They say what is wanted and are
+idempotent; `settle` carries out all that was said since the last time, in as few steps as it takes.
 """
 
 from __future__ import annotations
@@ -36,20 +36,40 @@ class Counters:
     dropped: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A reservation that the kernel would not have, and why.
+
+    `standing`: it was a change that was refused, and what stood before still stands.
+    """
+
+    interface: int
+    handle: int
+    standing: bool
+    reason: str
+
+
 class TrafficControl(Protocol):
     """A scheduler and classifier for some interfaces."""
 
     def open_interface(self, index: int, name: str, bandwidth: float, mtu: int) -> None:
-        """Take charge of an interface of `bandwidth` bytes/s; clears what a crash left behind.
+        """Take charge of an interface of `bandwidth` bytes/s, and of what an earlier run left there.
 
+        What it left goes on until `sweep`, or is taken up as it is by a reservation that comes back.
         Raises TrafficControlError where somebody else's configuration is in place.
+        """
+
+    def sweep(self, interface: int) -> None:
+        """Remove what an earlier run left and no reservation came back to.
+
+        Raises TrafficControlError where the kernel refuses.
         """
 
     def close_interface(self, index: int) -> None:
         """Give the interface back as it was found."""
 
     def add_flow(self, interface: int, flow: Flow) -> None:
-        """Install a reservation. Raises TrafficControlError where the kernel refuses."""
+        """Install a reservation. Raises TrafficControlError where the interface is not open."""
 
     def modify_flow(self, interface: int, handle: int, flowspec: Flowspec, tspec: Tspec | None) -> None:
         """Change a reservation's service without touching its filters."""
@@ -62,6 +82,9 @@ class TrafficControl(Protocol):
 
     def delete_flow(self, interface: int, handle: int) -> None:
         """Remove a reservation with its filters; unknown handles are none of our business."""
+
+    def settle(self) -> list[Refused]:
+        """Carry out what the verbs above asked for since the last time; what of it was refused."""
 
     def counters(self, interface: int) -> dict[int, Counters]:
         """Counters of every reservation on an interface, by handle."""

@@ -9,17 +9,20 @@ effort, unless the session has none either.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from pyroute2.netlink.nfnetlink import nftsocket
 from pyroute2.netlink.nfnetlink.nftsocket import Meta
 
+from ..errors import TrafficControlError
 from ..iana import PROTOCOLS_WITH_PORTS, RSVP_PROTOCOL
+from ..netlink import Request
 from ..objects import Filter, FlowLabelFilterSpec, Session
 from . import nftables as nft
-from .nftables import Expression, MapKey, Nftables, Request
+from .nftables import Expression, MapKey, Nftables
 
 CHAIN = "classify"
 NETWORK, TRANSPORT = 1, 2
@@ -92,36 +95,98 @@ def match(session: Session, filter: Filter | None) -> list[tuple[Field, bytes]]:
     return told
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """An element of a map, and the class that it sends to."""
+Key: TypeAlias = tuple[str, bytes]
+"""A map's name, and a key in it."""
+FIELDS = {
+    version: {
+        field.name: field
+        for field in (DESTINATION[version], PROTOCOL, SOURCE[version], DESTINATION_PORT, SOURCE_PORT, LABEL)
+    }
+    for version in (4, 6)
+}
+AT_ONCE = 2000
+"""Elements that one batch changes: more would not fit a netlink socket's buffer."""
 
-    map: str
-    key: bytes
-    class_id: int
+
+def key(session: Session, filter: Filter | None) -> Key:
+    """The element that stands for one sender's packets, or for those of all senders if None."""
+    told = match(session, filter)
+    name = "_".join([f"ip{session.destination.version}", *(field.name for field, _ in told)])
+    return name, b"".join(value.ljust(field.key.words * nft.WORD, b"\0") for field, value in told)
+
+
+def shape(name: str) -> tuple[int, Shape] | None:
+    """The IP version and the fields that a map's name stands for; None for a name that `key` never gives."""
+    first, *names = name.split("_")
+    version = {"ip4": 4, "ip6": 6}.get(first)
+    if version is None or not all(name in FIELDS[version] for name in names):
+        return None
+    return version, tuple(FIELDS[version][name] for name in names)
 
 
 class Classifier:
-    """The rules and maps of one interface. Not for two threads at once."""
+    """The rules and maps of one interface. Not for two threads at once.
+
+    `want` and `unwant` say what is to be; `settle` has the kernel do it.
+    """
 
     def __init__(self, nftables: Nftables, device: str) -> None:
         self._nftables = nftables
         self._device = device
         self._table = f"rsvp-{device}"
         self._maps: set[str] = set()
-        self._entries: dict[tuple[Any, Filter | None], Entry] = {}
+        self._wanted: dict[Key, int] = {}
+        self._there: dict[Key, int] = {}
+        self._left: dict[Key, int] = {}
+        self._changed: set[Key] = set()
+
+    # --- the chain --------------------------------------------------------------------------------
 
     def install(self, control: int, best_effort: int) -> None:
-        """Hook the chain in; RSVP's own messages and address resolution go to the class `control`.
+        """Hook the chain in, in place of whatever an earlier run left.
 
-        Without an answer to ARP or neighbour discovery no packet finds the next hop, reserved or
-        not. Everything else is `best_effort` until a rule says otherwise: a priority that an
-        application set, or another interface's rules, are not to choose a class here. Replaces what
-        a crash left behind.
+        RSVP's own messages and address resolution go to the class `control`: without an answer to ARP
+        or neighbour discovery no packet finds the next hop, reserved or not. Everything else is
+        `best_effort` until a rule says otherwise: a priority that an application set, or another
+        interface's rules, are not to choose a class here.
         """
+        table = self._table
+        self._commit(
+            f"an nftables chain for what leaves {self._device}",
+            [
+                nft.put_table(table),  # so that there is one to delete
+                nft.delete_table(table),
+                nft.put_table(table),
+                nft.add_egress_chain(table, CHAIN, self._device),
+                *self._own_rules(control, best_effort),
+            ],
+        )
+
+    def adopt(self, control: int, best_effort: int) -> bool:
+        """Take up the chain and maps that an earlier run left, if this one can; whether it could.
+
+        The rules are replaced by today's in one batch, so that no packet finds none; what the maps hold
+        stays, and leads where it did, until it is wanted again or swept.
+        """
+        names = self._nftables.maps(self._table)
+        if names is None or any(shape(name) is None for name in names):
+            return False
+        rules = self._own_rules(control, best_effort)
+        for name in names:
+            rules.append(self._map_rule(name))
+        try:
+            self._commit("", [nft.delete_rules(self._table, CHAIN), *rules])
+        except TrafficControlError:  # somebody took the chain away
+            return False
+        self._maps = set(names)
+        for name in names:
+            elements = self._nftables.elements(self._table, name)
+            self._there.update({(name, one): class_id for one, class_id in elements.items()})
+        self._left = dict(self._there)
+        return True
+
+    def _own_rules(self, control: int, best_effort: int) -> list[Request]:
         reg = nft.FIRST_REGISTER
-        self._maps.clear()
-        self._entries.clear()
         own: list[list[Expression]] = [
             [nft.load_meta(Meta.NFT_META_PROTOCOL, reg), nft.only_if(reg, ARP)],
             [nft.load_meta(Meta.NFT_META_L4PROTO, reg), nft.only_if(reg, bytes([RSVP_PROTOCOL]))],
@@ -135,66 +200,99 @@ class Classifier:
             ]
             for kind in NEIGHBOR_DISCOVERY
         ]
-        table = self._table
         rules = [[nft.load_class(best_effort, reg), nft.send_to_class(reg)]]
         rules += [[*told, nft.load_class(control, reg), nft.send_to_class(reg), nft.done()] for told in own]
-        self._commit(
-            f"an nftables chain for what leaves {self._device}",
-            [
-                nft.put_table(table),  # so that there is one to delete
-                nft.delete_table(table),
-                nft.put_table(table),
-                nft.add_egress_chain(table, CHAIN, self._device),
-                *(nft.add_rule(table, CHAIN, rule) for rule in rules),
-            ],
-        )
+        return [nft.add_rule(self._table, CHAIN, rule) for rule in rules]
+
+    def _map_rule(self, name: str) -> Request:
+        known = shape(name)
+        assert known is not None, name
+        version, fields = known
+        register = nft.FIRST_REGISTER
+        expressions = [
+            nft.load_meta(Meta.NFT_META_PROTOCOL, register),
+            nft.only_if(register, IPV4 if version == 4 else IPV6),
+        ]
+        for field in fields:
+            expressions += field.load(register)
+            register += field.key.words
+        first = nft.FIRST_REGISTER
+        expressions += [nft.look_up(name, first), nft.send_to_class(first), nft.done()]
+        return nft.add_rule(self._table, CHAIN, expressions)
+
+    def _add_map(self, name: str, number: int) -> list[Request]:
+        known = shape(name)
+        assert known is not None, name
+        keys = [field.key for field in known[1]]
+        return [nft.add_map(self._table, name, number, keys), self._map_rule(name)]
 
     def uninstall(self) -> None:
         """Remove chain and maps."""
         requests = [nft.put_table(self._table), nft.delete_table(self._table)]
         self._commit(f"to remove the nftables chain of {self._device}", requests)
 
-    def add(self, session: Session, filter: Filter | None, class_id: int) -> None:
-        """Send one sender's packets, or those of all senders if None, to a class; twice is once."""
-        what = (session.key, filter)
-        told = match(session, filter)
-        shape = tuple(field for field, _ in told)
-        version = session.destination.version
-        name = "_".join([f"ip{version}", *(field.name for field in shape)])
-        key = b"".join(value.ljust(field.key.words * nft.WORD, b"\0") for field, value in told)
-        known, entry = self._entries.get(what), Entry(name, key, class_id)
-        if known == entry:
-            return
-        requests = [] if name in self._maps else self._add_shape(name, version, shape)
-        if known is not None:
-            requests.append(nft.delete_element(self._table, known.map, known.key))
-        requests.append(nft.add_element(self._table, name, key, class_id))
-        self._commit(f"a filter on {self._device}", requests)
-        self._maps.add(name)
-        self._entries[what] = entry
+    # --- what the maps hold -----------------------------------------------------------------------
 
-    def remove(self, session: Session, filter: Filter | None) -> None:
-        """Take a filter out; one that is not there is none of our business."""
-        known = self._entries.pop((session.key, filter), None)
-        if known is not None:
-            request = nft.delete_element(self._table, known.map, known.key)
-            self._commit(f"to remove a filter on {self._device}", [request])
+    def left_behind(self, one: Key) -> int | None:
+        """The class to which an earlier run sent such packets, while nobody has said otherwise."""
+        return self._left.get(one)
 
-    def _add_shape(self, name: str, version: int, shape: Shape) -> list[Request]:
-        register = nft.FIRST_REGISTER
-        expressions = [
-            nft.load_meta(Meta.NFT_META_PROTOCOL, register),
-            nft.only_if(register, IPV4 if version == 4 else IPV6),
+    def want(self, one: Key, class_id: int) -> None:
+        """Send packets to a class."""
+        self._left.pop(one, None)
+        if self._wanted.get(one) != class_id:
+            self._wanted[one] = class_id
+            self._changed.add(one)
+
+    def unwant(self, one: Key, class_id: int) -> None:
+        """No more packets to that class; if they go to another by now, they go on doing so."""
+        if self._wanted.get(one) == class_id:
+            del self._wanted[one]
+            self._changed.add(one)
+
+    def abandon(self, class_ids: Collection[int] | None = None) -> None:
+        """Give up what an earlier run left: all of it, or what leads to some classes."""
+        gone = [one for one, class_id in self._left.items() if class_ids is None or class_id in class_ids]
+        for one in gone:
+            del self._left[one]
+        self._changed.update(gone)
+
+    def settle(self, only: Iterable[Key] | None = None) -> None:
+        """Make the maps hold what is wanted, or in `only` some places. Raises TrafficControlError.
+
+        Every `AT_ONCE` elements change in one batch; those of a batch that is refused stay as they were.
+        """
+        changing = [
+            one
+            for one in (self._changed if only is None else self._changed.intersection(only))
+            if self._wanted.get(one) != self._there.get(one)
         ]
-        for field in shape:
-            expressions += field.load(register)
-            register += field.key.words
-        first = nft.FIRST_REGISTER
-        expressions += [nft.look_up(name, first), nft.send_to_class(first), nft.done()]
-        return [
-            nft.add_map(self._table, name, len(self._maps) + 1, [field.key for field in shape]),
-            nft.add_rule(self._table, CHAIN, expressions),
-        ]
+        for start in range(0, len(changing), AT_ONCE):
+            self._settle(changing[start : start + AT_ONCE])
+        self._changed = set() if only is None else self._changed.difference(only)
+
+    def _settle(self, changing: list[Key]) -> None:
+        new = sorted({name for name, _ in changing} - self._maps)
+        going: defaultdict[str, list[bytes]] = defaultdict(list)
+        coming: defaultdict[str, list[tuple[bytes, int]]] = defaultdict(list)
+        for name, where in changing:
+            if (name, where) in self._there:
+                going[name].append(where)
+            if (name, where) in self._wanted:
+                coming[name].append((where, self._wanted[name, where]))
+        requests: list[Request] = []
+        for number, name in enumerate(new, len(self._maps) + 1):
+            requests += self._add_map(name, number)
+        for name, places in going.items():
+            requests += nft.delete_elements(self._table, name, places)
+        for name, classes in coming.items():
+            requests += nft.add_elements(self._table, name, classes)
+        self._commit(f"filters on {self._device}", requests)
+        self._maps.update(new)
+        for one in changing:
+            self._there.pop(one, None)
+            if one in self._wanted:
+                self._there[one] = self._wanted[one]
 
     def _commit(self, what: str, requests: list[Request]) -> None:
         self._nftables.commit(what, requests)

@@ -1,15 +1,10 @@
 """Reservations as classes of Linux's hierarchical token bucket (RFC 2205 section 3.11.2, RFC 2211, 2212).
 
-    2e:         HTB, the interface's root
-      2e:1      the whole link
-        2e:2    RSVP's own messages
-        2e:3    best effort: what nothing else claims
-        2e:10.. one class for each reservation
-
-A class is served first within its own rate, by priority; only what then is left of the link is lent.
-Best effort's own rate is what reservations leave of the link, so that traffic beyond a Tspec can
-borrow bandwidth that nobody uses, but takes none from best effort (RFC 2211 section 3), and a flow
-that keeps to its Tspec waits for one packet in transmission and no more than that.
+The verbs only write down what is wanted; `settle` makes the kernel's classes and maps equal to it,
+as few requests as that takes, in an order in which no packet of a reservation goes elsewhere: classes
+before the filters that lead to them, filters before the classes that they led to. What an earlier run
+left behind when it was killed is one more state to start from: a reservation that comes back takes
+its class up as it is, and `sweep` removes the rest.
 """
 
 from __future__ import annotations
@@ -18,114 +13,26 @@ import contextlib
 import logging
 import math
 import socket
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from ..errors import TrafficControlError
-from ..iana import Service
-from ..intserv import Flowspec, Tspec, effective
+from ..intserv import Flowspec, Tspec
+from ..netlink import Request
 from ..objects import Filter, Session
-from . import Counters, Flow
-from .classifier import Classifier
-from .kernel import ROOT, Kernel, htb_class, htb_root
+from . import Counters, Flow, Refused
+from .classifier import Classifier, Key, key
+from .interface import BEST_EFFORT, CONTROL, LINK, MAJOR, SIGNATURE, Reserved, Scheduled, class_id
+from .kernel import Kernel
 from .nftables import Nftables
 
 log = logging.getLogger("rsvp.tc")
-
-MAJOR = 0x2E
-SIGNATURE = 46
-"""With `MAJOR`, how a later start tells our HTB from another's: an r2q that nobody else would set."""
-
-LINK, CONTROL, BEST_EFFORT, FIRST = 1, 2, 3, 0x10
-LAST = 0xEFFF
-LEAVES = 0x1000
-"""A class's queue is the major number LEAVES + its minor: fixed, to be changed in place."""
-
-CONTROL_SHARE, LEAST_CONTROL = 0.01, 1000.0
-"""RSVP's own share of the link, and no less than this many bytes/s."""
-BEST_EFFORT_SHARE = 0.02
-"""What best effort keeps of the link however much is reserved: it is never starved."""
-QUEUE_TIME, LEAST_QUEUE, MOST_QUEUE = 0.2, 10, 1000
-"""Seconds of the link that best effort may queue, and bounds of it in packets.
-
-Packets and not bytes: small ones would slip into what room is left behind large ones.
-"""
-BURST_TIME = 0.001
-"""Seconds of the link that may leave at once: makes up for timers that come late."""
-
-CONTROL_PRIO, GUARANTEED_PRIO, RESERVED_PRIO, BEST_EFFORT_PRIO = 0, 1, 2, 7
 
 ARPHRD_ETHER = 1
 ETHERNET_HEADER = 14
 ETHERNET_FRAMING = 24
 """Preamble, checksum and gap of real Ethernet: on the wire, but in no packet's length."""
-ETHERNET_LEAST = 46
-"""The shortest IP packet that Ethernet does not pad."""
-LEAST_RATE = 125.0
-MOST_BYTES = 16 << 20
-"""What a reservation's bucket and queue take at most, whatever its Tspec says."""
-
-
-@dataclass
-class Reserved:
-    """A reservation, what is classified into it (None: any sender), and its class.
-
-    `minor` is the class's number, 0 where there is none; `rate` what it takes of the link, bytes/s.
-    """
-
-    flow: Flow
-    matches: tuple[Filter | None, ...]
-    minor: int = 0
-    rate: float = 0.0
-
-
-@dataclass
-class Scheduled:
-    """One interface in our charge. `classifier` is None where only books are kept."""
-
-    index: int
-    name: str
-    bandwidth: float
-    mtu: int
-    lock: socket.socket
-    header: int = 0
-    framing: int = 0
-    classifier: Classifier | None = None
-    flows: dict[int, Reserved] = field(default_factory=dict)
-    free: list[int] = field(default_factory=list)
-    next_minor: int = FIRST
-    reserved: float = 0.0
-
-    @property
-    def frame(self) -> int:
-        """The largest packet as the kernel counts it, bytes."""
-        return self.mtu + self.header
-
-    @property
-    def control(self) -> float:
-        """RSVP's own rate, bytes/s."""
-        return max(self.bandwidth * CONTROL_SHARE, LEAST_CONTROL)
-
-    @property
-    def best_effort(self) -> float:
-        """Best effort's own rate, bytes/s: the link less everybody else's."""
-        left = self.bandwidth - self.control - self.reserved
-        return max(left, self.bandwidth * BEST_EFFORT_SHARE, LEAST_RATE)
-
-    def burst(self, rate: float) -> float:
-        """The bucket of a class that is only to be paced, bytes."""
-        return max(2.0 * self.frame, rate * BURST_TIME)
-
-    def take_minor(self) -> int:
-        """A minor number for a new class."""
-        if self.free:
-            return self.free.pop()
-        if self.next_minor > LAST:
-            raise TrafficControlError(
-                f"{self.name} has no room for more than {LAST - FIRST + 1} reservations"
-            )
-        self.next_minor += 1
-        return self.next_minor - 1
 
 
 class HtbTrafficControl:
@@ -144,7 +51,7 @@ class HtbTrafficControl:
     # --- interfaces -------------------------------------------------------------------------------
 
     def open_interface(self, index: int, name: str, bandwidth: float, mtu: int) -> None:
-        """Take charge of an interface of `bandwidth` bytes/s; clears what a crash left behind.
+        """Take charge of an interface of `bandwidth` bytes/s, and of what an earlier run left there.
 
         For one that is open already, changes bandwidth and MTU and keeps its reservations. Raises
         TrafficControlError where somebody else's queueing discipline is at the root.
@@ -166,94 +73,88 @@ class HtbTrafficControl:
         if (interface.bandwidth, interface.mtu) == (bandwidth, mtu):
             return
         interface.bandwidth, interface.mtu = bandwidth, mtu
-        if math.isinf(bandwidth) == (interface.classifier is None):
-            if interface.classifier is not None:
-                self._shape(interface)
-                for reserved in interface.flows.values():
-                    self._put_flow(interface, reserved)
+        if math.isfinite(bandwidth) and interface.classifier is not None:
+            interface.told = None
+            for handle, reserved in interface.flows.items():
+                reserved.there = None
+                interface.changed[handle] = None
+            self._kernel.require(f"HTB on {name}", *interface.standing())
             return
         if interface.classifier is not None:
             self._remove_root(interface)
-            interface.classifier = None
-        interface.reserved = 0.0
+        interface.forget()
         self._establish(interface)
-        for reserved in interface.flows.values():
-            self._install(interface, reserved)
 
     def _establish(self, interface: Scheduled) -> None:
         name = interface.name
         root = self._kernel.root_qdisc(interface.index)
-        if root is not None and _is_ours(root):
-            log.info("%s: removing the traffic control that an earlier run left behind", name)
-            self._remove_root(interface)
+        ours = root is not None and _is_ours(root)
         if math.isinf(interface.bandwidth):
+            if ours:
+                self._remove_root(interface)
             log.info("%s: its rate is not known; reservations are counted there, but not enforced", name)
             return
         # The kernel's own default has no handle; what somebody set up has one.
-        if root is not None and root["handle"] and not _is_ours(root):
+        if root is not None and root["handle"] and not ours:
             kind, major = root.get_attr("TCA_KIND"), root["handle"] >> 16
             raise TrafficControlError(
                 f"{name} has a {kind} queueing discipline ({major:x}:) that is not ours: remove it "
                 f"with 'tc qdisc del dev {name} root', or set 'enabled = false' for {name}"
             )
-        link = self._kernel.link(interface.index)
-        if link["ifi_type"] == ARPHRD_ETHER:
-            info = link.get_attr("IFLA_LINKINFO")
-            virtual = info is not None and info.get_attr("IFLA_INFO_KIND")
-            interface.header = ETHERNET_HEADER
-            interface.framing = 0 if virtual else ETHERNET_FRAMING
-        what = f"HTB on {name}"
-        options = htb_root(BEST_EFFORT, SIGNATURE)
-        self._kernel.put_qdisc(what, interface.index, ROOT, _id(0), "htb", options)
+        self._measure_header(interface)
+        if ours and self._adopt(interface):
+            return
+        if ours:
+            log.info("%s: removing the traffic control that an earlier run left behind", name)
+            self._remove_root(interface)
+        self._kernel.require(f"HTB on {name}", interface.root())
         try:
-            self._shape(interface)
+            self._kernel.require(f"HTB on {name}", *interface.standing())
             classifier = Classifier(self._nftables, name)
-            classifier.install(_id(CONTROL), _id(BEST_EFFORT))
+            classifier.install(class_id(CONTROL), class_id(BEST_EFFORT))
         except TrafficControlError:
             with contextlib.suppress(TrafficControlError):
                 self._remove_root(interface)
             raise
         interface.classifier = classifier
 
-    def _shape(self, interface: Scheduled) -> None:
-        """Make, or adjust in place, the classes that are always there."""
-        whole, control = interface.bandwidth, interface.control
-        self._put(interface, LINK, whole, interface.burst(whole), 0, parent=0)
-        self._put(interface, CONTROL, control, 16.0 * interface.frame, CONTROL_PRIO)
-        self._put_queue(interface, CONTROL, "bfifo", 256 * interface.frame)
-        self._put_best_effort(interface)
-        packets = whole * QUEUE_TIME / interface.frame
-        self._put_queue(interface, BEST_EFFORT, "pfifo", min(max(packets, LEAST_QUEUE), MOST_QUEUE))
+    def _measure_header(self, interface: Scheduled) -> None:
+        link = self._kernel.link(interface.index)
+        if link["ifi_type"] == ARPHRD_ETHER:
+            info = link.get_attr("IFLA_LINKINFO")
+            virtual = info is not None and info.get_attr("IFLA_INFO_KIND")
+            interface.header = ETHERNET_HEADER
+            interface.framing = 0 if virtual else ETHERNET_FRAMING
 
-    def _put_best_effort(self, interface: Scheduled) -> None:
-        rate = interface.best_effort
-        self._put(interface, BEST_EFFORT, rate, interface.burst(rate), BEST_EFFORT_PRIO)
-
-    def _put(
-        self,
-        interface: Scheduled,
-        minor: int,
-        rate: float,
-        burst: float,
-        prio: int,
-        parent: int = LINK,
-    ) -> None:
-        whole = interface.bandwidth
-        options = htb_class(
-            rate, whole, burst, interface.burst(whole), interface.frame, prio, interface.framing
-        )
-        what = f"an HTB class on {interface.name}"
-        self._kernel.put_class(what, interface.index, _id(parent), _id(minor), options)
-
-    def _put_queue(self, interface: Scheduled, minor: int, kind: str, limit: float) -> None:
-        what = f"a queue on {interface.name}"
-        handle = LEAVES + minor << 16
-        self._kernel.put_qdisc(what, interface.index, _id(minor), handle, kind, {"limit": int(limit)})
+    def _adopt(self, interface: Scheduled) -> bool:
+        """Go on with what an earlier run left, if it is whole; packets notice nothing."""
+        name = interface.name
+        rates = self._kernel.rates(interface.index)
+        classifier = Classifier(self._nftables, name)
+        whole = all(class_id(minor) in rates for minor in (LINK, CONTROL, BEST_EFFORT))
+        if not whole or not classifier.adopt(class_id(CONTROL), class_id(BEST_EFFORT)):
+            return False
+        interface.take_up(rates)
+        self._kernel.require(f"HTB on {name}", *interface.standing())
+        interface.classifier = classifier
+        log.info("%s: taking up %d classes that an earlier run left behind", name, len(interface.left))
+        return True
 
     def _remove_root(self, interface: Scheduled) -> None:
-        what = f"to remove HTB from {interface.name}"
         Classifier(self._nftables, interface.name).uninstall()
-        self._kernel.delete_qdisc(what, interface.index, ROOT, _id(0))
+        self._kernel.require(f"to remove HTB from {interface.name}", interface.no_root())
+
+    def sweep(self, interface: int) -> None:
+        """Remove what an earlier run left and no reservation came back to."""
+        at = self._interfaces.get(interface)
+        if at is None or at.classifier is None:
+            return
+        at.classifier.abandon()
+        at.classifier.settle()
+        gone = at.give_up()
+        if gone:
+            log.info("%s: removing %d classes that nobody came back to", at.name, len(gone))
+        self._finish(at, [*map(at.no_class, gone), *at.rest()])
 
     def close_interface(self, index: int) -> None:
         """Remove our HTB; the kernel puts its own default back."""
@@ -275,71 +176,167 @@ class HtbTrafficControl:
         self._kernel.close()
         self._nftables.close()
 
-    # --- reservations -----------------------------------------------------------------------------
+    # --- what is wanted ---------------------------------------------------------------------------
 
     def add_flow(self, interface: int, flow: Flow) -> None:
-        """Install a reservation. Raises TrafficControlError where the kernel refuses; nothing stays then.
-
-        For a handle that is known, brings flowspec and filters to what `flow` says.
-        """
+        """Want a reservation; for a handle that is known, with flowspec and filters as `flow` says."""
         at = self._at(interface)
+        matches = flow.filters or (None,)
         known = at.flows.get(flow.handle)
-        if known is not None:
-            self.modify_flow(interface, flow.handle, flow.flowspec, flow.tspec)
-            self._classify(at, known, flow.filters or (None,))
-            return
-        reserved = Reserved(flow, flow.filters or (None,))
-        at.flows[flow.handle] = reserved
-        try:
-            self._install(at, reserved)
-        except BaseException:
-            with contextlib.suppress(TrafficControlError):
-                self.delete_flow(interface, flow.handle)
-            raise
+        if known is None:
+            at.flows[flow.handle] = Reserved(flow, matches)
+        else:
+            known.flow, known.matches = flow, matches
+        at.changed[flow.handle] = None
 
     def modify_flow(self, interface: int, handle: int, flowspec: Flowspec, tspec: Tspec | None) -> None:
-        """Change a reservation's service in place: packets that wait in its queue stay there."""
-        at = self._at(interface)
-        reserved = self._reserved(at, handle)
-        before = reserved.flow
-        if (before.flowspec, before.tspec) == (flowspec, tspec):
-            return
-        reserved.flow = replace(before, flowspec=flowspec, tspec=tspec)
-        if at.classifier is None:
-            return
-        try:
-            self._put_flow(at, reserved)
-        except TrafficControlError:
-            reserved.flow = before
-            raise
+        """Want another service, in place: packets that wait in its queue stay there."""
+        reserved = self._change(interface, handle)
+        reserved.flow = replace(reserved.flow, flowspec=flowspec, tspec=tspec)
 
     def add_filter(self, interface: int, handle: int, session: Session, filter: Filter) -> None:
         """Let one more sender's packets use the reservation."""
-        at = self._at(interface)
-        reserved = self._reserved(at, handle)
+        reserved = self._change(interface, handle)
         if filter not in reserved.matches:
-            self._classify(at, reserved, (*reserved.matches, filter))
+            reserved.matches = (*reserved.matches, filter)
 
     def delete_filter(self, interface: int, handle: int, session: Session, filter: Filter) -> None:
         """Take one sender's packets out of the reservation; the last one leaves it without packets."""
         at = self._at(interface)
-        reserved = at.flows.get(handle)
-        if reserved is not None:
-            left = tuple(other for other in reserved.matches if other != filter)
-            self._classify(at, reserved, left)
+        if handle in at.flows:
+            reserved = self._change(interface, handle)
+            reserved.matches = tuple(other for other in reserved.matches if other != filter)
 
     def delete_flow(self, interface: int, handle: int) -> None:
-        """Remove a reservation with its filters; an unknown handle is none of our business."""
+        """Want a reservation no more; an unknown handle is none of our business."""
         at = self._interfaces.get(interface)
         reserved = at.flows.pop(handle, None) if at is not None else None
-        if at is None or reserved is None or at.classifier is None or not reserved.minor:
-            return
-        self._classify(at, reserved, ())
-        what = f"to remove an HTB class on {at.name}"
-        self._kernel.delete_class(what, at.index, _id(reserved.minor))
-        at.free.append(reserved.minor)
-        at.reserved -= reserved.rate
-        self._put_best_effort(at)
+        if at is not None and reserved is not None and reserved.minor:
+            at.going.append(reserved)
+
+    def _at(self, interface: int) -> Scheduled:
+        try:
+            return self._interfaces[interface]
+        except KeyError:
+            raise TrafficControlError(f"interface {interface} is not open for traffic control") from None
+
+    def _change(self, interface: int, handle: int) -> Reserved:
+        at = self._at(interface)
+        try:
+            reserved = at.flows[handle]
+        except KeyError:
+            raise TrafficControlError(f"there is no reservation {handle} on {at.name}") from None
+        at.changed[handle] = None
+        return reserved
+
+    # --- making it so -----------------------------------------------------------------------------
+
+    def settle(self) -> list[Refused]:
+        """Have the kernel carry out what was wanted since the last time; what it refused."""
+        return [one for at in self._interfaces.values() if at.changed or at.going for one in self._settle(at)]
+
+    def _settle(self, at: Scheduled) -> list[Refused]:
+        changed = [at.flows[handle] for handle in at.changed if handle in at.flows]
+        at.changed.clear()
+        if at.classifier is None:
+            at.going.clear()
+            return []
+        refused = self._put_classes(at, changed)
+        standing = [reserved for reserved in changed if reserved.minor]
+        refused += self._classify(at, standing)
+        requests = [at.no_class(reserved.minor) for reserved in at.going]
+        for reserved in at.going:
+            at.give_back(reserved)
+        at.going.clear()
+        self._finish(at, [*requests, *at.rest()])
+        return refused
+
+    def _put_classes(self, at: Scheduled, changed: Iterable[Reserved]) -> list[Refused]:
+        """Make or adjust the classes of reservations; one that is refused keeps what it had."""
+        requests: list[Request] = []
+        putting: list[tuple[Reserved, float]] = []
+        refused = []
+        for reserved in changed:
+            try:
+                if not reserved.minor:
+                    at.claim(reserved, _keys(reserved))
+            except TrafficControlError as problem:
+                refused.append(self._refuse(at, reserved, str(problem)))
+                continue
+            if reserved.fresh:
+                putting.append((reserved, reserved.rate))
+                requests += at.reservation(reserved)
+        outcomes = self._kernel.send(requests)
+        for number, (reserved, before) in enumerate(putting):
+            outcome = next((one for one in outcomes[2 * number : 2 * number + 2] if one is not None), None)
+            if outcome is None:
+                reserved.there = reserved.flow
+                continue
+            at.reserved += before - reserved.rate
+            reserved.rate = before
+            what = f"the kernel refused an HTB class on {at.name}: {outcome.strerror}"
+            refused.append(self._refuse(at, reserved, what))
+        return refused
+
+    def _refuse(self, at: Scheduled, reserved: Reserved, reason: str) -> Refused:
+        """Go back to what stands of a reservation, or to none."""
+        handle, standing = reserved.flow.handle, reserved.there
+        if standing is not None:
+            reserved.flow = replace(standing, filters=reserved.flow.filters)
+        else:
+            self._drop(at, reserved)
+        return Refused(at.index, handle, standing is not None, reason)
+
+    def _drop(self, at: Scheduled, reserved: Reserved) -> None:
+        del at.flows[reserved.flow.handle]
+        if reserved.minor:
+            at.going.append(reserved)
+
+    def _classify(self, at: Scheduled, changed: Iterable[Reserved]) -> list[Refused]:
+        """Bring the maps up to date with reservations that changed or go."""
+        classifier = at.classifier
+        assert classifier is not None
+        self._release(at)
+        for reserved in changed:
+            keys = _keys(reserved)
+            number = class_id(reserved.minor)
+            for one in reserved.keys - keys:
+                classifier.unwant(one, number)
+            for one in keys:
+                classifier.want(one, number)
+            reserved.keys = keys
+        try:
+            classifier.settle()
+            return []
+        except TrafficControlError as problem:
+            log.debug("%s: filters one by one: %s", at.name, problem)
+        refused = []
+        for reserved in changed:
+            try:
+                classifier.settle(reserved.keys)
+            except TrafficControlError as problem:
+                self._drop(at, reserved)
+                refused.append(Refused(at.index, reserved.flow.handle, False, str(problem)))
+        self._release(at)
+        with contextlib.suppress(TrafficControlError):
+            classifier.settle()
+        return refused
+
+    def _release(self, at: Scheduled) -> None:
+        """No more packets for the classes that go, whoever sent them there."""
+        assert at.classifier is not None
+        for reserved in at.going:
+            for one in reserved.keys:
+                at.classifier.unwant(one, class_id(reserved.minor))
+            reserved.keys = frozenset()
+        at.classifier.abandon({class_id(reserved.minor) for reserved in at.going})
+
+    def _finish(self, at: Scheduled, requests: list[Request]) -> None:
+        """Carry out what nobody waits for: a class that cannot be removed, say, because its link is gone."""
+        for problem in filter(None, self._kernel.send(requests)):
+            log.debug("%s: %s", at.name, problem.strerror)
+
+    # --- looking at it ----------------------------------------------------------------------------
 
     def counters(self, interface: int) -> dict[int, Counters]:
         """Counters of every reservation on an interface, by handle; zeroes where only books are kept."""
@@ -349,7 +346,9 @@ class HtbTrafficControl:
         found: dict[int, Counters] = {}
         if at.classifier is not None:
             found = self._kernel.counters(at.index)
-        return {handle: found.get(_id(reserved.minor), Counters()) for handle, reserved in at.flows.items()}
+        return {
+            handle: found.get(class_id(reserved.minor), Counters()) for handle, reserved in at.flows.items()
+        }
 
     def kernel_handle(self, interface: int, handle: int) -> str | None:
         """The reservation's class as `tc` writes it, e.g. "2e:10"; None where only books are kept."""
@@ -359,65 +358,14 @@ class HtbTrafficControl:
             return None
         return f"{MAJOR:x}:{reserved.minor:x}"
 
-    def _at(self, interface: int) -> Scheduled:
-        try:
-            return self._interfaces[interface]
-        except KeyError:
-            raise TrafficControlError(f"interface {interface} is not open for traffic control") from None
 
-    def _reserved(self, at: Scheduled, handle: int) -> Reserved:
-        try:
-            return at.flows[handle]
-        except KeyError:
-            raise TrafficControlError(f"there is no reservation {handle} on {at.name}") from None
-
-    def _install(self, at: Scheduled, reserved: Reserved) -> None:
-        reserved.minor, reserved.rate = 0, 0.0
-        if at.classifier is None:
-            return
-        reserved.minor = at.take_minor()
-        self._put_flow(at, reserved)
-        for one in reserved.matches:
-            at.classifier.add(reserved.flow.session, one, _id(reserved.minor))
-
-    def _put_flow(self, at: Scheduled, reserved: Reserved) -> None:
-        """Make a reservation's class and queue, or adjust them in place, and best effort's beside it.
-
-        Tspecs count IP bytes, HTB counts the link-layer header with them, which weighs most on the
-        smallest packets. The bucket has room for one packet more than b: links before this one let
-        packets catch up with each other.
-        """
-        flow = reserved.flow
-        asked = effective(flow.flowspec, flow.tspec)
-        smallest = max(asked.tspec.m, ETHERNET_LEAST)
-        scale = (smallest + at.header) / smallest
-        rate = max(asked.rate * scale, LEAST_RATE)
-        rate = min(rate, at.bandwidth)
-        burst = max(min(asked.tspec.bucket, float(MOST_BYTES)) * scale, at.frame) + at.frame
-        prio = GUARANTEED_PRIO if asked.service == Service.GUARANTEED else RESERVED_PRIO
-        at.reserved += rate - reserved.rate
-        reserved.rate = rate
-        self._put(at, reserved.minor, rate, burst, prio)
-        self._put_queue(at, reserved.minor, "bfifo", 2.0 * burst + 8.0 * at.frame)
-        self._put_best_effort(at)
-
-    def _classify(self, at: Scheduled, reserved: Reserved, matches: tuple[Filter | None, ...]) -> None:
-        if at.classifier is not None:
-            session = reserved.flow.session
-            for one in matches:
-                at.classifier.add(session, one, _id(reserved.minor))
-            for one in set(reserved.matches).difference(matches):
-                at.classifier.remove(session, one)
-        reserved.matches = matches
-
-
-def _id(minor: int) -> int:
-    return MAJOR << 16 | minor
+def _keys(reserved: Reserved) -> frozenset[Key]:
+    return frozenset(key(reserved.flow.session, one) for one in reserved.matches)
 
 
 def _is_ours(root: Any) -> bool:
     """Whether a root queueing discipline is one that this module made."""
-    if root["handle"] != _id(0) or root.get_attr("TCA_KIND") != "htb":
+    if root["handle"] != class_id(0) or root.get_attr("TCA_KIND") != "htb":
         return False
     options = root.get_attr("TCA_OPTIONS")
     glob = options.get_attr("TCA_HTB_INIT") if options is not None else None

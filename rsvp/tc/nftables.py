@@ -1,13 +1,16 @@
 """How nftables is told about tables, chains, maps, rules and elements, and the one way to send it.
 
-The frames are pyroute2's. Whatever belongs together goes as one batch, which the kernel carries out
-as a whole or not at all. Expressions are the kernel's own (linux/netfilter/nf_tables.h).
+Whatever belongs together goes as one batch, which the kernel carries out as a whole or not at all.
+The frames are pyroute2's, but for maps' elements, of which there may be thousands at a time.
+Expressions are the kernel's own (linux/netfilter/nf_tables.h).
 """
 
 from __future__ import annotations
 
+import errno
+import struct
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -15,8 +18,11 @@ from pyroute2.netlink import NETLINK_NETFILTER, NLM_F_APPEND, NLM_F_CREATE, NLM_
 from pyroute2.netlink.nfnetlink import NFNL_SUBSYS_NFTABLES, nfgen_msg
 from pyroute2.netlink.nfnetlink.nftsocket import (
     NFPROTO_NETDEV,
+    NFT_MSG_DELRULE,
     NFT_MSG_DELSETELEM,
     NFT_MSG_DELTABLE,
+    NFT_MSG_GETSET,
+    NFT_MSG_GETSETELEM,
     NFT_MSG_NEWCHAIN,
     NFT_MSG_NEWRULE,
     NFT_MSG_NEWSET,
@@ -27,14 +33,13 @@ from pyroute2.netlink.nfnetlink.nftsocket import (
     Regs,
     nft_chain_msg,
     nft_rule_msg,
-    nft_set_elem_list_msg,
     nft_set_msg,
     nft_table_msg,
 )
 from pyroute2.nftables.expressions import genex, verdict
 
 from ..errors import TrafficControlError
-from ..netlink import Netlink, NetlinkError
+from ..netlink import HEADER, Netlink, NetlinkError, Request, attribute, attributes
 
 EGRESS_HOOK = 1
 """NF_NETDEV_EGRESS: what leaves an interface, just before its queues."""
@@ -50,9 +55,17 @@ WORD = 4
 NF_ACCEPT = 1
 FIRST_REGISTER = int(Regs.NFT_REG32_00)
 
+NFGENMSG = struct.Struct("=BBH")
+"""struct nfgenmsg: family, version, resource."""
+# What the attributes of sets and their elements are, of linux/netfilter/nf_tables.h.
+SET_TABLE, SET_NAME = 1, 2
+ELEMENTS_TABLE, ELEMENTS_SET, ELEMENTS = 1, 2, 3
+ELEMENT, ELEMENT_KEY, ELEMENT_DATA, VALUE = 1, 1, 2, 1
+NESTED = 0x8000
+AT_ONCE = 400
+"""Elements in one message: an attribute has at most 65,535 bytes."""
+
 Expression: TypeAlias = Any
-Request: TypeAlias = tuple[Any, int, int]
-"""A pyroute2 message, its type, and the flags it is sent with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +99,50 @@ class Nftables:
             self._netlink.batch(batch)
         except NetlinkError as problem:
             raise TrafficControlError(f"the kernel refused {what}: {problem.strerror}") from problem
+
+    def maps(self, table: str) -> list[str] | None:
+        """The names of a table's sets and maps; None where there is no such table."""
+        told = self._dump(NFT_MSG_GETSET, attribute(SET_TABLE, _text(table)))
+        return None if told is None else [_name(one[SET_NAME]) for one in told]
+
+    def elements(self, table: str, name: str) -> dict[bytes, int]:
+        """A map's keys, and the class that each leads to."""
+        asked = attribute(ELEMENTS_TABLE, _text(table)) + attribute(ELEMENTS_SET, _text(name))
+        found: dict[bytes, int] = {}
+        for told in self._dump(NFT_MSG_GETSETELEM, asked) or ():
+            for element in _each(told.get(ELEMENTS, b"")):
+                key = attributes(element[ELEMENT_KEY])[VALUE]
+                found[key] = int.from_bytes(attributes(element[ELEMENT_DATA])[VALUE], sys.byteorder)
+        return found
+
+    def _dump(self, kind: int, asked: bytes) -> list[dict[int, bytes]] | None:
+        request = NFGENMSG.pack(NFPROTO_NETDEV, 0, 0) + asked
+        try:
+            answers = self._netlink.dump_bytes(request, NFNL_SUBSYS_NFTABLES << 8 | kind)
+        except NetlinkError as problem:
+            if problem.errno == errno.ENOENT:
+                return None
+            raise TrafficControlError(f"the kernel does not tell its maps: {problem.strerror}") from problem
+        return [attributes(answer, HEADER.size + NFGENMSG.size) for answer in answers]
+
+
+def _each(elements: bytes) -> Iterable[dict[int, bytes]]:
+    """The attributes of each element of a list."""
+    at = 0
+    while at + WORD <= len(elements):
+        length, _ = struct.unpack_from("=HH", elements, at)
+        if length < WORD:
+            return
+        yield attributes(elements[at + WORD : at + length])
+        at += (length + 3) & ~3
+
+
+def _text(name: str) -> bytes:
+    return name.encode() + b"\0"
+
+
+def _name(text: bytes) -> str:
+    return text.rstrip(b"\0").decode()
 
 
 def _edge(kind: int) -> Request:
@@ -158,24 +215,43 @@ def add_rule(table: str, chain: str, expressions: Sequence[Expression]) -> Reque
     return _request(nft_rule_msg(), NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND, attributes)
 
 
-def add_element(table: str, name: str, key: bytes, class_id: int) -> Request:
-    """Map a key to a class."""
-    attrs = [("NFTA_SET_ELEM_KEY", _data(key)), ("NFTA_SET_ELEM_DATA", _data(_class(class_id)))]
-    attributes = _elements(table, name, attrs)
-    return _request(nft_set_elem_list_msg(), NFT_MSG_NEWSETELEM, NLM_F_CREATE | NLM_F_EXCL, attributes)
+def delete_rules(table: str, chain: str) -> Request:
+    """Remove all rules of a chain."""
+    attributes = [("NFTA_RULE_TABLE", table), ("NFTA_RULE_CHAIN", chain)]
+    return _request(nft_rule_msg(), NFT_MSG_DELRULE, 0, attributes)
 
 
-def delete_element(table: str, name: str, key: bytes) -> Request:
-    """Take a key out of a map."""
-    attributes = _elements(table, name, [("NFTA_SET_ELEM_KEY", _data(key))])
-    return _request(nft_set_elem_list_msg(), NFT_MSG_DELSETELEM, 0, attributes)
+def add_elements(table: str, name: str, classes: Sequence[tuple[bytes, int]]) -> list[Request]:
+    """Map keys to classes; none of the keys is in the map yet."""
+    elements = [
+        attribute(
+            ELEMENT | NESTED,
+            attribute(ELEMENT_KEY | NESTED, attribute(VALUE, key)),
+            attribute(ELEMENT_DATA | NESTED, attribute(VALUE, _class(class_id))),
+        )
+        for key, class_id in classes
+    ]
+    return _elements(table, name, elements, NFT_MSG_NEWSETELEM, NLM_F_CREATE | NLM_F_EXCL)
 
 
-def _elements(table: str, name: str, element: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
+def delete_elements(table: str, name: str, keys: Iterable[bytes]) -> list[Request]:
+    """Take keys out of a map; all of them are there."""
+    elements = [
+        attribute(ELEMENT | NESTED, attribute(ELEMENT_KEY | NESTED, attribute(VALUE, key))) for key in keys
+    ]
+    return _elements(table, name, elements, NFT_MSG_DELSETELEM, 0)
+
+
+def _elements(table: str, name: str, elements: list[bytes], kind: int, flags: int) -> list[Request]:
+    head = NFGENMSG.pack(NFPROTO_NETDEV, 0, 0)
+    head += attribute(ELEMENTS_TABLE, _text(table)) + attribute(ELEMENTS_SET, _text(name))
     return [
-        ("NFTA_SET_ELEM_LIST_TABLE", table),
-        ("NFTA_SET_ELEM_LIST_SET", name),
-        ("NFTA_SET_ELEM_LIST_ELEMENTS", [{"attrs": element}]),
+        (
+            head + attribute(ELEMENTS | NESTED, *elements[start : start + AT_ONCE]),
+            NFNL_SUBSYS_NFTABLES << 8 | kind,
+            flags,
+        )
+        for start in range(0, len(elements), AT_ONCE)
     ]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..intserv import Flowspec, Tspec
 from ..objects import Filter, Session
-from . import Counters, Flow
+from . import Counters, Flow, Refused
 
 
 class NullTrafficControl:
@@ -16,6 +16,9 @@ class NullTrafficControl:
     def open_interface(self, index: int, name: str, bandwidth: float, mtu: int) -> None:
         """Know an interface."""
         self._handles.setdefault(index, set())
+
+    def sweep(self, interface: int) -> None:
+        """Nothing is left behind."""
 
     def close_interface(self, index: int) -> None:
         """Forget an interface."""
@@ -37,6 +40,10 @@ class NullTrafficControl:
     def delete_flow(self, interface: int, handle: int) -> None:
         """Strike a reservation out."""
         self._handles.get(interface, set()).discard(handle)
+
+    def settle(self) -> list[Refused]:
+        """Nothing is refused."""
+        return []
 
     def counters(self, interface: int) -> dict[int, Counters]:
         """Zeroes for every reservation."""

@@ -25,12 +25,12 @@ from rsvp.intserv import Flowspec, Tspec, controlled_load, guaranteed
 from rsvp.lab import End, Lab
 from rsvp.objects import FilterSpec, FlowLabelFilterSpec, Session
 from rsvp.tc import Counters, Flow
-from rsvp.tc.htb import HtbTrafficControl
 from rsvp.transport import Packet
 from rsvp.transport.raw import RawTransport
 from tests.patience import PATIENCE, until
 
 from . import judge
+from .verbs import HtbTrafficControl
 
 LINK = 1.25e6
 """10 Mbit/s."""
@@ -316,26 +316,6 @@ def test_nothing_is_left_after_close(lab: Lab) -> None:
     assert not judge.filters(end)
 
 
-def test_what_a_crash_left_is_cleared(lab: Lab) -> None:
-    end = out(lab)
-
-    def crash() -> bytes:
-        control = HtbTrafficControl()
-        control.open_interface(end.index, end.name, LINK, 1500)
-        control.add_flow(end.index, FLOW)
-        return b"installed"  # and the process ends without a word
-
-    before = judge.root(end)
-    assert lab["r1"].spawn(crash).result() == b"installed"
-    assert "2e:10" in judge.classes(end)
-    with lab["r1"]:
-        control = HtbTrafficControl()
-        control.open_interface(end.index, end.name, LINK, 1500)
-    assert set(judge.classes(out(lab))) == {"2e:1", "2e:2", "2e:3"}
-    control.close()
-    assert judge.root(out(lab)) == before
-
-
 def test_somebody_elses_traffic_control_is_not_touched(lab: Lab) -> None:
     end = out(lab)
     with lab["r1"].iproute() as ipr:
@@ -381,6 +361,7 @@ def test_an_unknown_rate_is_only_accounted(lab: Lab) -> None:
     assert control.kernel_handle(end.index, 7) is None
     assert judge.root(out(lab)) == before
     control.open_interface(end.index, end.name, LINK, 1500)  # now it is known: reservations move in
+    control.settle()
     assert control.kernel_handle(end.index, 7) == "2e:10"
     ping(lab, (DESTINATION, 5000), (SOURCE, 4000))
     assert control.counters(end.index)[7].packets == 1

@@ -208,6 +208,17 @@ def test_a_router_that_is_killed_and_comes_back_learns_all_again():
     run(tell())
 
 
+def test_what_an_earlier_run_left_is_swept_when_everybody_has_had_time_to_come_back():
+    async def tell() -> None:
+        async with story(chain()) as s:
+            await asyncio.sleep(L - 1)
+            assert ledger(s.nodes["r1"]).swept == []
+            await asyncio.sleep(2)
+            assert sorted(ledger(s.nodes["r1"]).swept) == sorted(ledger(s.nodes["r1"]).interfaces)
+
+    run(tell())
+
+
 def _lose(network: Network, number: int) -> list[str]:
     """Lose the n-th RSVP message of all; the result fills with what was lost."""
     lost: list[str] = []

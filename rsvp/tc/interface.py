@@ -1,0 +1,258 @@
+"""One interface under HTB: its classes, what they promise, and who has which (RFC 2211, 2212).
+
+    2e:         HTB, the interface's root
+      2e:1      the whole link
+        2e:2    RSVP's own messages
+        2e:3    best effort: what nothing else claims
+        2e:10.. one class for each reservation
+
+A class is served first within its own rate, by priority; only what then is left of the link is lent.
+Best effort's own rate is what reservations leave of the link, so that traffic beyond a Tspec can
+borrow bandwidth that nobody uses, but takes none from best effort (RFC 2211 section 3), and a flow
+that keeps to its Tspec waits for one packet in transmission and no more than that.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from ..errors import TrafficControlError
+from ..iana import Service
+from ..intserv import effective
+from ..netlink import Request
+from ..objects import Filter
+from . import Flow
+from .classifier import Classifier, Key
+from .kernel import ROOT, delete_class, delete_qdisc, fifo, htb_class, htb_root, put_class, put_qdisc
+
+MAJOR = 0x2E
+SIGNATURE = 46
+"""With `MAJOR`, how a later start tells our HTB from another's: an r2q that nobody else would set."""
+
+LINK, CONTROL, BEST_EFFORT, FIRST = 1, 2, 3, 0x10
+LAST = 0xEFFF
+LEAVES = 0x1000
+"""A class's queue is the major number LEAVES + its minor: fixed, to be changed in place."""
+
+CONTROL_SHARE, LEAST_CONTROL = 0.01, 1000.0
+"""RSVP's own share of the link, and no less than this many bytes/s."""
+BEST_EFFORT_SHARE = 0.02
+"""What best effort keeps of the link however much is reserved: it is never starved."""
+QUEUE_TIME, LEAST_QUEUE, MOST_QUEUE = 0.2, 10, 1000
+"""Seconds of the link that best effort may queue, and bounds of it in packets.
+
+Packets and not bytes: small ones would slip into what room is left behind large ones.
+"""
+BURST_TIME = 0.001
+"""Seconds of the link that may leave at once: makes up for timers that come late."""
+
+CONTROL_PRIO, GUARANTEED_PRIO, RESERVED_PRIO, BEST_EFFORT_PRIO = 0, 1, 2, 7
+
+ETHERNET_LEAST = 46
+"""The shortest IP packet that Ethernet does not pad."""
+LEAST_RATE = 125.0
+MOST_BYTES = 16 << 20
+"""What a reservation's bucket and queue take at most, whatever its Tspec says."""
+
+
+def class_id(minor: int) -> int:
+    """A class's number as the kernel and packets' priorities have it."""
+    return MAJOR << 16 | minor
+
+
+@dataclass
+class Reserved:
+    """A reservation: what it is to be, and what the kernel has of it.
+
+    `matches` is what is classified into it (None: any sender) and `keys` where the maps say so; `minor`
+    is its class's number, 0 where there is none, made for the flow `there`; `rate` is what it takes of
+    the link, bytes/s.
+    """
+
+    flow: Flow
+    matches: tuple[Filter | None, ...]
+    keys: frozenset[Key] = frozenset()
+    there: Flow | None = None
+    minor: int = 0
+    rate: float = 0.0
+
+    @property
+    def fresh(self) -> bool:
+        """Whether its class has to be made, or made anew."""
+        there, flow = self.there, self.flow
+        return there is None or (there.flowspec, there.tspec) != (flow.flowspec, flow.tspec)
+
+    def forget(self) -> None:
+        """The kernel has nothing of it any more."""
+        self.keys, self.there, self.minor, self.rate = frozenset(), None, 0, 0.0
+
+
+@dataclass
+class Scheduled:
+    """One interface in our charge. `classifier` is None where only books are kept.
+
+    `left` are classes of an earlier run that no reservation has come back to, with their rates;
+    `changed` the handles to be settled and `going` the reservations whose classes are to be removed;
+    `told` the rate that best effort's class was given last.
+    """
+
+    index: int
+    name: str
+    bandwidth: float
+    mtu: int
+    lock: socket.socket
+    header: int = 0
+    framing: int = 0
+    classifier: Classifier | None = None
+    flows: dict[int, Reserved] = field(default_factory=dict)
+    left: dict[int, float] = field(default_factory=dict)
+    changed: dict[int, None] = field(default_factory=dict)
+    going: list[Reserved] = field(default_factory=list)
+    free: list[int] = field(default_factory=list)
+    next_minor: int = FIRST
+    reserved: float = 0.0
+    told: float | None = None
+
+    @property
+    def frame(self) -> int:
+        """The largest packet as the kernel counts it, bytes."""
+        return self.mtu + self.header
+
+    @property
+    def control(self) -> float:
+        """RSVP's own rate, bytes/s."""
+        return max(self.bandwidth * CONTROL_SHARE, LEAST_CONTROL)
+
+    @property
+    def best_effort(self) -> float:
+        """Best effort's own rate, bytes/s: the link less everybody else's."""
+        left = self.bandwidth - self.control - self.reserved
+        return max(left, self.bandwidth * BEST_EFFORT_SHARE, LEAST_RATE)
+
+    def burst(self, rate: float) -> float:
+        """The bucket of a class that is only to be paced, bytes."""
+        return max(2.0 * self.frame, rate * BURST_TIME)
+
+    # --- who has which class ----------------------------------------------------------------------
+
+    def take_minor(self) -> int:
+        """A minor number for a new class."""
+        if self.free:
+            return self.free.pop()
+        if self.next_minor > LAST:
+            raise TrafficControlError(
+                f"{self.name} has no room for more than {LAST - FIRST + 1} reservations"
+            )
+        self.next_minor += 1
+        return self.next_minor - 1
+
+    def take_up(self, classes: dict[int, float]) -> None:
+        """Count in what an earlier run left: classes and their rates, by number."""
+        for number, rate in classes.items():
+            minor = number & 0xFFFF
+            if FIRST <= minor <= LAST:
+                self.left[minor] = rate
+        self.reserved = sum(self.left.values())
+        self.next_minor = max(self.left, default=FIRST - 1) + 1
+        self.free = [minor for minor in range(FIRST, self.next_minor) if minor not in self.left]
+
+    def claim(self, reserved: Reserved, keys: frozenset[Key]) -> None:
+        """Give a reservation the class where an earlier run sent its packets, or else a new one."""
+        assert self.classifier is not None
+        for one in keys:
+            minor = (self.classifier.left_behind(one) or 0) & 0xFFFF
+            if minor in self.left:
+                reserved.minor, reserved.rate = minor, self.left.pop(minor)
+                return
+        reserved.minor = self.take_minor()
+
+    def give_back(self, reserved: Reserved) -> None:
+        """A reservation's class is gone."""
+        self._free(reserved.minor, reserved.rate)
+        reserved.forget()
+
+    def give_up(self) -> list[int]:
+        """Reservations that have not come back never will: their classes."""
+        gone = list(self.left)
+        for minor in gone:
+            self._free(minor, self.left.pop(minor))
+        return gone
+
+    def _free(self, minor: int, rate: float) -> None:
+        self.free.append(minor)
+        self.reserved -= rate
+        if not self.flows and not self.left:
+            self.reserved = 0.0  # what rounding left behind
+
+    def forget(self) -> None:
+        """Nothing of ours is on the interface any more."""
+        self.classifier = None
+        self.left.clear()
+        self.going.clear()
+        self.free.clear()
+        self.next_minor, self.reserved, self.told = FIRST, 0.0, None
+        for reserved in self.flows.values():
+            reserved.forget()
+        self.changed = dict.fromkeys(self.flows)
+
+    # --- what to ask the kernel for ---------------------------------------------------------------
+
+    def root(self) -> Request:
+        """HTB itself."""
+        return put_qdisc(self.index, ROOT, class_id(0), "htb", htb_root(BEST_EFFORT, SIGNATURE))
+
+    def no_root(self) -> Request:
+        """No HTB, and with it no class."""
+        return delete_qdisc(self.index, ROOT, class_id(0))
+
+    def standing(self) -> Iterator[Request]:
+        """The classes that are always there, made or adjusted in place."""
+        whole, control = self.bandwidth, self.control
+        yield self._class(LINK, whole, self.burst(whole), 0, parent=0)
+        yield self._class(CONTROL, control, 16.0 * self.frame, CONTROL_PRIO)
+        yield self._queue(CONTROL, "bfifo", 256 * self.frame)
+        yield from self.rest()
+        packets = whole * QUEUE_TIME / self.frame
+        yield self._queue(BEST_EFFORT, "pfifo", min(max(packets, LEAST_QUEUE), MOST_QUEUE))
+
+    def rest(self) -> Iterator[Request]:
+        """Best effort's class, if what is left for it has changed since it was asked for last."""
+        rate = self.best_effort
+        if rate != self.told:
+            self.told = rate
+            yield self._class(BEST_EFFORT, rate, self.burst(rate), BEST_EFFORT_PRIO)
+
+    def reservation(self, reserved: Reserved) -> list[Request]:
+        """A reservation's class and queue, made or adjusted in place; books its rate.
+
+        Tspecs count IP bytes, HTB counts the link-layer header with them, which weighs most on the
+        smallest packets. The bucket has room for one packet more than b: links before this one let
+        packets catch up with each other.
+        """
+        flow = reserved.flow
+        asked = effective(flow.flowspec, flow.tspec)
+        smallest = max(asked.tspec.m, ETHERNET_LEAST)
+        scale = (smallest + self.header) / smallest
+        rate = min(max(asked.rate * scale, LEAST_RATE), self.bandwidth)
+        burst = max(min(asked.tspec.bucket, float(MOST_BYTES)) * scale, self.frame) + self.frame
+        prio = GUARANTEED_PRIO if asked.service == Service.GUARANTEED else RESERVED_PRIO
+        self.reserved += rate - reserved.rate
+        reserved.rate = rate
+        return [
+            self._class(reserved.minor, rate, burst, prio),
+            self._queue(reserved.minor, "bfifo", 2.0 * burst + 8.0 * self.frame),
+        ]
+
+    def no_class(self, minor: int) -> Request:
+        """A class less."""
+        return delete_class(self.index, class_id(minor))
+
+    def _class(self, minor: int, rate: float, burst: float, prio: int, parent: int = LINK) -> Request:
+        whole = self.bandwidth
+        options = htb_class(rate, whole, burst, self.burst(whole), self.frame, prio, self.framing)
+        return put_class(self.index, class_id(parent), class_id(minor), options)
+
+    def _queue(self, minor: int, kind: str, limit: float) -> Request:
+        return put_qdisc(self.index, class_id(minor), LEAVES + minor << 16, kind, fifo(limit))
