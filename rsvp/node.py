@@ -370,7 +370,6 @@ class Node(Endpoint):
         told = self.config.interface(link.name)
         bandwidth = told.bandwidth or link.rate or math.inf
         enabled = self.config.takes(link.name)
-        grace = e.lifetime(self.config.refresh, self.config.keep_multiplier)
         if not enabled:
             self._enforcement.leave(link.index)
         return e.Interface(
@@ -386,7 +385,7 @@ class Node(Endpoint):
             self.config.keep_multiplier,
             ttl=self.config.ttl,
             latency=LATENCY_UNKNOWN if told.latency is None else round(told.latency * 1e6),
-            controls_traffic=enabled and self._enforcement.manage(link, bandwidth, grace),
+            controls_traffic=enabled and self._enforcement.manage(link, bandwidth, self.config.lifetime),
         )
 
     # --- applications -----------------------------------------------------------------------------
