@@ -252,6 +252,44 @@ def dissect(data):
     return dissect_single(p, size)
 
 
+def decode_object(data):
+    """Decode one object by itself, from its header on: an `Opaque` where its kind is not known.
+
+    Raises WireError for whatever is no well-formed object, and nothing else for any bytes.
+    """
+    cdef bytes octets = as_bytes(data)
+    cdef Py_ssize_t size = PyBytes_GET_SIZE(octets)
+    cdef Cursor c, body
+    cdef Row *row
+    if size < 4 or size & 3:
+        raise WireError("wrong object length", None, None, 0)
+    c.p = c.object = c.message = <const uint8_t *> PyBytes_AS_STRING(octets)
+    c.end = c.p + size
+    open_object(&c, &body)
+    if c.p != c.end:
+        refuse(&body, "wrong object length")
+    row = row_of(&body)
+    return read_opaque(&body) if row is NULL else read_object(row, &body)
+
+
+def encode_object(class_num, value):
+    """Encode what `decode_object` gives for an object of a class that is known.
+
+    Raises ValueError for what cannot be put into one and TypeError for what does not belong there.
+    """
+    cdef uint8_t buffer[MAX_MESSAGE]
+    cdef Writer w
+    w.p = buffer
+    w.end = buffer + MAX_MESSAGE
+    if not 0 <= class_num <= 0xFF or WRITERS[<int> class_num] is NULL:
+        raise TypeError(f"no object of class {class_num} can be encoded")
+    try:
+        WRITERS[<int> class_num](&w, class_num, value)
+    except OverflowError as error:
+        raise ValueError(f"a number in this {type(value).__name__} does not fit its field") from error
+    return PyBytes_FromStringAndSize(<const char *> buffer, w.p - buffer)
+
+
 # --- tables -------------------------------------------------------------------------------------------------
 
 cdef int add(int class_num, int ctype, Reader read, Writing write, int least, int step=4, int most=-1) except -1:

@@ -128,15 +128,18 @@ class Session:
         port: int = 0,
         ttl: int = DEFAULT_TTL,
         adspec: Adspec | None = DEFAULT_ADSPEC,
+        policy: tuple[o.PolicyData, ...] = (),
     ) -> Sender:
         """Announce a flow from `source` (this node's address towards the destination) and `port`.
 
-        `ttl` is the multicast TTL of the data: it becomes the TTL of the Path messages. Raises
-        NoRoute, LocalError.
+        `ttl` is the multicast TTL of the data: it becomes the TTL of the Path messages. `policy`
+        goes along in them as it is (RFC 2750). Raises NoRoute, LocalError.
         """
         template = None if source is None else read_sender((source, port))
-        sender = await self.api.add_sender(self.handle, template, tspec, port=port, ttl=ttl, adspec=adspec)
-        return Sender(self, sender)
+        sender = await self.api.add_sender(
+            self.handle, template, tspec, port=port, ttl=ttl, adspec=adspec, policy=policy
+        )
+        return Sender(self, sender, policy)
 
     async def reserve(
         self,
@@ -146,26 +149,34 @@ class Session:
         *,
         confirm: bool = False,
         ttl: int | None = None,
+        policy: tuple[o.PolicyData, ...] = (),
     ) -> Reservation:
         """Reserve for `senders`, none for style WF; replaces what this session reserved before.
 
-        With `confirm`, await `Reservation.confirmed()` for the network's answer. Several flowspecs
-        in one FF reservation: `reserve_flows`. Raises LocalError, StyleConflict.
+        With `confirm`, await `Reservation.confirmed()` for the network's answer. `policy` goes along
+        as it is (RFC 2750). Several flowspecs in one FF reservation: `reserve_flows`. Raises LocalError,
+        StyleConflict.
         """
         filters = tuple(read_sender(sender) for sender in senders)
         if style.explicit and not style.shared:
             flows = tuple(Flow(flowspec, (one,)) for one in filters)
         else:
             flows = (Flow(flowspec, filters),)
-        return await self.reserve_flows(style, flows, confirm=confirm, ttl=ttl)
+        return await self.reserve_flows(style, flows, confirm=confirm, ttl=ttl, policy=policy)
 
     async def reserve_flows(
-        self, style: o.Style, flows: tuple[Flow, ...], *, confirm: bool = False, ttl: int | None = None
+        self,
+        style: o.Style,
+        flows: tuple[Flow, ...],
+        *,
+        confirm: bool = False,
+        ttl: int | None = None,
+        policy: tuple[o.PolicyData, ...] = (),
     ) -> Reservation:
         """Reserve flow descriptors as they stand (RFC 2205 section 3.1.4)."""
         reservation = Reservation(self, style, flows)
         self._waiters = [reservation]
-        await self.api.reserve(self.handle, style, flows, confirm=confirm, ttl=ttl)
+        await self.api.reserve(self.handle, style, flows, confirm=confirm, ttl=ttl, policy=policy)
         return reservation
 
     async def sender(self, timeout: float | None = None) -> SenderDescriptor:
@@ -209,13 +220,16 @@ class Session:
 class Sender:
     """A flow that this node announces."""
 
-    def __init__(self, session: Session, template: o.Filter) -> None:
+    def __init__(self, session: Session, template: o.Filter, policy: tuple[o.PolicyData, ...] = ()) -> None:
         self.session = session
         self.template = template
+        self.policy = policy
 
     async def change(self, tspec: Tspec, *, ttl: int = DEFAULT_TTL) -> None:
         """Announce another Tspec for the same flow."""
-        await self.session.api.add_sender(self.session.handle, self.template, tspec, ttl=ttl)
+        await self.session.api.add_sender(
+            self.session.handle, self.template, tspec, ttl=ttl, policy=self.policy
+        )
 
     async def stop(self) -> None:
         """Send a PathTear."""

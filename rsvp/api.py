@@ -14,7 +14,7 @@ from .iana import DEFAULT_TTL
 from .intserv import DEFAULT_ADSPEC, Adspec, Tspec
 from .jsonform import Json
 from .messages import Flow
-from .objects import Filter, Session, Style
+from .objects import Filter, PolicyData, Session, Style
 
 WHAT = (
     "interfaces",
@@ -51,11 +51,13 @@ class Api(Protocol):
         port: int = 0,
         ttl: int = DEFAULT_TTL,
         adspec: Adspec | None = DEFAULT_ADSPEC,
+        policy: tuple[PolicyData, ...] = (),
     ) -> Filter:
         """Announce a sender; returns it.
 
         `template` None: the node's own address towards the destination, with `port`. `ttl` is the
-        application's multicast TTL. Raises NoRoute, or LocalError for an address that is not ours.
+        application's multicast TTL, `policy` goes along as it is (RFC 2750). Raises NoRoute, or
+        LocalError for an address that is not ours.
         """
 
     async def remove_sender(self, handle: int, template: Filter) -> None:
@@ -69,8 +71,9 @@ class Api(Protocol):
         *,
         confirm: bool = False,
         ttl: int | None = None,
+        policy: tuple[PolicyData, ...] = (),
     ) -> None:
-        """Reserve, in place of what this handle reserved before.
+        """Reserve, in place of what this handle reserved before; `policy` goes along as it is.
 
         Senders that are not there yet are waited for. Raises LocalError, StyleConflict.
         """

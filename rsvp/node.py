@@ -35,7 +35,7 @@ from .intserv import DEFAULT_ADSPEC, Adspec, Tspec
 from .jsonform import Json
 from .messages import Flow, Message
 from .neighbors import Neighbors
-from .objects import Filter, FilterSpec, Session, Style
+from .objects import Filter, FilterSpec, PolicyData, Session, Style
 from .routes import Routes
 from .routing import Link, Routing
 from .seldom import Seldom
@@ -423,6 +423,7 @@ class Node(Endpoint):
         port: int = 0,
         ttl: int = DEFAULT_TTL,
         adspec: Adspec | None = DEFAULT_ADSPEC,
+        policy: tuple[PolicyData, ...] = (),
     ) -> Filter:
         """See `Api.add_sender`."""
         destination = self._engine.session_of(handle).destination
@@ -434,7 +435,7 @@ class Node(Endpoint):
             if route.source is None:
                 raise NoRoute(f"this node has no address to reach {destination} from: name one")
             template = FilterSpec(route.source, port)
-        self._feed(e.AddSender(handle, template, tspec, ttl, adspec))
+        self._feed(e.AddSender(handle, template, tspec, ttl, adspec, policy))
         return template
 
     async def remove_sender(self, handle: int, template: Filter) -> None:
@@ -449,9 +450,10 @@ class Node(Endpoint):
         *,
         confirm: bool = False,
         ttl: int | None = None,
+        policy: tuple[PolicyData, ...] = (),
     ) -> None:
         """See `Api.reserve`."""
-        self._feed(e.Reserve(handle, style, flows, confirm, ttl=ttl))
+        self._feed(e.Reserve(handle, style, flows, confirm, policy=policy, ttl=ttl))
 
     async def release(self, handle: int, filters: tuple[Filter, ...] | None = None) -> None:
         """See `Api.release`."""

@@ -16,7 +16,7 @@ from ..errors import ControlError, LocalError, RsvpError
 from ..iana import DEFAULT_TTL
 from ..intserv import DEFAULT_ADSPEC, Adspec, Tspec
 from ..messages import Flow
-from ..objects import Filter, Session, Style
+from ..objects import Filter, PolicyData, Session, Style
 from ..paths import CONTROL
 from . import schema
 
@@ -96,6 +96,7 @@ class Client(Endpoint):
         port: int = 0,
         ttl: int = DEFAULT_TTL,
         adspec: Adspec | None = DEFAULT_ADSPEC,
+        policy: tuple[PolicyData, ...] = (),
     ) -> Filter:
         """Announce a sender, or change it; without `template` the daemon picks its own address."""
         answer = await self._ask(
@@ -106,6 +107,7 @@ class Client(Endpoint):
             port=port,
             ttl=ttl,
             adspec=None if adspec is None else jsonform.adspec(adspec),
+            policy=schema.policy_to_json(policy),
         )
         return jsonform.read_filter(answer)
 
@@ -121,6 +123,7 @@ class Client(Endpoint):
         *,
         confirm: bool = False,
         ttl: int | None = None,
+        policy: tuple[PolicyData, ...] = (),
     ) -> None:
         """Reserve, in place of what was reserved before in this session."""
         await self._ask(
@@ -130,6 +133,7 @@ class Client(Endpoint):
             flows=[schema.flow_to_json(flow) for flow in flows],
             confirm=confirm,
             ttl=ttl,
+            policy=schema.policy_to_json(policy),
         )
 
     async def release(self, handle: int, filters: tuple[Filter, ...] | None = None) -> None:

@@ -14,8 +14,9 @@ from typing import Any, TypeAlias, TypeVar, assert_never
 import msgspec
 
 from .. import errors
+from .._wire import decode_object, encode_object
 from ..engine import outputs as o
-from ..iana import DEFAULT_TTL
+from ..iana import DEFAULT_TTL, ClassNum
 from ..intserv import (
     Adspec,
     ControlledLoadAdvert,
@@ -42,7 +43,7 @@ from ..jsonform import (
     tspec,
 )
 from ..messages import Flow, Sender, base_filter, base_filters
-from ..objects import ErrorSpec, Filter, Style
+from ..objects import ErrorSpec, Filter, IPAddress, PolicyData, Style
 
 MAX_LINE = 1 << 20
 """The longest request that a daemon reads, bytes."""
@@ -83,6 +84,7 @@ class AddSender(Request, tag="add_sender"):
     port: int = 0
     ttl: int = DEFAULT_TTL
     adspec: Object | None = None
+    policy: list[Object] = []
 
 
 class RemoveSender(Request, tag="remove_sender"):
@@ -100,6 +102,7 @@ class Reserve(Request, tag="reserve"):
     flows: list[Object]
     confirm: bool = False
     ttl: int | None = None
+    policy: list[Object] = []
 
 
 class Release(Request, tag="release"):
@@ -182,6 +185,26 @@ def flow_to_json(flow: Flow) -> Object:
 def read_flow(value: Json) -> Flow:
     """A flow from {"flowspec", "filters"}."""
     return Flow(_maybe(read_flowspec, value["flowspec"]), read_filters(value["filters"]))
+
+
+def policy_to_json(policy: tuple[PolicyData, ...]) -> list[Json]:
+    """POLICY_DATA as `rsvp decode` shows it, each with its octets: whatever it holds has to come back."""
+    return [{"octets": encode_object(ClassNum.POLICY_DATA, one).hex(), **to_json(one)} for one in policy]
+
+
+def read_policy(value: Json) -> tuple[PolicyData, ...]:
+    """POLICY_DATA from its octets."""
+    return tuple(_read_policy_data(bytes.fromhex(one["octets"])) for one in value)
+
+
+def _read_policy_data(octets: bytes) -> PolicyData:
+    try:
+        found = decode_object(octets)
+    except errors.WireError as error:
+        raise ValueError(f"policy data with {error}") from None
+    if not isinstance(found, PolicyData):
+        raise ValueError("the octets of policy data are those of another object")
+    return found
 
 
 def read_adspec(value: Json) -> Adspec:
@@ -269,24 +292,32 @@ def read_error(value: Json) -> errors.RsvpError:
 def upcall_to_json(upcall: o.Upcall) -> Object:
     """One event, as `rsvp send` and `rsvp reserve` print it: {"event", "session", ...}."""
     match upcall:
-        case o.PathEvent(sender=sender):
-            name, rest = "path", _sender_to_json(sender)
+        case o.PathEvent(sender=sender, policy=policy):
+            name, rest = "path", _sender_to_json(sender) | _policy(policy)
         case o.PathGone(template=template):
             name, rest = "path_gone", {"sender": filter_spec(template)}
-        case o.ResvEvent():
-            name, rest = "resv", _reservation_to_json(upcall)
+        case o.ResvEvent(policy=policy):
+            name, rest = "resv", _reservation_to_json(upcall) | _policy(policy)
         case o.ResvGone(style=style, filters=filters):
             name, rest = "resv_gone", {"style": style.name, "filters": filters_to_json(filters)}
-        case o.PathError(node=node, code=code, value=value, sender=sender):
-            name, rest = "path_error", to_json(ErrorSpec(node, code, value)) | _sender_to_json(sender)
-        case o.ResvError(node=node, code=code, value=value, flags=flags):
-            error = to_json(ErrorSpec(node, code, value, flags))
-            name, rest = "resv_error", error | _reservation_to_json(upcall)
+        case o.PathError(sender=sender, policy=policy):
+            name, rest = "path_error", _error(upcall) | _sender_to_json(sender) | _policy(policy)
+        case o.ResvError(policy=policy):
+            name, rest = "resv_error", _error(upcall) | _reservation_to_json(upcall) | _policy(policy)
         case o.ResvConfirmed(node=node):
             name, rest = "confirm", {"node": str(node), **_reservation_to_json(upcall)}
         case _:
             assert_never(upcall)
     return {"event": name, "session": session(upcall.session), **rest}
+
+
+def _error(upcall: o.PathError | o.ResvError) -> Object:
+    found: Object = to_json(ErrorSpec(upcall.node, upcall.code, upcall.value, upcall.flags))
+    return found
+
+
+def _policy(policy: tuple[PolicyData, ...]) -> Object:
+    return {"policy": policy_to_json(policy)}
 
 
 def _sender_to_json(sender: Sender | None) -> Object:
@@ -313,28 +344,35 @@ def read_upcall(value: Json, handle: int) -> o.Upcall:
     match name:
         case "path":
             sender = Sender(read_filter(value["sender"]), *_read_offer(value))
-            return o.PathEvent(handle, about, sender)
+            return o.PathEvent(handle, about, sender, read_policy(value["policy"]))
         case "path_gone":
             return o.PathGone(handle, about, read_filter(value["sender"]))
         case "resv":
-            asked = read_flowspec(value["flowspec"])
-            return o.ResvEvent(
-                handle, about, read_style(value["style"]), asked, read_filters(value["filters"])
+            style, asked, filters = (
+                read_style(value["style"]),
+                read_flowspec(value["flowspec"]),
+                value["filters"],
             )
+            policy = read_policy(value["policy"])
+            return o.ResvEvent(handle, about, style, asked, read_filters(filters), policy)
         case "resv_gone":
             return o.ResvGone(handle, about, read_style(value["style"]), read_filters(value["filters"]))
         case "path_error":
             template = _maybe(read_filter, value["sender"])
             about_sender = None if template is None else Sender(template, *_read_offer(value))
-            return o.PathError(
-                handle, about, ip_address(value["node"]), value["code"], value["value"], about_sender
-            )
+            node, code, number, flags = _read_error_spec(value)
+            policy = read_policy(value["policy"])
+            return o.PathError(handle, about, node, code, number, about_sender, policy, flags)
         case "resv_error":
-            error = (ip_address(value["node"]), value["code"], value["value"], value["flags"])
-            return o.ResvError(handle, about, *error, *_read_reservation(value))
+            error, policy = _read_error_spec(value), read_policy(value["policy"])
+            return o.ResvError(handle, about, *error, *_read_reservation(value), policy)
         case "confirm":
             return o.ResvConfirmed(handle, about, ip_address(value["node"]), *_read_reservation(value))
     raise ValueError(f"no such event: {name!r}")
+
+
+def _read_error_spec(value: Json) -> tuple[IPAddress, int, int, int]:
+    return ip_address(value["node"]), value["code"], value["value"], value["flags"]
 
 
 def _read_offer(value: Json) -> tuple[Tspec | None, Adspec | None]:

@@ -258,6 +258,7 @@ class _Connection:
             port=request.port,
             ttl=request.ttl,
             adspec=self._adspec(request),
+            policy=schema.checked(schema.read_policy, request.policy),
         )
         return filter_spec(template)
 
@@ -276,6 +277,7 @@ class _Connection:
             tuple(schema.checked(schema.read_flow, flow) for flow in request.flows),
             confirm=request.confirm,
             ttl=request.ttl,
+            policy=schema.checked(schema.read_policy, request.policy),
         )
 
     async def _release(self, request: schema.Release) -> Json:

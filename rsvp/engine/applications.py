@@ -40,7 +40,7 @@ def open_session(core: Core, verb: OpenSession, now: float) -> None:
     core.applications[verb.handle] = Application(verb.handle, state)
     state.handles += (verb.handle,)
     for psb in state.psbs.values():
-        core.out.append(PathEvent(verb.handle, state.session, psb.path.sender))
+        core.out.append(PathEvent(verb.handle, state.session, psb.path.sender, psb.path.policy))
 
 
 def close_session(core: Core, verb: CloseSession, now: float) -> None:

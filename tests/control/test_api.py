@@ -26,7 +26,8 @@ from rsvp.errors import LocalError, NoRoute, StyleConflict, UnknownSession
 from rsvp.iana import ErrorCode
 from rsvp.intserv import Tspec, controlled_load, guaranteed
 from rsvp.messages import Flow
-from rsvp.objects import FF, SE, WF, FilterSpec, Session
+from rsvp.objects import FF, SE, WF, FilterSpec, PolicyData, Session
+from rsvp.policy import PreemptionPriority, user
 from tests.nodes import Listener, chain, running
 from tests.virtual_loop import run
 
@@ -213,6 +214,32 @@ def test_show_has_the_promised_keys(hosts: Opener):
             assert sender["tspec"] == {"r": 125000, "b": 20000, "p": "inf", "m": 64, "M": 1400}
             assert seen["installed"][0]["flowspec"]["service"] == "controlled-load"
             assert seen["installed"][0]["packets"] == 2
+
+    run(story())
+
+
+def test_policy_data_goes_both_ways_and_comes_back_with_a_refusal(hosts: Opener):
+    """SENDER and RESERVE take Policy_data, the upcalls give it (RFC 2205 section 3.11.1)."""
+    mine = (PolicyData(elements=(PreemptionPriority(1, 2),)),)
+    theirs = (
+        PolicyData(elements=(user("somebody", "CN=somebody"),)),
+        PolicyData(b"what no RFC describes..."),
+    )
+
+    async def story() -> None:
+        async with hosts() as (h1, h2):
+            sending, receiving = await h1.open_session(SESSION), await h2.open_session(SESSION)
+            sender, receiver = Listener(h1, sending), Listener(h2, receiving)
+            await h1.add_sender(sending, SENDER, TSPEC, policy=mine)
+            assert (await receiver.until(PathEvent)).policy == mine
+            await h2.reserve(receiving, FF, (Flow(controlled_load(TSPEC), (SENDER,)),), policy=theirs)
+            assert (await sender.until(ResvEvent)).policy == theirs
+            late = Listener(h2, await h2.open_session(SESSION))
+            assert (await late.until(PathEvent)).policy == mine
+            big = Tspec(50e6, 1e6, M=1400)
+            await h1.add_sender(sending, SENDER, big, policy=mine)
+            await h2.reserve(receiving, FF, (Flow(guaranteed(big), (SENDER,)),), policy=theirs)
+            assert (await receiver.until(ResvError)).policy == theirs
 
     run(story())
 

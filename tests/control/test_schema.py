@@ -6,6 +6,8 @@ import json
 from ipaddress import ip_address
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from rsvp import errors
 from rsvp.control import schema
@@ -24,7 +26,20 @@ from rsvp.intserv import (
 )
 from rsvp.jsonform import adspec as adspec_to_json
 from rsvp.messages import Flow, Sender
-from rsvp.objects import FF, SE, WF, FilterSpec, FlowLabelFilterSpec, Session
+from rsvp.objects import (
+    FF,
+    SE,
+    WF,
+    FilterSpec,
+    FlowLabelFilterSpec,
+    Hop,
+    Nested,
+    Opaque,
+    PolicyData,
+    Session,
+)
+from rsvp.policy import PreemptionPriority, UnknownElement, user
+from tests import strategies_intserv
 
 SESSION = Session(ip_address("10.0.3.2"), 17, 5000)
 SESSION6 = Session(ip_address("2001:db8::2"), 6, 80)
@@ -39,6 +54,12 @@ RICH = Adspec(
     (OtherAdvert(99, True, b"abcd"),),
 )
 
+POLICY = PolicyData(
+    options=(Nested(3, Hop(NODE, 5)), Nested(250, Opaque(250, 1, b"abcd"))),
+    elements=(PreemptionPriority(1, 2), user("a", "b"), UnknownElement(99, b"abcd")),
+)
+UNREAD = PolicyData(b"what no RFC describes...")
+
 UPCALLS = [
     o.PathEvent(7, SESSION, Sender(ONE, TSPEC, RICH)),
     o.PathEvent(7, SESSION6, Sender(SIX, Tspec(1e6, 1e4), None)),
@@ -51,6 +72,10 @@ UPCALLS = [
     o.ResvError(7, SESSION, NODE, 1, 2, 3, FF, controlled_load(TSPEC), (ONE,)),
     o.ResvError(7, SESSION, NODE, 6, 0, 0, SE, None, (ONE,)),
     o.ResvConfirmed(7, SESSION, NODE, WF, guaranteed(1e6), ()),
+    o.PathEvent(7, SESSION, Sender(ONE, TSPEC, RICH), (POLICY, UNREAD)),
+    o.ResvEvent(7, SESSION, WF, controlled_load(TSPEC), (), (POLICY,)),
+    o.PathError(7, SESSION, NODE, 1, 2, Sender(ONE, TSPEC, None), (UNREAD,), flags=1),
+    o.ResvError(7, SESSION, NODE, 2, 102, 1, FF, controlled_load(TSPEC), (ONE,), (POLICY,)),
 ]
 
 
@@ -74,6 +99,31 @@ def test_an_error_is_in_words_too():
     value = schema.upcall_to_json(UPCALLS[8])
     assert value["text"] == "admission control failure: requested bandwidth unavailable"
     assert (value["code"], value["value"], value["in_place"], value["not_guilty"]) == (1, 2, True, True)
+
+
+@given(st.lists(strategies_intserv.policies | strategies_intserv.unread_policies, max_size=3).map(tuple))
+def test_policy_data_comes_back_as_it_went(policy):
+    assert schema.read_policy(json.loads(schema.write_line(schema.policy_to_json(policy)))) == policy
+
+
+def test_policy_data_can_be_read_by_people_too():
+    (value,) = schema.policy_to_json((POLICY,))
+    assert value["elements"][0] == {
+        "kind": "preemption-priority",
+        "preemption": 1,
+        "defending": 2,
+        "strategy": 1,
+        "error": 0,
+        "flags": 0,
+    }
+
+
+@pytest.mark.parametrize(
+    "value", [None, 3, [3], [{}], [{"octets": "x"}], [{"octets": "0008"}], [{"octets": "0008050100007530"}]]
+)
+def test_what_is_no_policy_data_is_a_value_error(value):
+    with pytest.raises(ValueError, match=r"."):
+        schema.checked(schema.read_policy, value)
 
 
 @pytest.mark.parametrize("adspec", [RICH, DEFAULT_ADSPEC, Adspec()])

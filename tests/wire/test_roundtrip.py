@@ -19,11 +19,21 @@ from hypothesis import strategies as st
 
 from rsvp import _wire, jsonform
 from rsvp import messages as m
-from rsvp.objects import Opaque
+from rsvp.iana import ClassNum
+from rsvp.objects import FilterSpec, Hop, Opaque
 from tests import strategies
 from tests.bench.messages import path
 
 from .vectors import NAMES
+
+WHO = FilterSpec(IPv4Address("10.1.0.1"), 4000)
+
+
+def _headed(drawn: tuple[int, bytes]) -> bytes:
+    """Contents behind a header that fits them."""
+    class_num, data = drawn
+    data = data[: len(data) & ~3]
+    return (len(data) + 4).to_bytes(2, "big") + bytes((class_num, 1)) + data
 
 
 @pytest.mark.parametrize("number", m.MESSAGES)
@@ -42,6 +52,38 @@ def test_decoded_equals_encoded(number: int) -> None:
             getattr(decoded, field.name)
 
     check()
+
+
+@pytest.mark.parametrize("key", strategies.OBJECTS, ids=str)
+def test_an_object_by_itself_comes_back_as_it_went(key: tuple[int, int]) -> None:
+    @settings(max_examples=settings.default.max_examples // 8)
+    @given(strategies.OBJECTS[key])
+    def check(value: Any) -> None:
+        octets = _wire.encode_object(key[0], value)
+        assert octets[2:4] == bytes(key)
+        assert _wire.decode_object(octets) == value
+
+    check()
+
+
+@given(st.binary(max_size=80) | st.tuples(st.integers(0, 255), st.binary(max_size=60)).map(_headed))
+def test_octets_by_themselves_are_an_object_or_a_wire_error(octets: bytes) -> None:
+    try:
+        found = _wire.decode_object(octets)
+    except _wire.WireError:
+        return
+    if not isinstance(found, Opaque):
+        assert _wire.decode_object(_wire.encode_object(octets[2], found)) == found
+
+
+def test_only_what_an_object_holds_is_encoded() -> None:
+    for class_num, value in ((-1, WHO), (256, WHO), (255, WHO), (ClassNum.RSVP_HOP, WHO), (3, None)):
+        with pytest.raises(TypeError):
+            _wire.encode_object(class_num, value)
+    hop = Hop(WHO.address)
+    object.__setattr__(hop, "lih", 1 << 70)
+    with pytest.raises(ValueError, match="does not fit its field"):
+        _wire.encode_object(ClassNum.RSVP_HOP, hop)
 
 
 def every_type(check: Callable[[Any], None]) -> None:
