@@ -35,7 +35,7 @@ from .intserv import DEFAULT_ADSPEC, Adspec, Flowspec, Tspec
 from .jsonform import Json
 from .messages import Flow
 from .messages import Sender as SenderDescriptor
-from .objects import Filter, Style
+from .objects import Filter, PolicyData, Style
 from .paths import CONTROL
 
 __all__ = [
@@ -158,9 +158,10 @@ class Session(_Twin[aio.Session]):
         port: int = 0,
         ttl: int = DEFAULT_TTL,
         adspec: Adspec | None = DEFAULT_ADSPEC,
+        policy: tuple[PolicyData, ...] = (),
     ) -> Sender:
         """Announce a flow, as `rsvp.aio.Session.send` does. Raises NoRoute, LocalError."""
-        sender = self._inner.send(tspec, source=source, port=port, ttl=ttl, adspec=adspec)
+        sender = self._inner.send(tspec, source=source, port=port, ttl=ttl, adspec=adspec, policy=policy)
         return Sender(_loop.wait(sender))
 
     def reserve(
@@ -171,16 +172,23 @@ class Session(_Twin[aio.Session]):
         *,
         confirm: bool = False,
         ttl: int | None = None,
+        policy: tuple[PolicyData, ...] = (),
     ) -> Reservation:
         """Reserve, as `rsvp.aio.Session.reserve` does. Raises LocalError, StyleConflict."""
-        asked = self._inner.reserve(style, flowspec, senders, confirm=confirm, ttl=ttl)
+        asked = self._inner.reserve(style, flowspec, senders, confirm=confirm, ttl=ttl, policy=policy)
         return Reservation(_loop.wait(asked))
 
     def reserve_flows(
-        self, style: Style, descriptors: tuple[Flow, ...], *, confirm: bool = False, ttl: int | None = None
+        self,
+        style: Style,
+        descriptors: tuple[Flow, ...],
+        *,
+        confirm: bool = False,
+        ttl: int | None = None,
+        policy: tuple[PolicyData, ...] = (),
     ) -> Reservation:
         """Reserve flow descriptors as they stand (RFC 2205 section 3.1.4)."""
-        asked = self._inner.reserve_flows(style, descriptors, confirm=confirm, ttl=ttl)
+        asked = self._inner.reserve_flows(style, descriptors, confirm=confirm, ttl=ttl, policy=policy)
         return Reservation(_loop.wait(asked))
 
     def sender(self, timeout: float | None = None) -> SenderDescriptor:

@@ -24,7 +24,7 @@ from ..iana import DEFAULT_TTL
 from ..intserv import DEFAULT_ADSPEC, Adspec, Tspec
 from ..jsonform import Json
 from ..messages import Flow, base_filter, base_filters
-from ..objects import Filter, Session, Style
+from ..objects import Filter, PolicyData, Session, Style
 from ..paths import CONTROL
 from . import client
 from .client import PATIENCE, Client
@@ -136,10 +136,11 @@ class LastingClient(Endpoint):
         port: int = 0,
         ttl: int = DEFAULT_TTL,
         adspec: Adspec | None = DEFAULT_ADSPEC,
+        policy: tuple[PolicyData, ...] = (),
     ) -> Filter:
         """Announce a sender, or change it; without `template` the daemon picks its own address."""
         part = self._part(handle)
-        what: dict[str, Any] = {"tspec": tspec, "port": port, "ttl": ttl, "adspec": adspec}
+        what: dict[str, Any] = {"tspec": tspec, "port": port, "ttl": ttl, "adspec": adspec, "policy": policy}
         made = await self._ask(lambda: self._connection.add_sender(part.inner, template, **what))
         part.senders[made] = what
         return made
@@ -158,10 +159,11 @@ class LastingClient(Endpoint):
         *,
         confirm: bool = False,
         ttl: int | None = None,
+        policy: tuple[PolicyData, ...] = (),
     ) -> None:
         """Reserve, in place of what was reserved before in this session."""
         part = self._part(handle)
-        how: dict[str, Any] = {"confirm": confirm, "ttl": ttl}
+        how: dict[str, Any] = {"confirm": confirm, "ttl": ttl, "policy": policy}
         await self._ask(lambda: self._connection.reserve(part.inner, style, flows, **how))
         part.reservation = (style, flows, how)
 
