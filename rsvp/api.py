@@ -90,5 +90,13 @@ class Api(Protocol):
         Raises LocalError for an unknown word, and for `why` of one that is not in `EXPLAINED`.
         """
 
+    async def clear(self, what: str, session: Session | None = None) -> dict[str, int]:
+        """Remove state that neighbours made, as tears of theirs would, or begin the counters anew.
+
+        Of one session, or of all; returns how many "senders" and "reservations" went, and how many were
+        "kept" because they are those of applications here, or of how many interfaces "counters" did.
+        Raises LocalError for an unknown word, and for the counters of a session.
+        """
+
     async def close(self) -> None:
         """Leave every session and let go of everything."""

@@ -16,7 +16,7 @@ import typer
 from . import __version__
 from .errors import RsvpError
 
-WORDS = ("demo", "daemon", "show", "send", "reserve", "decode", "sim")
+WORDS = ("demo", "daemon", "show", "clear", "log", "send", "reserve", "decode", "sim")
 """Each one a function of its own name in a module of its own name, in the order in which help lists them."""
 
 UsageError: type[Exception] = typer.BadParameter.__mro__[1]
@@ -70,7 +70,7 @@ def rsvp(
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; the result is the exit status."""
-    words = sys.argv[1:] if arguments is None else arguments
+    words = _with_period(sys.argv[1:] if arguments is None else arguments)
     try:
         status = typer.main.get_command(command_line(words)).main(words, "rsvp", standalone_mode=False)
         sys.stdout.flush()
@@ -86,6 +86,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"rsvp: {_sentence(error)}", file=sys.stderr)
         return 1
     return status if isinstance(status, int) else 0
+
+
+def _with_period(words: Sequence[str]) -> list[str]:
+    """`show --watch` may come without its seconds, which typer has no word for."""
+    if "show" not in words[:1] or "--watch" not in words:
+        return list(words)
+    from .commands.show import DEFAULT_PERIOD
+
+    after = list(words[words.index("--watch") + 1 :])
+    if not after or not after[0].replace(".", "", 1).isdecimal():
+        after = [str(DEFAULT_PERIOD), *after]
+    return [*words[: words.index("--watch") + 1], *after]
 
 
 def _usage(error: Any) -> int:

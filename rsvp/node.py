@@ -42,6 +42,7 @@ from .seldom import Seldom
 from .show import Names
 from .tc import TrafficControl
 from .transport import Packet, Transport
+from .vocabulary import CLEARED
 
 __all__ = ["Api", "Node"]
 
@@ -467,6 +468,23 @@ class Node(Endpoint):
             if upcall is None:
                 return
             yield upcall
+
+    async def clear(self, what: str, session: Session | None = None) -> dict[str, int]:
+        """See `Api.clear`."""
+        if what not in CLEARED:
+            raise LocalError(f"there is nothing called {what!r} to clear: one of {', '.join(CLEARED)}")
+        if what == "counters":
+            if session is not None:
+                raise LocalError("counters are those of interfaces, not of sessions: leave the session out")
+            numbers = {"counters": len(self._tally.interfaces)}
+            self._tally.clear()
+            return numbers
+        senders, reservations = what != "reservations", what != "senders"
+        before = show.standing(self._engine, session, self._loop.time())
+        self._feed(e.Clear(senders, reservations, session))
+        after = show.standing(self._engine, session, self._loop.time())
+        kept = senders * after["own senders"] + reservations * after["own reservations"]
+        return {name: before[name] - after[name] for name in ("senders", "reservations")} | {"kept": kept}
 
     async def show(self, what: str, *, why: bool = False) -> list[dict[str, Json]]:
         """See `Api.show`."""

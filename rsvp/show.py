@@ -46,6 +46,24 @@ def views(engine: Engine, what: str, now: float) -> list[Any]:
     return found[what]()
 
 
+def standing(engine: Engine, session: Session | None, now: float) -> dict[str, int]:
+    """How many senders and reservations there are, in one session or all, and how many are applications'."""
+    senders = [
+        one.phop is None for one in engine.senders(now) if session is None or one.session.key == session.key
+    ]
+    reservations = [
+        one.nhop is None
+        for one in engine.reservations(now)
+        if session is None or one.session.key == session.key
+    ]
+    return {
+        "senders": len(senders),
+        "reservations": len(reservations),
+        "own senders": sum(senders),
+        "own reservations": sum(reservations),
+    }
+
+
 def neighbors(table: Iterable[Neighbor], names: Names, now: float) -> list[dict[str, Json]]:
     """Whom this node heard of, and how long ago."""
     return [

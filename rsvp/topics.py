@@ -7,6 +7,7 @@ are about as JSON in the record's `fields`. Where nobody looks on a line costs n
 from __future__ import annotations
 
 import logging
+from traceback import format_exception
 from typing import Any, Final
 
 from .engine.inputs import Received
@@ -17,18 +18,27 @@ from .jsonform import Json, filter_spec, flowspec, session, to_json
 from .messages import base_filters
 from .show import Names
 from .transport import Packet
-
-TOPICS: Final = {
-    "sent": "messages sent",
-    "received": "messages received",
-    "state": "senders and reservations that come, change and go",
-    "admission": "reservations admitted and refused",
-    "traffic": "orders to traffic control",
-    "errors": "what was dropped, and whatever went wrong",
-}
-"""Each topic, and what its lines are about."""
+from .vocabulary import TOPICS
 
 _logs: Final = {topic: logging.getLogger(f"rsvp.{topic}") for topic in TOPICS}
+
+
+def topic_of(record: logging.LogRecord) -> str:
+    """The topic of a line; of one that belongs to none, the part of the package that wrote it."""
+    return record.name.removeprefix("rsvp.")
+
+
+def as_json(record: logging.LogRecord) -> dict[str, Json]:
+    """A line as a JSON object: time (seconds since 1970), level, topic, text, and what it is about."""
+    line: dict[str, Json] = {
+        "time": round(record.created, 6),
+        "level": record.levelname.lower(),
+        "topic": topic_of(record),
+        "text": record.getMessage(),
+    }
+    if record.exc_info and record.exc_info[1] is not None:
+        line["error"] = "".join(format_exception(record.exc_info[1]))
+    return line | getattr(record, "fields", {})
 
 
 def watched(topic: str) -> bool:

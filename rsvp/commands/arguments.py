@@ -108,6 +108,15 @@ def one_of(known: Iterable[str], sentence: str) -> Callable[[str], str]:
     return as_usage(read)
 
 
+def completes(known: Iterable[str]) -> Callable[[str], list[str]]:
+    """What a shell offers for the beginning of a word."""
+
+    def offer(incomplete: str) -> list[str]:
+        return [word for word in known if word.startswith(incomplete)]
+
+    return offer
+
+
 def whole(low: int, high: int) -> Callable[[str], int]:
     """A parser of whole numbers in a range."""
 

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ..jsonform import Json
 from ..paths import CONTROL
 from . import arguments, words
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+    from ..control.client import Client
+
+DEFAULT_PERIOD = 2
+"""Seconds between two looks of `--watch`."""
 
 LOCAL = "local"
 """In place of a hop or interface: an application on this node."""
@@ -84,11 +93,25 @@ FORMS: dict[str, Callable[[Json], str]] = {
 
 def show(
     what: Annotated[
-        str, typer.Argument(metavar="WHAT", parser=read_what, help=f"One of {', '.join(COLUMNS)}.")
+        str,
+        typer.Argument(
+            metavar="WHAT",
+            parser=read_what,
+            help=f"One of {', '.join(COLUMNS)}.",
+            autocompletion=arguments.completes(COLUMNS),
+        ),
     ],
     why: Annotated[
         bool, typer.Option("--why", help="Which messages and which rules made each entry.")
     ] = False,
+    watch: Annotated[
+        float | None,
+        typer.Option(
+            metavar="[SECONDS]",
+            parser=arguments.positive,
+            help=f"Again every so many seconds, {DEFAULT_PERIOD} without a number, until interrupted.",
+        ),
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help='One JSON object: {"WHAT": [...]}.')] = False,
     control: Annotated[
         str, typer.Option(metavar="PATH", help="The daemon's control socket.", show_default=True)
@@ -108,14 +131,31 @@ def show(
         rsvp show requests --why
 
         rsvp show senders --json | jq '.senders[].expires_in'
+
+        rsvp show installed --watch 5
     """
     import asyncio
 
-    entries = asyncio.run(_ask(control, what, why))
+    asyncio.run(_show(control, what, why, json, watch))
+
+
+async def _show(control: str, what: str, why: bool, json: bool, period: float | None) -> None:
+    from ..control.client import connect
+
+    async with await connect(control) as client:
+        if period is None:
+            _print(what, await client.show(what, why=why), why, json)
+        elif sys.stdout.isatty() and not (json or why):
+            await _redraw(client, what, period)
+        else:
+            await _repeat(client, what, why, json, period)
+
+
+def _print(what: str, entries: list[dict[str, Json]], why: bool, json: bool) -> None:
     if json:
         from json import dumps
 
-        print(dumps({what: entries}))
+        print(dumps({what: entries}), flush=True)
     elif why and entries:
         for entry in entries:
             print_table(what, [entry])
@@ -126,11 +166,33 @@ def show(
         print(f"no {what}")
 
 
-async def _ask(control: str, what: str, why: bool) -> list[dict[str, Json]]:
-    from ..control.client import connect
+async def _repeat(client: Client, what: str, why: bool, json: bool, period: float) -> None:
+    """Once a period, but where nothing has changed."""
+    import asyncio
 
-    async with await connect(control) as client:
-        return await client.show(what, why=why)
+    before = None
+    while True:
+        entries = await client.show(what, why=why)
+        if entries != before:
+            if before is not None and not json:
+                print()
+            _print(what, entries, why, json)
+            sys.stdout.flush()
+        before = entries
+        await asyncio.sleep(period)
+
+
+async def _redraw(client: Client, what: str, period: float) -> None:
+    """In place, as long as somebody watches."""
+    import asyncio
+
+    from rich.live import Live
+
+    with Live(console=_console(), screen=True, auto_refresh=False, vertical_overflow="ellipsis") as live:
+        while True:
+            entries = await client.show(what)
+            live.update(as_table(what, entries) if entries else f"no {what}", refresh=True)
+            await asyncio.sleep(period)
 
 
 def print_why(reasons: list[dict[str, Json]]) -> None:
@@ -144,7 +206,18 @@ def print_why(reasons: list[dict[str, Json]]) -> None:
 
 def print_table(what: str, entries: list[dict[str, Json]], *more: str) -> None:
     """Print entries for people, one a line; `more` are keys to begin with that only these entries have."""
+    _console().print(as_table(what, entries, *more))
+
+
+def _console() -> Console:
     from rich.console import Console
+
+    # A pipe has no width: give each entry its one line there, for grep.
+    return Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 1000)
+
+
+def as_table(what: str, entries: list[dict[str, Json]], *more: str) -> Table:
+    """The entries for people, one a line, as rich prints them."""
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
@@ -154,5 +227,4 @@ def print_table(what: str, entries: list[dict[str, Json]], *more: str) -> None:
         table.add_column(column.replace("_", " "), justify="right" if numbers else "left")
     for entry in entries:
         table.add_row(*(FORMS.get(column, _plain)(entry[column]) for column in columns))
-    # A pipe has no width: give each entry its one line there, for grep.
-    Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 1000).print(table)
+    return table

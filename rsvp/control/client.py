@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -67,6 +67,7 @@ class Client(Endpoint):
         self._unwanted: set[int] = set()
         """Requests for a session whose caller was cancelled before the answer."""
         self._queues: dict[int, asyncio.Queue[Upcall | _End]] = {}
+        self._lines: asyncio.Queue[jsonform.Json | _End] = asyncio.Queue()
         self._gone: ControlError | None = None
         self._task = asyncio.get_running_loop().create_task(self._read())
 
@@ -162,6 +163,24 @@ class Client(Endpoint):
         """Wait until there is no connection any more."""
         await asyncio.wait({self._task})
 
+    async def clear(self, what: str, session: Session | None = None) -> dict[str, int]:
+        """Remove state that neighbours made, or begin the counters anew; see `rsvp.api.Api.clear`."""
+        about = None if session is None else jsonform.session(session)
+        numbers: dict[str, int] = await self._ask("clear", what=what, session=about)
+        return numbers
+
+    async def log(self, topics: Collection[str]) -> AsyncIterator[dict[str, jsonform.Json]]:
+        """What happens in the daemon from now on, a line each, until the client is closed.
+
+        A line is {"log": {...}} or {"lost": n}, as in `schema.Log`. Raises LocalError for an unknown
+        topic, and ControlError when the daemon goes away.
+        """
+        await self._ask("log", topics=list(topics))
+        while (line := await self._lines.get()) is not None:
+            if isinstance(line, RsvpError):
+                raise line
+            yield line
+
     async def close(self) -> None:
         """Close the connection, and with it every session."""
         self._end(ControlError("the connection to the daemon is closed"), for_events=None)
@@ -218,6 +237,9 @@ class Client(Endpoint):
         if "event" in line:
             self._take_event(line)
             return
+        if "log" in line or "lost" in line:
+            self._lines.put_nowait(line)
+            return
         if line["id"] in self._unwanted:
             self._unwanted.discard(line["id"])
             if "result" in line:
@@ -263,6 +285,6 @@ class Client(Endpoint):
         for future, _ in self._waiting.values():
             if not future.done():
                 future.set_exception(error)
-        for queue in self._queues.values():
+        for queue in (self._lines, *self._queues.values()):
             queue.put_nowait(for_events)
         self._queues.clear()

@@ -188,6 +188,10 @@ class LastingClient(Endpoint):
         """Entries as `rsvp show` prints them."""
         return await self._ask(lambda: self._connection.show(what, why=why))
 
+    async def clear(self, what: str, session: Session | None = None) -> dict[str, int]:
+        """Remove state that neighbours made, or begin the counters anew; see `rsvp.api.Api.clear`."""
+        return await self._ask(lambda: self._connection.clear(what, session))
+
     async def close(self) -> None:
         """Close the connection, and with it every session."""
         self._keeper.cancel()

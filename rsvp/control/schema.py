@@ -2,7 +2,8 @@
 
 A request is {"verb", "id", ...}, its answer {"id", "result"} or {"id", "error": {"kind", "text"}}; an
 event (the upcalls of RFC 2205 section 3.11.1) is {"handle", "event", "session", ...}, and
-{"handle", "event": "closed"} the last one of a session. Objects are written as in `rsvp.jsonform`.
+{"handle", "event": "closed"} the last one of a session. After a request to look on, log lines come as
+{"log": {"time", "level", "topic", "text", ...}}. Objects are written as in `rsvp.jsonform`.
 """
 
 from __future__ import annotations
@@ -119,7 +120,25 @@ class Show(Request, tag="show"):
     why: bool = False
 
 
-AnyRequest: TypeAlias = OpenSession | CloseSession | AddSender | RemoveSender | Reserve | Release | Show
+class Clear(Request, tag="clear"):
+    """Answered with numbers, as `rsvp.api.Api.clear` returns them; without `session`, of all sessions."""
+
+    what: str
+    session: Object | None = None
+
+
+class Log(Request, tag="log"):
+    """Answered with null, and from then on {"log": {...}} for each line of these topics.
+
+    {"lost": n} says that n lines were left out there, because this end read too slowly.
+    """
+
+    topics: list[str]
+
+
+AnyRequest: TypeAlias = (
+    OpenSession | CloseSession | AddSender | RemoveSender | Reserve | Release | Show | Clear | Log
+)
 
 _requests: msgspec.json.Decoder[AnyRequest] = msgspec.json.Decoder(AnyRequest)
 

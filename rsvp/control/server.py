@@ -23,7 +23,9 @@ from ..api import Api
 from ..errors import ControlError, RsvpError, UnknownSession
 from ..intserv import Adspec
 from ..jsonform import Json, filter_spec, read_filter, read_session, read_style, read_tspec
+from ..vocabulary import TOPICS
 from . import schema
+from .looking_on import Onlooker
 
 PATIENCE = 10.0
 """Seconds that a client may leave its events unread."""
@@ -161,6 +163,7 @@ class _Connection:
         self._writer = writer
         self._turn = asyncio.Lock()
         self._sessions: dict[int, asyncio.Task[None]] = {}
+        self._onlookers: list[asyncio.Task[None]] = []
         self._verbs: dict[type[schema.Request], Verb] = {
             schema.OpenSession: self._open_session,
             schema.CloseSession: self._close_session,
@@ -169,6 +172,8 @@ class _Connection:
             schema.Reserve: self._reserve,
             schema.Release: self._release,
             schema.Show: self._show,
+            schema.Clear: self._clear,
+            schema.Log: self._log,
         }
 
     async def serve(self) -> None:
@@ -187,7 +192,7 @@ class _Connection:
 
     async def _end(self) -> None:
         sessions = dict(self._sessions)
-        for pump in sessions.values():
+        for pump in (*sessions.values(), *self._onlookers):
             pump.cancel()
         for handle in sessions:
             try:
@@ -196,12 +201,12 @@ class _Connection:
                 log.debug("session %d of a client that went: %s", handle, error)
         self._writer.close()
 
-    async def _send(self, value: Json) -> None:
+    async def _send(self, value: Json, patience: float | None = PATIENCE) -> None:
         """Write one line; raises OSError where the client is gone or reads nothing any more."""
         async with self._turn:
             self._writer.write(schema.write_line(value))
             try:
-                async with asyncio.timeout(PATIENCE):
+                async with asyncio.timeout(patience):
                     await self._writer.drain()
             except TimeoutError:
                 log.warning("a client read nothing for %g s and is let go", PATIENCE)
@@ -289,6 +294,22 @@ class _Connection:
 
     async def _show(self, request: schema.Show) -> Json:
         return await self._api.show(request.what, why=request.why)
+
+    async def _clear(self, request: schema.Clear) -> Json:
+        about = request.session
+        session = None if about is None else schema.checked(read_session, about)
+        return await self._api.clear(request.what, session)
+
+    async def _log(self, request: schema.Log) -> Json:
+        unknown = [topic for topic in request.topics if topic not in TOPICS]
+        if unknown:
+            raise ValueError(f"there is no topic {unknown[0]!r}: one of {', '.join(TOPICS)}")
+        self._onlookers.append(asyncio.get_running_loop().create_task(self._tell(request.topics)))
+
+    async def _tell(self, topics: list[str]) -> None:
+        with Onlooker(topics) as onlooker, contextlib.suppress(OSError):
+            async for line in onlooker.lines():
+                await self._send(line, patience=None)  # who stops reading for a while misses lines, no more
 
 
 def _report(message: str, error: Exception) -> None:

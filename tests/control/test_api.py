@@ -300,3 +300,29 @@ def test_what_was_refused_is_shown_with_its_rule(tmp_path: Path):
             await server.close()
 
     run(story())
+
+
+def test_clear_removes_what_neighbours_made_and_says_so(hosts: Opener):
+    async def story() -> None:
+        async with hosts() as (h1, h2):
+            sending, receiving = await h1.open_session(SESSION), await h2.open_session(SESSION)
+            sender, receiver = Listener(h1, sending), Listener(h2, receiving)
+            await h1.add_sender(sending, SENDER, TSPEC)
+            await receiver.until(PathEvent)
+            await h2.reserve(receiving, FF, (Flow(controlled_load(TSPEC), (SENDER,)),), confirm=True)
+            await receiver.until(ResvConfirmed)
+            other = Session(SESSION.destination, 17, 9)
+            assert await h1.clear("sessions", other) == {"senders": 0, "reservations": 0, "kept": 0}
+            assert await h1.clear("sessions", SESSION) == {"senders": 0, "reservations": 1, "kept": 1}
+            await sender.until(ResvGone)
+            assert await h1.show("reservations") == []
+            assert await h2.clear("senders") == {"senders": 1, "reservations": 0, "kept": 0}
+            await receiver.until(PathGone)
+            assert (await h1.clear("counters"))["counters"] >= 1
+            assert await h1.show("counters") == []
+            with pytest.raises(LocalError, match="nothing called 'everything' to clear: one of sessions,"):
+                await h1.clear("everything")
+            with pytest.raises(LocalError, match="leave the session out"):
+                await h1.clear("counters", SESSION)
+
+    run(story())

@@ -69,6 +69,10 @@ class FakeApi:
             raise self.fault
         return [{"what": what}]
 
+    async def clear(self, what: str, session: Session | None = None) -> dict[str, int]:
+        self.script.append(("clear", what, session))
+        return {"senders": 1}
+
     async def close(self) -> None:
         pass
 

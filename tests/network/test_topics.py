@@ -12,8 +12,8 @@ from rsvp import decode
 from rsvp.intserv import Tspec, controlled_load
 from rsvp.messages import Flow
 from rsvp.objects import FF
-from rsvp.topics import TOPICS
 from rsvp.transport import Packet
+from rsvp.vocabulary import TOPICS
 from tests.network.test_nodes import SENDER, SESSION, story
 from tests.nodes import chain
 from tests.virtual_loop import run
