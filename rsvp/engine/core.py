@@ -43,6 +43,11 @@ class Way:
     outgoing: tuple[int, ...]
     incoming: int | None
     local: bool
+    thresholds: tuple[int, ...]
+
+    def passes(self, oi: int, ttl: int) -> bool:
+        """Whether data that came in with this TTL leaves through `oi`, one of `outgoing`."""
+        return not self.thresholds or ttl > self.thresholds[self.outgoing.index(oi)]
 
 
 @dataclass(slots=True, eq=False)
@@ -134,7 +139,7 @@ class Core:
 
     def way(self, answer: RouteResolved) -> Way:
         """What routing answered, without the destination."""
-        return self.once(_way, answer.outgoing, answer.incoming, answer.local)
+        return self.once(_way, answer.outgoing, answer.incoming, answer.local, answer.thresholds)
 
     def time_values(self, index: int) -> TimeValues:
         """TIME_VALUES for messages that leave through an interface."""
@@ -210,8 +215,10 @@ def _hop(core: Core, index: int, version: int, lih: int) -> Hop:
     return Hop(address or core.own_address(index, version), lih)
 
 
-def _way(core: Core, outgoing: tuple[int, ...], incoming: int | None, local: bool) -> Way:
-    return Way(outgoing, incoming, local)
+def _way(
+    core: Core, outgoing: tuple[int, ...], incoming: int | None, local: bool, thresholds: tuple[int, ...]
+) -> Way:
+    return Way(outgoing, incoming, local, thresholds)
 
 
 def _time_values(core: Core, index: int) -> TimeValues:

@@ -107,6 +107,8 @@ class RouteResolved:
     means that there is no route. `incoming` is what multicast routing expects data on, else None.
     `by_flow`: the way to this unicast destination depends on the flow, as where routes share a load
     or rules ask for the source. The engine then asks for each sender, until an answer says otherwise.
+    `thresholds` are those of multicast routing, in the order of `outgoing`: what comes in with a TTL
+    that does not exceed it does not leave there. Empty where there are none.
     """
 
     destination: IPAddress
@@ -116,6 +118,7 @@ class RouteResolved:
     local: bool = False
     flow: DataFlow | None = None
     by_flow: bool = False
+    thresholds: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

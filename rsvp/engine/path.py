@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from ..iana import ApiError, ErrorCode, SessionFlag, TrafficControlCode
@@ -18,6 +18,7 @@ from .outputs import Change, ForgetRoute, PathEvent, PathGone, ResolveRoute, Sen
 from .phop import PreviousHop
 from .psb import PathStateBlock
 from .reject import Drop, Reject
+from .rsb import ReservationStateBlock
 from .session import SessionState
 from .table import Table
 from .timers import NEVER, Timer
@@ -50,15 +51,18 @@ def arrived(core: Core, received: Received, message: Path, now: float) -> None:
         if not changes.has_room(core, (iif, message.hop.address)):
             raise Drop("too much state")
         psb = add(core, _room_for(core, base_session(message)), message, iif, ttl, None)
-        before, moved = None, False
+        before, moved, far = None, False, False
     else:
         before, moved = psb.path, (psb.iif, psb.path.hop) != (iif, message.hop)
+        far = psb.ttl != ttl
         psb.path, psb.ttl, psb.iif = message, ttl, iif
         changes.tell(core, psb, Change.CHANGED)
     psb.non_rsvp = ttl != message.send_ttl
     watch_expiry(core, psb, now)
     if moved:
         _move(core, psb, now)
+    elif far:
+        _follow_reach(core, psb, now)
     announce(core, psb, before, now, told=not moved)
     follow(core, psb, now)
 
@@ -293,7 +297,7 @@ def remove(
     The same PathTear takes care of them everywhere else, so nothing is sent upstream (section 3.1.5).
     """
     state = psb.state
-    for send in _tears(core, psb):
+    for send in _tears(core, psb, _ways(core, psb)):
         tear = send.message
         if extra and isinstance(tear, PathTear):
             core.out.append(replace(send, message=replace(tear, extra=extra)))
@@ -310,20 +314,25 @@ def remove(
     _leave_route(core, psb)
     for rsb in covering:
         if rsb.handle is None:
-            remaining = [other for other in state.senders(rsb.oi) if covers(rsb, other)]
-            if not remaining:
-                resv.take_out(core, state, rsb, list(rsb.filters), Change.SENDERS_GONE)
-            elif all(other.template != psb.template for other in remaining):
-                rsb.filters.pop(psb.template, None)
+            _uncover(core, psb, rsb)
         resv.settle_traffic(core, state, rsb)
     for phop in list(state.phops.values()):
         upstream.settle(state, phop, now)
     core.forget_if_empty(state)
 
 
-def _tears(core: Core, psb: PathStateBlock) -> Iterator[Send]:
+def _uncover(core: Core, psb: PathStateBlock, rsb: ReservationStateBlock) -> None:
+    """A neighbour's reservation loses a sender whose data does not leave there any more."""
+    remaining = [other for other in psb.state.senders(rsb.oi) if covers(rsb, other)]
+    if not remaining:
+        resv.take_out(core, psb.state, rsb, list(rsb.filters), Change.SENDERS_GONE)
+    elif all(other.template != psb.template for other in remaining):
+        rsb.filters.pop(psb.template, None)
+
+
+def _tears(core: Core, psb: PathStateBlock, ways: Iterable[int]) -> Iterator[Send]:
     ttl = _ttl(psb)
-    for oi in _ways(core, psb):
+    for oi in ways:
         session = psb.state.session
         message = PathTear(
             session=session,
@@ -384,9 +393,11 @@ def _outgoing(core: Core, psb: PathStateBlock, way: Way) -> tuple[int, ...]:
     """OutInterface_list: never back to where the Path came from, never where RSVP is off.
 
     An application that sends to a group sends from one interface only, whose address it has taken
-    for its own (RFC 2205 section 3.9).
+    for its own (RFC 2205 section 3.9). Other senders' data has to pass multicast routing's thresholds.
     """
     ois = [oi for oi in way.outgoing if oi != psb.iif and core.interface(oi) is not None]
+    if way.thresholds and psb.iif != LOCAL:
+        ois = [oi for oi in ois if way.passes(oi, psb.ttl)]
     if psb.iif == LOCAL and psb.state.multicast:
         ois = [oi for oi in ois if psb.template.address in core.interfaces[oi].addresses] or ois
     found = tuple(sorted({*ois, LOCAL} if way.local else set(ois)))
@@ -435,20 +446,44 @@ def _reroute(core: Core, psb: PathStateBlock, way: Way, now: float, first: bool)
 def _repair(core: Core, psb: PathStateBlock, before: list[int], now: float) -> None:
     """Local repair (RFC 2205 section 3.6): a Path along the new way, after W for routing to settle.
 
-    What stands on a way that is left stays until it times out or is torn, and upstream until
-    receivers have had the time to reserve anew along the new one.
+    What stands on a unicast way that is left stays until it times out or is torn, and upstream until
+    receivers have had the time to reserve anew along the new one. Multicast routing tells what it has
+    done, and not what it is about to: a branch that grows gets its Path at once, and one that is cut
+    has nobody left to reserve for.
     """
     state = psb.state
-    delay = max((core.interfaces[oi].route_delay for oi in _ways(core, psb) if oi not in before), default=0.0)
-    if delay:
+    gained = [oi for oi in _ways(core, psb) if oi not in before]
+    delay = 0.0
+    if not state.multicast:
+        delay = max((core.interfaces[oi].route_delay for oi in gained), default=0.0)
+    if gained:
         psb.refresh.deadline = min(psb.refresh.deadline, now + delay)
         core.timers.watch(psb.refresh)
-    phops = {psb.phop: None}
+    left = [oi for oi in before if oi not in psb.outgoing] if state.multicast else []
+    phops = {psb.phop: None} | _cut(core, psb, left)
     for rsb in list(state.reservations()):
         if psb.routes_to(rsb.oi) and covers(rsb, psb):
             phops |= resv.settle_traffic(core, state, rsb)
-    upstream.hold(core, psb, now + delay)
+    if gained or psb.local_only or not left:
+        upstream.hold(core, psb, now + delay)
     upstream.sync(core, state, phops, now)
+
+
+def _cut(core: Core, psb: PathStateBlock, left: list[int]) -> dict[PreviousHop, None]:
+    """A group's data takes these branches no more; the previous hops whose reservations may be others."""
+    phops: dict[PreviousHop, None] = {}
+    core.out.extend(_tears(core, psb, [oi for oi in left if core.interface(oi) is not None]))
+    for rsb in [rsb for rsb in psb.state.reservations() if rsb.oi in left and covers(rsb, psb)]:
+        _uncover(core, psb, rsb)
+        phops |= resv.settle_traffic(core, psb.state, rsb)
+    return phops
+
+
+def _follow_reach(core: Core, psb: PathStateBlock, now: float) -> None:
+    """The sender's TTL is another one: it may pass other thresholds."""
+    way = psb.route.way
+    if way is not None and way.thresholds:
+        _reroute(core, psb, way, now, first=False)
 
 
 def own_path(core: Core, session: Session, sender: Sender, ttl: int, policy: tuple[PolicyData, ...]) -> Path:

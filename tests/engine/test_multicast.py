@@ -259,10 +259,10 @@ class TestOneSenderTwice:
         """Rt_InIf changes: the flags and the OutInterface_list change places (RFC 2209)."""
         reserve(node, C, FF, (load(), (S1,)), refresh=1e6)
         out = node.feed(e.RouteResolved(a(G), S1.address, (A, C), B))
-        assert {(s.interface, type(s.message)) for s in of(out, e.Send)} == {(B, Resv)}, (
-            "the new one hears at once"
+        assert {(s.interface, type(s.message)) for s in of(out, e.Send)} == {(B, Resv), (B, PathTear)}, (
+            "the new one hears at once, and that nothing comes this way any more"
         )
-        later = node.advance(2.0)
+        later = node.advance(0.0)
         assert {s.interface for s in of(later, e.Send) if isinstance(s.message, Path)} == {A, C}
         assert {s.message.hop.lih for s in of(later, e.Send) if isinstance(s.message, Path)} == {A, C}
         tears = [s.interface for s in of(node.advance(100), e.Send) if isinstance(s.message, ResvTear)]

@@ -114,7 +114,7 @@ def test_a_reservation_whose_sender_goes_another_way_now_is_refused() -> None:
 
 
 def test_of_two_senders_one_went_another_way() -> None:
-    """Only what still stands lives on."""
+    """A branch that is cut is cut at once; what still stands lives on."""
     node = router(1, 2, 3)
     to = session("224.1.1.1")
     node.route("224.1.1.1", 2)
@@ -125,7 +125,8 @@ def test_of_two_senders_one_went_another_way() -> None:
     node.feed(e.RouteResolved(to.destination, TWO.address, (3,)))
     node.now = 100.0
     assert of(node.receive(message, 2), e.Send) == []
-    assert left(node) == [LIFE - 100.0]
+    assert left(node) == [LIFE]
+    assert node.installed == {(2, (str(ONE),), 1000.0)}
 
 
 def test_a_reservation_with_a_wish_for_confirmation_is_no_refresh() -> None:

@@ -173,17 +173,83 @@ class TestMulticast:
     def changed(self, node, *outgoing):
         return node.feed(e.RouteResolved(a("224.1.1.1"), S1.address, outgoing))
 
-    def test_a_branch_that_is_cut_lets_the_rest_stand(self, node):
+    def test_a_branch_that_is_cut_goes_at_once_and_lets_the_rest_stand(self, node):
+        """Whoever left the group wants no data: nobody waits for a time-out, upstream or downstream."""
         out = self.changed(node, 3)
+        assert [s.interface for s in of(out, e.Send) if isinstance(s.message, PathTear)] == [2]
         assert sends(out, ResvTear) == []
         assert [v.flowspec.rate for v in node.engine.requests()] == [3000.0]
+        assert node.installed == {(3, (), 3000.0)}
 
-    def test_a_branch_that_grows_gets_a_path_after_w(self, node):
+    def test_with_the_last_branch_goes_the_reservation_upstream(self, node):
+        self.changed(node, 3)
+        out = self.changed(node)
+        assert [flow.filters for tear in sends(out, ResvTear) for flow in tear.flows] == [()]
+        assert node.installed == set()
+        assert node.engine.requests() == []
+
+    def test_senders_that_still_go_there_keep_the_reservation(self, node):
+        node.receive(path(S2, to=self.GROUP, refresh=LONG), 1)
+        other = sender("10.1.0.77")
+        node.receive(path(other, to=self.GROUP, refresh=LONG), 1)
+        self.changed(node, 3)
+        assert {(oi, rate) for oi, _, rate in node.installed} == {(2, 4000.0), (3, 3000.0)}
+
+    def test_a_branch_that_grows_gets_a_path_at_once(self, node):
+        """W is for unicast routing to settle; a multicast route is there already when it is told."""
         self.changed(node, 3)
         node.advance(100)
         self.changed(node, 2, 3)
-        assert {s.interface for s in of(node.advance(2.0), e.Send) if isinstance(s.message, Path)} == {2, 3}
-        assert [v.flowspec.rate for v in node.engine.requests()] == [4000.0], "its reservation was kept"
+        assert {s.interface for s in of(node.advance(0.0), e.Send) if isinstance(s.message, Path)} == {2, 3}
+
+    def test_a_branch_that_moves_is_asked_for_until_receivers_could_reserve_anew(self, node):
+        self.changed(node, 2)
+        assert sends(self.changed(node, 3), ResvTear) == []
+        assert [v.flowspec.rate for v in node.engine.requests()] == [4000.0]
+
+
+class TestThresholds:
+    """TTL thresholds of multicast routing: what does not pass them goes no further there."""
+
+    GROUP = session("224.1.1.1")
+    ROUTE = e.RouteResolved(a("224.1.1.1"), S1.address, (2, 3), 1, thresholds=(1, 16))
+
+    @pytest.fixture
+    def node(self):
+        r = router(1, 2, 3)
+        r.route("224.1.1.1", 2, 3)
+        r.receive(path(S1, to=self.GROUP, refresh=LONG, ttl=16), 1, ttl=16)
+        r.feed(self.ROUTE)
+        return r
+
+    def paths(self, out):
+        return {s.interface: s.ttl for s in of(out, e.Send) if isinstance(s.message, Path)}
+
+    def test_a_ttl_has_to_exceed_the_threshold(self, node):
+        assert node.engine.senders(node.now)[0].outgoing == (2,)
+        assert self.paths(node.advance(45)) == {2: 15}
+
+    def test_a_sender_that_raises_its_ttl_reaches_further_at_once(self, node):
+        out = node.receive(path(S1, to=self.GROUP, refresh=LONG, ttl=17), 1, ttl=17)
+        out += node.advance(0.0)
+        assert self.paths(out) == {2: 16, 3: 16}
+
+    def test_and_one_that_lowers_it_less_far(self, node):
+        node.receive(path(S1, to=self.GROUP, refresh=LONG, ttl=17), 1, ttl=17)
+        node.receive(resv(FF, (load(), (S1,)), to=self.GROUP, hop="10.3.0.1", lih=3, refresh=LONG), 3)
+        assert {interface for interface, *_ in node.installed} == {3}
+        out = node.receive(path(S1, to=self.GROUP, refresh=LONG, ttl=9), 1, ttl=9)
+        assert self.paths(out) == {2: 8}
+        assert [s.interface for s in of(out, e.Send) if isinstance(s.message, PathTear)] == [3]
+        assert node.installed == set()
+
+    def test_they_are_not_for_what_starts_here(self):
+        host = router(2, 3)
+        host.route("224.1.1.1", 2, 3)
+        host.feed(e.OpenSession(1, self.GROUP))
+        host.feed(e.AddSender(1, sender("10.2.0.254"), tspec(), ttl=5))
+        host.feed(e.RouteResolved(a("224.1.1.1"), a("10.2.0.254"), (2,), thresholds=(32,)))
+        assert self.paths(host.advance(45)) == {2: 5}
 
 
 class TestPreviousHop:
