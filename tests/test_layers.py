@@ -47,7 +47,7 @@ ALLOWED = {
         *("objects", "intserv", "policy", "messages"),
     },
     "ip": {"iana"},
-    "transport": {"errors", "iana", "ip", "objects", "routing"},
+    "transport": {"errors", "iana", "ip", "netlink", "objects", "routing"},
     "routing": {"errors", "objects", "netlink"},
     "tc": {"errors", "iana", "objects", "intserv", "netlink"},
     "netlink": {"errors"},

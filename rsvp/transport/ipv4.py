@@ -42,7 +42,7 @@ class IPv4Transport:
         """Open the socket. Raises Unavailable without CAP_NET_RAW."""
         self._socket = RawSocket(socket.AF_INET, RSVP_PROTOCOL, OPTIONS)
         # A copy of each of our own multicast packets would come back otherwise.
-        self._socket.clear(IP, socket.IP_MULTICAST_LOOP)
+        self._socket.set(IP, socket.IP_MULTICAST_LOOP, 0)
         # Never sends; it is asked for MTUs, and has to be of the same network namespace for that.
         self._probe = socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
         self._identification = random.randrange(1, LARGEST)

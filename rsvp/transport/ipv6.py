@@ -42,7 +42,7 @@ class IPv6Transport:
     def __init__(self) -> None:
         """Open the sockets. Raises Unavailable without CAP_NET_RAW, or without IPv6."""
         self._near = RawSocket(socket.AF_INET6, RSVP_PROTOCOL, [*TOLD, (IPV6, FREEBIND)])
-        self._near.clear(IPV6, socket.IPV6_MULTICAST_LOOP)
+        self._near.set(IPV6, socket.IPV6_MULTICAST_LOOP, 0)
         # Isolated, or it would be given the transit packets of other network namespaces, too. The
         # value of Router Alert that it is for is RSVP's, 1.
         isolated = [(IPV6, ROUTER_ALERT_ISOLATE), (IPV6, ROUTER_ALERT), (IPV6, socket.IPV6_RECVPKTINFO)]
@@ -111,10 +111,17 @@ def read_near(data: bytes, ancillary: Ancillary, source: str) -> Packet | None:
 def read_transit(datagram: bytes, ancillary: Ancillary, fragments: Reassembler) -> Packet | None:
     """A packet with its headers, taken out of the kernel's forwarding; None while it lacks pieces."""
     told = {kind: value for level, kind, value in ancillary if level == IPV6}
-    piece = read_ip(datagram, 0)
-    if piece is None or len(piece.source) != 16 or len(told.get(socket.IPV6_PKTINFO, b"")) != PKTINFO.size:
+    if len(told.get(socket.IPV6_PKTINFO, b"")) != PKTINFO.size:
         return None
     _, interface = PKTINFO.unpack(told[socket.IPV6_PKTINFO])
+    return read_datagram(datagram, interface, fragments)
+
+
+def read_datagram(datagram: bytes, interface: int, fragments: Reassembler) -> Packet | None:
+    """A packet with its headers that came in through an interface; None for what is not whole RSVP."""
+    piece = read_ip(datagram, 0)
+    if piece is None or len(piece.source) != 16:
+        return None
     whole = fragments.add(piece, interface, time.monotonic_ns())
     rsvp = read_rsvp(whole.protocol, whole.payload, whole.missing) if whole is not None else None
     if whole is None or rsvp is None:

@@ -10,6 +10,7 @@ from ..errors import Unavailable
 from . import Packet, Transport
 from .ipv4 import IPv4Transport
 from .ipv6 import IPv6Transport
+from .transit import MulticastTransit
 
 log = logging.getLogger("rsvp.transport")
 
@@ -24,11 +25,18 @@ class RawTransport:
             self._by_version[6] = IPv6Transport()
         except Unavailable as refusal:
             log.warning("no RSVP over IPv6: %s", refusal)
+        self._transit = MulticastTransit()
 
     def start(self, received: Callable[[Packet], None]) -> None:
         """Begin to receive on the running event loop; `received` gets each packet."""
+
+        def taken(packet: Packet) -> None:
+            if not self._transit.brings(packet):
+                received(packet)
+
+        self._transit.start(received)
         for transport in self._by_version.values():
-            transport.start(received)
+            transport.start(taken)
 
     def send(self, packet: Packet) -> None:
         """Send one packet, in fragments where it exceeds the outgoing MTU.
@@ -48,5 +56,6 @@ class RawTransport:
 
     def close(self) -> None:
         """Stop receiving, give back the sockets; packets that still wait to be sent are tried once."""
+        self._transit.close()
         for transport in self._by_version.values():
             transport.close()

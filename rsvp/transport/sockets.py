@@ -34,10 +34,16 @@ Taken: TypeAlias = Callable[[bytes, Ancillary, Any], None]
 class RawSocket:
     """A raw socket of the network namespace that it is made in."""
 
-    def __init__(self, family: socket.AddressFamily, protocol: int, options: list[tuple[int, int]]) -> None:
+    def __init__(
+        self,
+        family: socket.AddressFamily,
+        protocol: int,
+        options: list[tuple[int, int]],
+        kind: int = socket.SOCK_RAW,
+    ) -> None:
         """Open it, with socket options (level, name) switched on. Raises Unavailable."""
         try:
-            sock = socket.socket(family, socket.SOCK_RAW | socket.SOCK_CLOEXEC, protocol)
+            sock = socket.socket(family, kind | socket.SOCK_CLOEXEC, protocol)
         except PermissionError:
             raise Unavailable(NO_RIGHT) from None
         except OSError as problem:
@@ -56,9 +62,9 @@ class RawSocket:
             sock.close()
             raise Unavailable(f"RSVP cannot set up its raw socket: {problem.strerror}") from None
 
-    def clear(self, level: int, name: int) -> None:
-        """Switch a socket option off."""
-        self._socket.setsockopt(level, name, 0)
+    def set(self, level: int, name: int, value: int | bytes) -> None:
+        """Set a socket option."""
+        self._socket.setsockopt(level, name, value)
 
     def start(self, taken: Taken) -> None:
         """Begin to receive on the running event loop."""
