@@ -60,7 +60,14 @@ class Routes:
             if route.gateway is not None and route.outgoing:
                 self._gateways[_anywhere(question)] = (route.outgoing[0], route.gateway)
         answer = e.RouteResolved(
-            destination, source, route.outgoing, route.incoming, route.local, flow, route.by_flow
+            destination,
+            source,
+            route.outgoing,
+            route.incoming,
+            route.local,
+            flow,
+            route.by_flow,
+            route.thresholds,
         )
         self._feed(answer)
 

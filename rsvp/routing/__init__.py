@@ -34,7 +34,9 @@ class Route:
     `outgoing` empty and not `local`: there is no route. `incoming` is where multicast routing
     expects the data, None for unicast. `source` is the address the kernel would send from, `gateway`
     the next hop where it is a router's address of the same IP version. `by_flow`: the way to this
-    unicast destination depends on more than the destination, so ask with the flow.
+    unicast destination depends on more than the destination, so ask with the flow. `thresholds` are
+    multicast routing's, in the order of `outgoing`: a packet leaves there if the TTL with which it came
+    in exceeds the number.
     """
 
     outgoing: tuple[int, ...] = ()
@@ -43,6 +45,7 @@ class Route:
     source: IPAddress | None = None
     gateway: IPAddress | None = None
     by_flow: bool = False
+    thresholds: tuple[int, ...] = ()
 
 
 class Flow(Protocol):

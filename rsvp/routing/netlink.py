@@ -22,8 +22,9 @@ from pyroute2.netlink.rtnl.ifinfmsg import IFF_LOOPBACK, IFF_UP, ifinfmsg
 from ..netlink import Netlink, NetlinkError
 from ..objects import IPAddress
 from . import Flow, Link, Route
+from .forwarding import ForwardingCache
 from .policy import Policy
-from .questions import FIB_MATCH, LOCAL, MULTICAST, UNICAST, Answer, question, read_answer
+from .questions import FIB_MATCH, LOCAL, MULTICAST, UNICAST, Answer, Arrival, question, read_answer
 from .watch import Watch
 
 log = logging.getLogger("rsvp.routing")
@@ -47,7 +48,9 @@ class NetlinkRouting:
         """Open the sockets. Raises OSError where there is no netlink."""
         self._netlink = Netlink()
         self._policy = Policy(self._netlink)
-        self._watch = Watch(self._policy)
+        self._forwarding = ForwardingCache(self._netlink)
+        self._watch = Watch(self._policy, self._forwarding)
+        self._owners: dict[IPAddress, int] = {}
         self._ioctl = socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
 
     async def start(self, changed: Callable[[], None]) -> None:
@@ -77,6 +80,7 @@ class NetlinkRouting:
             text = message.get_attr("IFA_LOCAL") or message.get_attr("IFA_ADDRESS")
             if text:
                 addresses.setdefault(message["index"], []).append(ip_address(text))
+        self._owners = {address: index for index, owned in addresses.items() for address in owned}
         return tuple(
             self._link(message, tuple(addresses.get(message["index"], ())))
             for message in self._netlink.dump(ifinfmsg(), RTM_GETLINK)
@@ -120,12 +124,12 @@ class NetlinkRouting:
         """The kernel's route; an empty `Route` where it has none, or one that refuses.
 
         A `source` of this node's own chooses among routes, and for a multicast destination the
-        interface. For a group that others send to, the answer is that this host may be a member.
-        Where routes share a load, or rules look at more than the destination, the answer for a
-        `flow` is the way that the kernel sends its packets.
+        interface. For a group that others send to, the answer is what multicast routing does with their
+        data, and that this host may be a member. Where routes share a load, or rules look at more than
+        the destination, the answer for a `flow` is the way that the kernel sends its packets.
         """
         if destination.is_multicast:
-            return self._look_up_group(destination, source)
+            return await self._look_up_group(destination, source)
         by_flow = self._depends_on_flow(destination)
         found = self._ask(destination, source, flow) if flow is not None and by_flow else None
         if found is None and source is not None and flow is None:
@@ -134,11 +138,28 @@ class NetlinkRouting:
             found = self._ask(destination)
         return _route(found, source, by_flow)
 
-    def _look_up_group(self, group: IPAddress, source: IPAddress | None) -> Route:
-        found = self._ask(group, source)
-        if found is None and source is not None:
+    async def _look_up_group(self, group: IPAddress, source: IPAddress | None) -> Route:
+        if source is None:
+            return _route(self._ask(group), None, False)
+        if source not in self._owners:
+            await self.links()
+        if source in self._owners:
+            return Route((self._owners[source],), source=source)
+        entry = self._forwarding.find(group, source)
+        if entry is None:
+            await self._have_it_routed(group, source)
             return Route(local=True)
-        return _route(found, source, False)
+        return Route(entry.outgoing, True, entry.incoming, thresholds=entry.thresholds)
+
+    async def _have_it_routed(self, group: IPAddress, source: IPAddress) -> None:
+        """Let the kernel ask the routing daemon, as it would when data came; the answer is a change.
+
+        Over IPv6 the Path itself, which the kernel forwards like data for all that it knows, does it.
+        """
+        if group.version == 4:
+            from_there = await self.lookup(source)
+            for index in from_there.outgoing:
+                self._ask(group, source, Arrival(index))
 
     def _depends_on_flow(self, destination: IPAddress) -> bool:
         if self._policy.by_flow(destination.version):

@@ -46,6 +46,17 @@ class Answer:
     ways: int
 
 
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A packet that comes in by an interface, of no flow in particular."""
+
+    incoming: int
+    protocol: int = 0
+    source_port: int = 0
+    port: int = 0
+    flow_label: int = 0
+
+
 def question(
     destination: IPAddress, source: IPAddress | None = None, flow: Flow | None = None, flags: int = 0
 ) -> bytes:

@@ -23,9 +23,11 @@ from pyroute2.netlink.rtnl import (
     RTM_NEWROUTE,
     RTM_NEWRULE,
     RTNLGRP_IPV4_IFADDR,
+    RTNLGRP_IPV4_MROUTE,
     RTNLGRP_IPV4_ROUTE,
     RTNLGRP_IPV4_RULE,
     RTNLGRP_IPV6_IFADDR,
+    RTNLGRP_IPV6_MROUTE,
     RTNLGRP_IPV6_ROUTE,
     RTNLGRP_IPV6_RULE,
     RTNLGRP_LINK,
@@ -33,6 +35,7 @@ from pyroute2.netlink.rtnl import (
 )
 
 from ..netlink import HEADER, SOL_NETLINK, attributes, messages
+from .forwarding import FAMILIES, ForwardingCache
 from .policy import Policy
 from .questions import RTMSG
 
@@ -50,6 +53,8 @@ GROUPS = (
     RTNLGRP_IPV6_RULE,
     RTNLGRP_NEIGH,
     RTNLGRP_NEXTHOP,
+    RTNLGRP_IPV4_MROUTE,
+    RTNLGRP_IPV6_MROUTE,
 )
 
 SETTLE = 0.05
@@ -73,10 +78,11 @@ class Watch:
     `births` counts how many interfaces of a number have gone: the next one of that number is another.
     """
 
-    def __init__(self, policy: Policy) -> None:
-        """`policy` is told what of it may have changed. Raises OSError where there is no netlink."""
+    def __init__(self, policy: Policy, forwarding: ForwardingCache) -> None:
+        """`policy` and `forwarding` are told what may have changed. Raises OSError without netlink."""
         self.births: Counter[int] = Counter()
         self._policy = policy
+        self._forwarding = forwarding
         self._lost: set[tuple[int, bytes]] = set()
         self._socket = socket.socket(
             socket.AF_NETLINK,
@@ -98,6 +104,7 @@ class Watch:
             except OSError as problem:
                 log.warning("changes of one kind will not be heard of, group %d: %s", group, problem)
         self._loop.add_reader(self._socket, self._readable)
+        self._forwarding.watched = True
 
     def close(self) -> None:
         """Stop watching and give back the socket."""
@@ -120,6 +127,7 @@ class Watch:
                     break
                 log.info("more changed at once than could be told: all interfaces and routes are asked anew")
                 self._policy.forget()
+                self._forwarding.forget()
                 news = True
                 continue
             for kind, _, _, message in messages(data):
@@ -135,6 +143,8 @@ class Watch:
         """Whether a message is news at all; what it says of the past and of policy is kept."""
         if kind in (RTM_NEWNEIGH, RTM_DELNEIGH):
             return self._note_neighbour(kind, body)
+        if kind in ROUTES and body[0] in FAMILIES:
+            return self._forwarding.note(kind, body)
         if kind == RTM_DELLINK and body[0] == socket.AF_UNSPEC:  # others are ports that leave a bridge
             self.births[int.from_bytes(body[INTERFACE_INDEX], sys.byteorder)] += 1
         elif kind in RULES or (kind in ROUTES and RTMSG.unpack_from(body)[2]):  # rtm_src_len
