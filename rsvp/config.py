@@ -42,6 +42,10 @@ Count = Annotated[int, msgspec.Meta(ge=1, le=255, description="a whole number fr
 Many = Annotated[int, msgspec.Meta(ge=1, le=10**9, description="a whole number from 1 to 1000000000")]
 Messages = Annotated[float, msgspec.Meta(gt=0, description="a number of messages a second above 0")]
 Text = Annotated[str, msgspec.Meta(min_length=1, description="a path in quotes")]
+Size = Annotated[int, msgspec.Meta(ge=1 << 16, description="a whole number of bytes, 65536 at the least")]
+
+RECORD_LIMIT = 64 << 20
+"""Bytes that a recording may take before it goes on in a new file."""
 
 
 _LIMITS = Config()
@@ -76,8 +80,9 @@ class NodeConfig(_Checked, frozen=True, kw_only=True):
 
     `refresh` is R in seconds, `keep_multiplier` K, `ttl` the IP TTL of messages that no application
     set one for. The limits are those of `engine.Config`, and `max_message_rate` is what one neighbour
-    may send in the long run, messages a second. `lines` says where each interface was named, for
-    messages to people.
+    may send in the long run, messages a second. `record` is the file where all that enters the engine
+    is written down, None for none, and `record_limit` how many bytes that may be before it becomes
+    FILE.1 and a new one begins. `lines` says where each interface was named, for messages to people.
     """
 
     control: Text = CONTROL
@@ -90,6 +95,8 @@ class NodeConfig(_Checked, frozen=True, kw_only=True):
     max_state_per_neighbor: Many = _LIMITS.max_state_per_neighbor
     max_state: Many = _LIMITS.max_state
     max_message_rate: Messages = 5000.0
+    record: Text | None = None
+    record_limit: Size = RECORD_LIMIT
     interfaces: Mapping[str, InterfaceConfig] = {}
     only: tuple[str, ...] = ()
     lines: Mapping[str, str] = {}

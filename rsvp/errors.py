@@ -85,5 +85,9 @@ class CaptureError(RsvpError):
     """A file that is no packet capture, is cut off, or has a link type that is not known."""
 
 
+class RecordingError(RsvpError):
+    """A recording that cannot be read; the text says why, where, and what to do about it."""
+
+
 class ScenarioError(RsvpError):
     """A topology or scenario file that cannot be understood; names the file, the line and the fix."""

@@ -36,6 +36,7 @@ from .jsonform import Json
 from .messages import Flow, Message
 from .neighbors import Neighbors
 from .objects import Filter, FilterSpec, PolicyData, Session, Style
+from .recorder import SEED_BITS, Recorder
 from .routes import Routes
 from .routing import Link, Routing
 from .seldom import Seldom
@@ -71,11 +72,20 @@ class Node(Endpoint):
         routing: Routing | None = None,
         traffic: TrafficControl | None = None,
         rng: Random | None = None,
+        recorder: Recorder | None = None,
     ) -> None:
+        """`recorder` writes down what enters the engine. Raises OSError where the configuration's cannot."""
         self.config = config or NodeConfig()
         self._transport = transport or _raw_transport()
         self._routing = routing or _netlink_routing()
-        self._engine = e.Engine(rng=rng or Random())
+        if recorder is None and self.config.record is not None:
+            recorder = Recorder(self.config.record, limit=self.config.record_limit)
+        self._recorder = recorder
+        rng = rng or Random()
+        if recorder is None:
+            self._engine = e.Engine(rng=rng)
+        else:
+            self._engine = recorder.engine(None, rng.getrandbits(SEED_BITS))
         self._pending: deque[Input] = deque()
         self._links: dict[int, Link] = {}
         self._enforcement = Enforcement(traffic or _htb_traffic_control(), self._feed)
@@ -147,6 +157,8 @@ class Node(Endpoint):
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._recorder is not None:
+            self._recorder.close()
         self._transport.close()
         self._enforcement.close()
         await self._routing.close()

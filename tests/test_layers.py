@@ -65,6 +65,7 @@ ALLOWED = {
     "seldom": set(),
     "routes": {"engine", "messages", "objects", "routing"},
     "show": {"counts", "enforcement", "engine", "jsonform", "neighbors", "objects", "tc"},
+    "observer": {"engine", "iana", "intserv", "jsonform", "messages", "objects", "reduction"},
     "receiver": {"engine", "errors", "intserv", "messages", "objects"},
     "gqos": {
         "aio",
@@ -101,6 +102,8 @@ ALLOWED = {
 
 SHELLS = {
     "node",
+    "recorder",
+    "replay",
     "simulation",
     "control",
     "daemon",

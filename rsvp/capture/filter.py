@@ -56,8 +56,8 @@ def read_filter(text: str) -> Test:
     return test
 
 
-def _read_session(word: str) -> Test:
-    """ADDRESS:NUMBER, [ADDRESS]:NUMBER, either with /PROTOCOL behind it."""
+def read_session_word(word: str) -> tuple[IPAddress, int, int | None]:
+    """ADDRESS:NUMBER, [ADDRESS]:NUMBER, either with /PROTOCOL behind it. Raises ValueError."""
     place, slash, protocol_word = word.partition("/")
     host, colon, number_word = place.rpartition(":")
     bracketed = host.startswith("[") and host.endswith("]")
@@ -73,6 +73,11 @@ def _read_session(word: str) -> Test:
             protocol = protocols[name] if name in protocols else int(protocol_word)
     except ValueError:
         raise ValueError(f"{word!r} is no filter: {FORMS}") from None
+    return address, number, protocol
+
+
+def _read_session(word: str) -> Test:
+    address, number, protocol = read_session_word(word)
 
     def test(_frame: Frame, found: Dissection) -> bool:
         return any(

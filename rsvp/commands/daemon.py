@@ -20,6 +20,10 @@ def daemon(
     interface: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="Take this interface only; may be given again.")
     ] = None,
+    record: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Write down all that enters the engine, for rsvp replay."),
+    ] = None,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log every dropped message, too.")] = False,
 ) -> None:
     """Run RSVP on this host, in the foreground.
@@ -34,6 +38,8 @@ def daemon(
         rsvp daemon --config /etc/rsvp.toml
 
         rsvp daemon --interface eth0 --interface eth1 --control /tmp/rsvp.sock
+
+        rsvp daemon --record /var/lib/rsvp/inputs.jsonl
     """
     import asyncio
     import logging
@@ -42,4 +48,4 @@ def daemon(
 
     logging.basicConfig(format="%(name)s: %(message)s", level=logging.DEBUG if verbose else logging.INFO)
     logging.getLogger("asyncio").setLevel(logging.WARNING)
-    raise typer.Exit(asyncio.run(serve(Settings(config, control, tuple(interface or ())))))
+    raise typer.Exit(asyncio.run(serve(Settings(config, control, tuple(interface or ()), record))))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -62,6 +62,10 @@ def _plain(value: Json) -> str:
     return words.NONE if value is None else str(value)
 
 
+def _tspec(value: Json) -> str:
+    return words.maybe(words.tspec, value)
+
+
 def _ago(value: Json) -> str:
     return f"{words.seconds(value)} ago"
 
@@ -75,7 +79,7 @@ FORMS: dict[str, Callable[[Json], str]] = {
     "session": words.session,
     "sender": words.place,
     "filters": words.filters,
-    "tspec": words.tspec,
+    "tspec": _tspec,
     "flowspec": words.flowspec,
     "adspec": words.adspec,
     "phop": _local,
@@ -87,6 +91,10 @@ FORMS: dict[str, Callable[[Json], str]] = {
     "sent": _counts,
     "received": _counts,
     "errors": _counts,
+    "idle": _counts,
+    "nhops": _list,
+    "labels": _list,
+    "blockaded": words.flowspec,
 }
 """How a column is written for people, where not just as it is."""
 
@@ -204,9 +212,14 @@ def print_why(reasons: list[dict[str, Json]]) -> None:
     print()
 
 
-def print_table(what: str, entries: list[dict[str, Json]], *more: str) -> None:
-    """Print entries for people, one a line; `more` are keys to begin with that only these entries have."""
-    _console().print(as_table(what, entries, *more))
+def print_table(
+    what: str, entries: list[dict[str, Json]], *more: str, columns: Sequence[str] | None = None
+) -> None:
+    """Print entries for people, one a line; `more` are keys to begin with that only these entries have.
+
+    `columns` are those of `COLUMNS` unless something else is asked for.
+    """
+    _console().print(as_table(what, entries, *more, columns=columns))
 
 
 def _console() -> Console:
@@ -216,12 +229,14 @@ def _console() -> Console:
     return Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 1000)
 
 
-def as_table(what: str, entries: list[dict[str, Json]], *more: str) -> Table:
-    """The entries for people, one a line, as rich prints them."""
+def as_table(
+    what: str, entries: list[dict[str, Json]], *more: str, columns: Sequence[str] | None = None
+) -> Table:
+    """The entries for people, one a line, as rich prints them; see `print_table`."""
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    columns = [*more, *COLUMNS[what].split()]
+    columns = [*more, *(COLUMNS[what].split() if columns is None else columns)]
     for column in columns:
         numbers = all(isinstance(entry[column], int) for entry in entries)
         table.add_column(column.replace("_", " "), justify="right" if numbers else "left")

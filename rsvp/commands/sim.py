@@ -45,6 +45,10 @@ def sim(
     pcap: Annotated[
         str | None, typer.Option(metavar="OUT", help="Write every packet to a capture file.")
     ] = None,
+    record: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Write down what enters each node's engine: DIR/NODE.jsonl."),
+    ] = None,
     plot: Annotated[
         Path | None,
         typer.Option(metavar="OUT", help="Draw reserved rates and state over time: .png, .svg or .pdf."),
@@ -79,6 +83,8 @@ def sim(
         rsvp sim two.rsvp --seed 7 --json | jq 'select(.event == "confirm")'
 
         rsvp sim two.rsvp --pcap two.pcap --plot two.png
+
+        rsvp sim two.rsvp --record two && rsvp replay two/r1.jsonl
     """
     from ..pictures import check
     from ..simulation import Scenario
@@ -87,7 +93,9 @@ def sim(
     if plot is not None:
         check(plot)
     scenario = Scenario.load(file)
-    simulation = scenario.simulation(seed)
+    if record is not None:
+        record.mkdir(parents=True, exist_ok=True)
+    simulation = scenario.simulation(seed, record)
     nodes = [simulation.node(name) for name in node or simulation.nodes]
     end = scenario.end if until is None else until
     telling = Telling(simulation, json, messages, {one.name for one in nodes})
@@ -98,6 +106,7 @@ def sim(
         if stream is not None:
             _capture(simulation, stream)
         simulation.run(end)
+    simulation.close()
     telling.end()
     if plot is not None:
         samples.draw(plot, f"{Path(file).name}, seed {simulation.seed}")

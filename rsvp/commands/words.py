@@ -6,6 +6,7 @@ They are made from the JSON forms, which is what daemons and nodes alike answer 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 from ..iana import Protocol
@@ -14,7 +15,15 @@ from ..units import format_rate
 
 NONE = "-"
 
+_FLAGS = ("flags", "flag_names", "e_police")
+"""What a SESSION says besides which session it is about."""
+
 PROTOCOLS = {int(protocol): protocol.name.lower() for protocol in Protocol}
+
+
+def maybe(write: Callable[[Json], str], value: Json) -> str:
+    """A value that may be missing."""
+    return NONE if value is None else write(value)
 
 
 def rate(value: Json) -> str:
@@ -32,6 +41,8 @@ def size(value: Json) -> str:
 
 def place(value: Json) -> str:
     """A sender or filter."""
+    if "lsp_id" in value:
+        return f"LSP {value['lsp_id']} from {value['sender']}"
     if "address" not in value:
         return ", ".join(f"{name} {one}" for name, one in value.items())
     host = f"[{value['address']}]" if ":" in value["address"] else value["address"]
@@ -43,8 +54,14 @@ def place(value: Json) -> str:
 
 def session(value: Json) -> str:
     """A session: destination, port and protocol."""
+    if "endpoint" in value:
+        return f"tunnel {value['tunnel_id']} to {value['endpoint']}"
+    if "p2mp_id" in value:
+        return f"tunnel {value['tunnel_id']} of point-to-multipoint {value['p2mp_id']}"
     if "protocol" not in value or "port" not in value:
-        return ", ".join(f"{name} {one}" for name, one in value.items())
+        told = {name: one for name, one in value.items() if name not in _FLAGS}
+        host = told.pop("destination", "")
+        return f"{host} {', '.join(f'{name} {one}' for name, one in told.items())}".strip()
     protocol = PROTOCOLS.get(value["protocol"], value["protocol"])
     return f"{place({'address': value['destination'], 'port': value['port']})}/{protocol}"
 

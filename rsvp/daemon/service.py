@@ -35,11 +35,17 @@ class Settings:
     file: str | None = None
     control: str | None = None
     interfaces: tuple[str, ...] = ()
+    record: str | None = None
 
     def read(self) -> config.NodeConfig:
         """The configuration that file and command line make together. Raises ConfigError."""
         read = config.load(self.file) if self.file else config.NodeConfig()
-        return msgspec.structs.replace(read, control=self.control or read.control, only=self.interfaces)
+        return msgspec.structs.replace(
+            read,
+            control=self.control or read.control,
+            record=self.record or read.record,
+            only=self.interfaces,
+        )
 
 
 async def serve(settings: Settings, build: Callable[[config.NodeConfig], Node] = Node) -> int:
@@ -75,6 +81,7 @@ async def _reload(node: Node, settings: Settings, where: ControlSocket) -> None:
         log.warning("told to read the configuration again, but started without --config")
         return
     notify(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
+    before = node.config
     try:
         told = settings.read()
         await node.reconfigure(told)
@@ -83,6 +90,8 @@ async def _reload(node: Node, settings: Settings, where: ControlSocket) -> None:
     else:
         if told.control != str(where.path):
             log.warning("the control socket stays %s until the next start", where.path)
+        if told.record != before.record:
+            log.warning("what is recorded, and where, stays as it is until the next start")
         log.info("%s is read again, interfaces %s", settings.file, _names(node))
     notify("READY=1")
 

@@ -11,7 +11,7 @@ The rooms, each named after what RFC 2209 calls its part:
   `preempt` links that shrink
 - `style` what FF, WF and SE mean; `psb`, `rsb`, `tcsb`, `bsb`, `phop`, `session` state blocks
 - `interfaces` parameters; `timers` deadlines; `table` small dictionaries; `refresh` what is repeated
-- `core` what a node knows; `look` the views
+- `core` what a node knows; `look` the views; `standing` what stands as inputs
 """
 
 from __future__ import annotations

@@ -98,12 +98,12 @@ class Core:
         self.refusals = Refusals()
         self.held = Holdings()
         self.out: list[Output] = []
-        self._handles = 0
+        self.last_handle = 0
 
     def next_handle(self) -> int:
         """A traffic control handle that was never used before."""
-        self._handles += 1
-        return self._handles
+        self.last_handle += 1
+        return self.last_handle
 
     def interface(self, index: int) -> Interface | None:
         """An interface that RSVP may use."""

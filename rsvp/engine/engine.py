@@ -13,7 +13,20 @@ from typing import Any
 
 from ..messages import Path, PathErr, PathTear, Resv, ResvConf, ResvErr, ResvTear
 from ..objects import Session
-from . import applications, explain, look, network, operator, path, patherr, refresh, resv, resvconf, resverr
+from . import (
+    applications,
+    explain,
+    look,
+    network,
+    operator,
+    path,
+    patherr,
+    refresh,
+    resv,
+    resvconf,
+    resverr,
+    standing,
+)
 from .core import Core
 from .inputs import (
     AddSender,
@@ -112,6 +125,15 @@ class Engine:
     def session_of(self, handle: int) -> Session:
         """The session that an application opened under a handle. Raises UnknownSession."""
         return applications.find(self._core, handle).state.session
+
+    def standing(self, now: float) -> list[tuple[float, Input]]:
+        """What stands as inputs, each with its time, that make it again in a new engine."""
+        return list(standing.standing(self._core, now))
+
+    @property
+    def last_handle(self) -> int:
+        """The last handle that was given to traffic control, 0 for none."""
+        return self._core.last_handle
 
     def interfaces(self) -> list[InterfaceView]:
         """Every interface, with what is reserved on it."""

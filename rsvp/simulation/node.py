@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from random import Random
 from typing import TYPE_CHECKING, Any
 
 from .. import engine as e
@@ -96,7 +95,7 @@ class Node:
     def start(self, seed: object) -> None:
         """Begin with a new engine; the interfaces that are up are its inputs."""
         self.starts += 1
-        self.engine = e.Engine(rng=Random(f"{seed}/{self.name}/{self.starts}"))
+        self.engine = self.simulation.new_engine(self.name, f"{seed}/{self.name}/{self.starts}")
         for port in self.ports.values():
             if port.link.up:
                 self.feed(e.InterfaceUp(port.interface(**self.timing)))

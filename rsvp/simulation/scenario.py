@@ -75,7 +75,7 @@ class Scenario:
             return self.until
         return max((step.time for step in self.steps), default=0.0) + self.refresh
 
-    def simulation(self, seed: int | None = None) -> Simulation:
+    def simulation(self, seed: int | None = None, record: Path | None = None) -> Simulation:
         """The network at its beginning, with all that is to happen. Raises ScenarioError."""
         simulation = Simulation(
             self.topology,
@@ -84,6 +84,7 @@ class Scenario:
             keep=self.keep,
             convergence=self.convergence,
             versions=self.versions,
+            record=record,
         )
         for step in self.steps:
             words = step.words.again()

@@ -14,6 +14,7 @@ from functools import cached_property, lru_cache
 from heapq import heappop, heappush
 from ipaddress import ip_address
 from itertools import count
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -25,6 +26,7 @@ from ..engine.interfaces import KEEP, REFRESH
 from ..engine.outputs import Output, TrafficOrder, Upcall
 from ..errors import LocalError, ScenarioError, WireError
 from ..objects import IPAddress, Session
+from ..recorder import Recorder
 from ..transport import Packet
 from .drops import Drop
 from .events import Acted, Arrived, Crossing, Discarded, Event, Ordered, Upcalled
@@ -43,7 +45,8 @@ class Simulation:
 
     `refresh` is R in seconds and `keep` K (RFC 2205 section 3.7) of nodes that were not told
     otherwise; `convergence` is how long after a change of links, nodes or groups routing follows,
-    in seconds; `versions` are the IP versions of which interfaces get addresses.
+    in seconds; `versions` are the IP versions of which interfaces get addresses; `record` is a
+    directory where each node's inputs are written down, as NODE.jsonl.
 
         simulation = Simulation(Topology.parse("link h1 r1 10mbit 1ms"), seed=1)
         simulation.run(60)
@@ -60,8 +63,11 @@ class Simulation:
         keep: int = KEEP,
         convergence: float = 0.0,
         versions: tuple[int, ...] = (4,),
+        record: Path | None = None,
     ) -> None:
         self.now = 0.0
+        self.record = record
+        self._recorders: dict[str, Recorder] = {}
         self.seed = seed
         self.convergence = convergence
         self.nodes: dict[str, Node] = {
@@ -196,6 +202,20 @@ class Simulation:
         return not any(node.sessions() or node.ledger.flows for node in self.nodes.values())
 
     # --- the engines ------------------------------------------------------------------------------
+
+    def new_engine(self, name: str, seed: str) -> e.Engine:
+        """An engine for a node that starts; what it had recorded before goes to NODE.jsonl.1."""
+        if self.record is None:
+            return e.Engine(rng=Random(seed))
+        if name in self._recorders:
+            self._recorders.pop(name).close()
+        recorder = self._recorders[name] = Recorder(self.record / f"{name}.jsonl", clock=None)
+        return recorder.engine(None, seed)
+
+    def close(self) -> None:
+        """Close what is recorded; nothing has to be done where nothing is."""
+        for recorder in self._recorders.values():
+            recorder.close()
 
     def feed(self, node: Node, event: Input) -> None:
         """Hand one input to a node's engine, and carry out what it wants. Raises LocalError."""
