@@ -132,8 +132,20 @@ _RULES: dict[tuple[int, int | None], Rule] = {
         "a sender's Tspec has finite numbers that make sense together",
         "RFC 2205 appendix B",
     ),
+    (ErrorCode.SERVICE_PREEMPTED, None): (
+        "traffic control may take away what it gave",
+        "RFC 2205 section 3.11.2",
+    ),
+    (ErrorCode.TRAFFIC_CONTROL_SYSTEM_ERROR, None): (
+        "what was admitted stands only once the kernel's traffic control has taken it, and it did not",
+        "RFC 2205 section 3.11.2",
+    ),
+    (ErrorCode.RECEIVER_PROXY, None): (
+        "a receiver proxy tells a sender that no reservation could be made for it",
+        "RFC 5946 section 3.1.2",
+    ),
     (ErrorCode.RSVP_SYSTEM_ERROR, RsvpSystemError.TOO_MANY_RESERVATIONS): (
-        "a session has no more reservations than this node was configured for",
+        "a session, and a neighbour, has no more reservations than this node was configured for",
         "RFC 2205 appendix B",
     ),
 }

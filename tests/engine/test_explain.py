@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
 from rsvp import engine as e
+from rsvp.engine.refusals import _RULES, rule
 from rsvp.engine.views import Explanation, InstalledView, RequestView, ReservationView, SenderView, Source
-from rsvp.iana import AdmissionError, ErrorCode, TrafficControlCode
+from rsvp.iana import AdmissionError, ClassNum, CType, ErrorCode, MessageType, TrafficControlCode
+from rsvp.iana_errors import PolicyControlError, RsvpSystemError
 from rsvp.intserv import NullTspec, Tspec, controlled_load, guaranteed
 from rsvp.messages import Path, Resv, ResvErr, Sender
-from rsvp.objects import FF, SE, WF, ErrorSpec, Opaque, Style
+from rsvp.objects import FF, SE, WF, ErrorSpec, Hop, Opaque, Style
+from rsvp.sessions import GpiFilter
 
 from .fabric import Router, a, load, path, resv, router, sender, session
 
@@ -248,6 +252,19 @@ def other_service(node: Router) -> None:
     node.receive(resv(FF, (guaranteed(1000.0), (TWO,))), 2)
 
 
+def reserved(node: Router) -> None:
+    node.receive(resv(FF, (load(), (ONE,))), 2)
+
+
+def shrink(node: Router, bandwidth: float) -> None:
+    node.feed(e.InterfaceUp(e.Interface(2, "eth2", (a("10.2.0.254"),), bandwidth=bandwidth, reservable=1.0)))
+
+
+def too_many(node: Router) -> None:
+    node.feed(e.Configure(e.Config(max_reservations_per_session=1)))
+    node.receive(resv(FF, (load(), (ONE,)), (load(), (TWO,))), 2)
+
+
 REFUSED: list[tuple[Callable[[Router], object], int, int | None, str]] = [
     (
         too_much,
@@ -305,6 +322,70 @@ REFUSED: list[tuple[Callable[[Router], object], int, int | None, str]] = [
         ErrorCode.UNKNOWN_OBJECT_CLASS,
         99 << 8 | 1,
         "RFC 2205 section 3.10",
+    ),
+    (
+        lambda node: node.receive(path(GpiFilter(ONE.address, 7)), 1),
+        ErrorCode.UNKNOWN_OBJECT_CTYPE,
+        ClassNum.SENDER_TEMPLATE << 8 | CType.FILTER_IPV4_GPI,
+        "RFC 2205 section 3.10",
+    ),
+    (
+        lambda node: node.feed(
+            e.Undecodable(
+                1,
+                MessageType.PATH,
+                "unknown C-Type",
+                ErrorCode.UNKNOWN_OBJECT_CTYPE,
+                ClassNum.SENDER_TSPEC << 8 | 9,
+                session=session(),
+                hop=Hop(a("10.1.0.1"), 1),
+            )
+        ),
+        ErrorCode.UNKNOWN_OBJECT_CTYPE,
+        ClassNum.SENDER_TSPEC << 8 | 9,
+        "RFC 2205 section 3.10",
+    ),
+    (
+        too_many,
+        ErrorCode.RSVP_SYSTEM_ERROR,
+        RsvpSystemError.TOO_MANY_RESERVATIONS,
+        "RFC 2205 appendix B",
+    ),
+    (
+        lambda node: (reserved(node), shrink(node, 0.0)),
+        ErrorCode.POLICY_CONTROL_FAILURE,
+        PolicyControlError.PREEMPTED,
+        "RFC 3181 section 4",
+    ),
+    (
+        lambda node: (reserved(node), shrink(node, 500.0)),
+        ErrorCode.POLICY_CONTROL_FAILURE,
+        PolicyControlError.PARTIALLY_PREEMPTED,
+        "RFC 4495 section 5",
+    ),
+    (
+        lambda node: (reserved(node), node.feed(e.FlowRejected(1, ErrorCode.SERVICE_PREEMPTED, 0))),
+        ErrorCode.SERVICE_PREEMPTED,
+        None,
+        "RFC 2205 section 3.11.2",
+    ),
+    (
+        lambda node: (
+            reserved(node),
+            node.feed(e.FlowRejected(1, ErrorCode.TRAFFIC_CONTROL_SYSTEM_ERROR, 7)),
+        ),
+        ErrorCode.TRAFFIC_CONTROL_SYSTEM_ERROR,
+        7,
+        "RFC 2205 section 3.11.2",
+    ),
+    (
+        lambda node: (
+            node.feed(e.OpenSession(1, session())),
+            node.feed(e.RefuseSender(1, ONE, ErrorCode.SERVICE_PREEMPTED, 0)),
+        ),
+        ErrorCode.RECEIVER_PROXY,
+        None,
+        "RFC 5946 section 3.1.2",
     ),
     (
         unsupported,
@@ -373,11 +454,20 @@ def test_only_the_last_refusals_are_remembered():
 
 def test_a_code_that_the_kernel_made_up():
     node = transit()
-    node.receive(resv(FF, (load(), (ONE,))), 2)
-    node.feed(e.FlowRejected(1, ErrorCode.TRAFFIC_CONTROL_SYSTEM_ERROR, 7))
+    reserved(node)
+    node.feed(e.FlowRejected(1, 99, 7))
     (view,) = node.engine.refusals()
     (reason,) = node.engine.explain(view, 0.0)
-    assert reason.section == "RFC 2205 appendix B"
+    assert (reason.text, reason.section) == ("what was asked for could not be done", "RFC 2205 appendix B")
+
+
+@pytest.mark.parametrize("code", set(ErrorCode) - {ErrorCode.CONFIRMATION})
+def test_every_code_that_is_raised_here_has_a_rule_of_its_own(code: ErrorCode) -> None:
+    values = [value for one, value in _RULES if one == code]
+    assert values
+    assert all(
+        re.match(r"RFC \d+ (section \d|appendix [A-Z])", rule(code, value or 0)[1]) for value in values
+    )
 
 
 def test_messages_that_are_no_refusals_leave_none() -> None:
