@@ -1,8 +1,8 @@
 """What an operator sets: rsvp.toml.
 
-The file's keys are the fields of `NodeConfig` and `InterfaceConfig`; R and K are those of RFC 2205
-section 3.7. Whatever is wrong with a file is one `ConfigError` that names the file, the line and
-the fix.
+The file's keys are the fields of `NodeConfig` and `InterfaceConfig`; R, K, Slew.Max, W and Kb are those
+of RFC 2205 sections 3.5 to 3.7. Whatever is wrong with a file is one `ConfigError` that names the file,
+the line and the fix.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from .engine.interfaces import KEEP, REFRESH, Config, lifetime
+from .engine.interfaces import BLOCKADE, KEEP, REFRESH, ROUTE_DELAY, SLEW_MAX, Config, lifetime
 from .errors import ConfigError
 from .iana import DEFAULT_TTL
 from .paths import CONTROL
@@ -38,6 +38,8 @@ Seconds = Annotated[
 Latency = Annotated[
     float, msgspec.Meta(ge=0, le=268, description="a number of seconds from 0 to 268, such as 0.002")
 ]
+Wait = Annotated[float, msgspec.Meta(ge=0, le=3600, description="a number of seconds from 0 to 3600")]
+Growth = Annotated[float, msgspec.Meta(gt=0, le=10, description="a share above 0 and up to 10, such as 0.3")]
 Count = Annotated[int, msgspec.Meta(ge=1, le=255, description="a whole number from 1 to 255")]
 Many = Annotated[int, msgspec.Meta(ge=1, le=10**9, description="a whole number from 1 to 1000000000")]
 Messages = Annotated[float, msgspec.Meta(gt=0, description="a number of messages a second above 0")]
@@ -65,7 +67,8 @@ class InterfaceConfig(_Checked, frozen=True, kw_only=True):
 
     `bandwidth` is the link's rate in bytes/s, None for what the driver says; `reservable` the
     share of it that reservations may take together; `per_flow` the most that one may take, bytes/s;
-    `latency` the least that a packet takes to the next hop, seconds, None where nobody knows it.
+    `latency` the least that a packet takes to the next hop, seconds, None where nobody knows it. The
+    others are those of `NodeConfig`, None for what that says.
     """
 
     enabled: Switch = True
@@ -73,21 +76,31 @@ class InterfaceConfig(_Checked, frozen=True, kw_only=True):
     reservable: Share = 0.75
     per_flow: Rate = math.inf
     latency: Latency | None = None
+    refresh: Seconds | None = None
+    keep_multiplier: Count | None = None
+    slew_max: Growth | None = None
+    blockade_multiplier: Count | None = None
+    repair_wait: Wait | None = None
 
 
 class NodeConfig(_Checked, frozen=True, kw_only=True):
     """What a node is told: the whole of rsvp.toml, and `only`, the interfaces the command line named.
 
-    `refresh` is R in seconds, `keep_multiplier` K, `ttl` the IP TTL of messages that no application
-    set one for. The limits are those of `engine.Config`, and `max_message_rate` is what one neighbour
-    may send in the long run, messages a second. `record` is the file where all that enters the engine
-    is written down, None for none, and `record_limit` how many bytes that may be before it becomes
-    FILE.1 and a new one begins. `lines` says where each interface was named, for messages to people.
+    `refresh` is R in seconds, `keep_multiplier` K, `slew_max` Slew.Max (RFC 2205 section 3.7),
+    `blockade_multiplier` Kb (section 3.5), `repair_wait` W in seconds (section 3.6), `ttl` the IP TTL
+    of messages that no application set one for. The limits are those of `engine.Config`, and
+    `max_message_rate` is what one neighbour may send in the long run, messages a second. `record` is
+    the file where all that enters the engine is written down, None for none, and `record_limit` how
+    many bytes that may be before it becomes FILE.1 and a new one begins. `lines` says where each
+    interface was named, for messages to people.
     """
 
     control: Text = CONTROL
     refresh: Seconds = REFRESH
     keep_multiplier: Count = KEEP
+    slew_max: Growth = SLEW_MAX
+    blockade_multiplier: Count = BLOCKADE
+    repair_wait: Wait = ROUTE_DELAY
     ttl: Count = DEFAULT_TTL
     max_sessions: Many = _LIMITS.max_sessions
     max_senders_per_session: Many = _LIMITS.max_senders_per_session
@@ -115,8 +128,12 @@ class NodeConfig(_Checked, frozen=True, kw_only=True):
 
     @property
     def lifetime(self) -> float:
-        """L, seconds (RFC 2205 section 3.7)."""
-        return lifetime(self.refresh, self.keep_multiplier)
+        """L, seconds; the longest of any interface (RFC 2205 section 3.7)."""
+        tables = (InterfaceConfig(), *self.interfaces.values())
+        return max(
+            lifetime(table.refresh or self.refresh, table.keep_multiplier or self.keep_multiplier)
+            for table in tables
+        )
 
     def takes(self, name: str) -> bool:
         """Whether RSVP runs on this interface, were it up and no loopback.

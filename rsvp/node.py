@@ -380,7 +380,7 @@ class Node(Endpoint):
             self._feed(e.InterfaceUp(self._interface(link)))
 
     def _interface(self, link: Link) -> e.Interface:
-        told = self.config.interface(link.name)
+        told, general = self.config.interface(link.name), self.config
         bandwidth = told.bandwidth or link.rate or math.inf
         enabled = self.config.takes(link.name)
         if not enabled:
@@ -394,11 +394,14 @@ class Node(Endpoint):
             told.reservable,
             told.per_flow,
             enabled,
-            self.config.refresh,
-            self.config.keep_multiplier,
-            ttl=self.config.ttl,
+            refresh=told.refresh or general.refresh,
+            keep=told.keep_multiplier or general.keep_multiplier,
+            slew=told.slew_max or general.slew_max,
+            blockade=told.blockade_multiplier or general.blockade_multiplier,
+            route_delay=general.repair_wait if told.repair_wait is None else told.repair_wait,
+            ttl=general.ttl,
             latency=LATENCY_UNKNOWN if told.latency is None else round(told.latency * 1e6),
-            controls_traffic=enabled and self._enforcement.manage(link, bandwidth, self.config.lifetime),
+            controls_traffic=enabled and self._enforcement.manage(link, bandwidth, general.lifetime),
         )
 
     # --- applications -----------------------------------------------------------------------------

@@ -39,6 +39,8 @@ def test_every_key_is_read():
     assert config.interface("eth1") == InterfaceConfig(bandwidth=None, per_flow=math.inf)
     assert config.lines == {"eth0": "rsvp.toml, line 5"}
     assert read("refresh = 1").refresh == 1.0
+    timing = read("slew_max = 1\nblockade_multiplier = 2\nrepair_wait = 0")
+    assert (timing.slew_max, timing.blockade_multiplier, timing.repair_wait) == (1.0, 2, 0.0)
     assert read("interfaces.eth0.bandwidth = 1_000_000").interface("eth0").bandwidth == 1e6
 
 
@@ -48,7 +50,7 @@ def test_every_key_is_read():
         ("refresh = 1\nrefesh = 3", "rsvp.toml, line 2: unknown key 'refesh', did you mean 'refresh'?"),
         (
             "zzz = 3",
-            "line 1: unknown key 'zzz', known are control, refresh, keep_multiplier, ttl, ",
+            "line 1: unknown key 'zzz', known are control, refresh, keep_multiplier, slew_max, ",
         ),
         ("only = ['a']", "unknown key 'only', known are"),
         ("[interface.eth0]", "line 1: unknown key 'interface', did you mean 'interfaces'?"),
@@ -62,6 +64,25 @@ def test_every_key_is_read():
         ("refresh = nan", "refresh has to be a number of seconds from 0.01 to 86400, not nan"),
         ("refresh = true", "refresh has to be a number of seconds from 0.01 to 86400, not true"),
         ("keep_multiplier = 2.5", "keep_multiplier has to be a whole number from 1 to 255, not 2.5"),
+        ("\nslew_max = 0", "line 2: slew_max has to be a share above 0 and up to 10, such as 0.3, not 0"),
+        (
+            "slew_max = '30%'",
+            "line 1: slew_max has to be a share above 0 and up to 10, such as 0.3, not '30%'",
+        ),
+        (
+            "\n\nblockade_multiplier = 0",
+            "line 3: blockade_multiplier has to be a whole number from 1 to 255, not 0",
+        ),
+        ("repair_wait = -1", "line 1: repair_wait has to be a number of seconds from 0 to 3600, not -1"),
+        (
+            "[interfaces.e]\nrepair_wait = inf",
+            "line 2: repair_wait has to be a number of seconds from 0 to 3600",
+        ),
+        (
+            "[interfaces.e]\nkeep_multiplier = 0",
+            "line 2: keep_multiplier has to be a whole number from 1 to 255",
+        ),
+        ("repair_weit = 1", "line 1: unknown key 'repair_weit', did you mean 'repair_wait'?"),
         ("ttl = 256", "ttl has to be a whole number from 1 to 255, not 256"),
         ("control = ''", "control has to be a path in quotes, not ''"),
         (
@@ -104,6 +125,14 @@ def test_files_that_cannot_be_read(tmp_path: Path):
         load(tmp_path / "latin")
     (tmp_path / "good").write_text(WHOLE)
     assert load(tmp_path / "good").lines["eth0"] == f"{tmp_path}/good, line 5"
+
+
+def test_the_lifetime_is_the_longest_of_any_interface():
+    assert read("refresh = 10").lifetime == 52.5
+    assert (
+        read("refresh = 10\n[interfaces.a]\nrefresh = 20\n[interfaces.b]\nkeep_multiplier = 1").lifetime
+        == 105.0
+    )
 
 
 def test_what_programs_make_is_checked_too():

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from rsvp import decode
+from rsvp.config import read
 from rsvp.engine.interfaces import KEEP, REFRESH, lifetime
 from rsvp.engine.outputs import PathEvent, PathGone, ResvConfirmed, ResvError, ResvEvent, ResvGone
 from rsvp.iana import ErrorCode
@@ -383,3 +384,23 @@ def test_broken_packets_are_counted_and_harm_nobody(change: Callable[[bytes], by
             assert len(await s.senders("h2")) == 1
 
     run(tell())
+
+
+def test_each_interface_has_the_timing_that_the_file_gives_it():
+    """R, K, Slew.Max, Kb and W of RFC 2205 sections 3.5 to 3.7, of an interface or else of the node."""
+    general = "keep_multiplier = 2\nslew_max = 0.5\nblockade_multiplier = 2\nrepair_wait = 1\n"
+    own = "[interfaces.eth0]\nrefresh = 7\nkeep_multiplier = 4\nslew_max = 0.1\n"
+    own += "blockade_multiplier = 3\nrepair_wait = 0\n[interfaces.eth1]\n"
+
+    async def story() -> None:
+        async with running(chain()) as nodes:
+            await nodes["r1"].reconfigure(read("refresh = 7\n" + general + own))
+            one, other = nodes["r1"]._engine._core.interfaces.values()
+            assert (one.refresh, one.keep, one.slew, one.blockade, one.route_delay) == (7.0, 4, 0.1, 3, 0.0)
+            assert (other.refresh, other.keep, other.slew) == (7.0, 2, 0.5)
+            assert (other.blockade, other.route_delay) == (2, 1.0)
+            await nodes["r1"].reconfigure(read("refresh = 5\n" + general))
+            one, _ = nodes["r1"]._engine._core.interfaces.values()
+            assert (one.refresh, one.keep, one.slew, one.blockade, one.route_delay) == (5.0, 2, 0.5, 2, 1.0)
+
+    run(story())
