@@ -88,7 +88,7 @@ def reservations(core: Core, now: float) -> list[ReservationView]:
 
 
 def requests(core: Core) -> list[RequestView]:
-    """Every flow that a previous hop is asked for."""
+    """Every flow that a previous hop is asked for, where there is an interface to ask through."""
     return [
         RequestView(
             state.session,
@@ -100,7 +100,7 @@ def requests(core: Core) -> list[RequestView]:
         )
         for state in core.sessions.values()
         for phop in state.phops.values()
-        if phop.request is not None
+        if phop.request is not None and (phop.handle is not None or core.interface(phop.iif) is not None)
         for flow in flows(phop.request.style, phop.request.want)
         if flow.flowspec is not None
     ]

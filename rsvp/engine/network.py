@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ..iana import MessageType
-from . import path, patherr, preempt, resv, resverr, upstream
+from . import patherr, preempt, resv, resverr, upstream
 from .admission import Budget
 from .core import Core, Growth
 from .inputs import FlowRejected, InterfaceDown, InterfaceUp, Undecodable
@@ -40,8 +40,26 @@ def _adopt(core: Core, new: Interface, now: float) -> None:
             phop.sent = None
     if old is None or old.enabled != new.enabled:
         _ask_again(core)
+        upstream.resume(core, new.index, now)
+    elif old.addresses != new.addresses:
+        _tell_neighbors(core, new, now)
     if old is not None and old.limit != new.limit:
         preempt.fit(core, new.index, now)
+
+
+def _tell_neighbors(core: Core, changed: Interface, now: float) -> None:
+    """Refresh what names this node by an address that changed: its neighbours would answer the old one.
+
+    After W, as addresses tend to change together, and not later than it would have been (section 3.6).
+    """
+    soon = now + changed.route_delay
+    for state in core.sessions.values():
+        paths = [psb.refresh for psb in state.psbs.values() if changed.index in psb.outgoing]
+        asked = [phop.refresh for phop in state.phops.values() if phop.iif == changed.index]
+        for timer in (*paths, *asked):
+            if soon < timer.deadline < NEVER:
+                timer.deadline = soon
+                core.timers.watch(timer)
 
 
 def _slowed(core: Core, old: Interface, new: Interface, now: float) -> Interface:
@@ -77,7 +95,11 @@ def _end_growth(core: Core, index: int) -> None:
 
 
 def interface_down(core: Core, event: InterfaceDown, now: float) -> None:
-    """An interface is gone, and with it what was reserved there; what came from it times out."""
+    """An interface is gone, and with it what was reserved there; what came from it times out.
+
+    Senders are likely to be heard of through another one within seconds, and what is reserved for
+    them downstream is to stand until then (RFC 2205 section 3.6).
+    """
     gone = core.interfaces.pop(event.index, None)
     if gone is None:
         return
@@ -89,8 +111,6 @@ def interface_down(core: Core, event: InterfaceDown, now: float) -> None:
                 psb.outgoing = tuple(oi for oi in psb.outgoing if oi != event.index)
                 psb.sent.pop(event.index, None)
                 upstream.hold(core, psb, now + gone.route_delay)
-            if psb.iif == event.index:
-                path.remove(core, psb, now, Change.INTERFACE_GONE)
         for rsb in list(state.reservations()):
             if rsb.oi == event.index:
                 resv.shrink(core, state, rsb, list(rsb.filters), now, Change.INTERFACE_GONE)

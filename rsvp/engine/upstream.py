@@ -45,6 +45,9 @@ def sync(
     for phop in phops:
         old, new = phop.request, request(state, phop, now)
         phop.request = new
+        if phop.handle is None and core.interface(phop.iif) is None:
+            phop.sent = None  # there is no way to ask until `resume`
+            continue
         confirms = _confirmations(core, state, phop, new, now, confirm)
         gone = _difference(old, new)
         news = _difference(new, old)
@@ -62,6 +65,15 @@ def sync(
             schedule(core, phop, now)
     for tcsb in came:
         tcsb.confirm = None
+
+
+def resume(core: Core, iif: int, now: float) -> None:
+    """Ask anew through an interface that came back; what was asked there before may be forgotten."""
+    for state in core.sessions.values() if core.interface(iif) is not None else ():
+        for phop in state.phops.values():
+            if phop.iif == iif and phop.handle is None and phop.request is not None:
+                _send(core, phop, _build(core, state, phop, phop.request, None), trigger=True)
+                schedule(core, phop, now)
 
 
 def settle(state: SessionState, phop: PreviousHop, now: float) -> None:
@@ -243,7 +255,6 @@ def schedule(core: Core, phop: PreviousHop, now: float) -> None:
 def refresh_due(core: Core, phop: PreviousHop, now: float) -> None:
     """Send a previous hop what it was asked for, once more (RFC 2209, RESV REFRESH)."""
     if core.interface(phop.iif) is None:
-        schedule(core, phop, now)
         return
     stands = phop.request
     if stands is None or (_waits(phop) and request(phop.state, phop, now) != stands):

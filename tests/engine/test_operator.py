@@ -178,7 +178,8 @@ class TestTold:
         node.receive(path(), 1)
         node.receive(resv(FF, (load(), (S1,))), 2)
         assert told(node.feed(e.InterfaceDown(2))) == [("reservation", "gone with its interface", 4000)]
-        assert told(node.feed(e.InterfaceDown(1))) == [("sender", "gone with its interface", 4000)]
+        assert told(node.feed(e.InterfaceDown(1))) == []
+        assert told(node.advance(200)) == [("sender", "timed out", 4000)]
 
     def test_refusals(self, node):
         (refused,) = of(node.receive(resv(FF, (load(), (S1,))), 2), e.Refused)

@@ -13,9 +13,24 @@ from rsvp.intserv import DEFAULT_ADSPEC, guaranteed
 from rsvp.messages import Flow, Path, PathErr, PathTear, Resv, ResvConf, ResvErr, ResvTear, Sender
 from rsvp.objects import FF, SE, WF, ErrorSpec, Hop, Integrity, Opaque, ResvConfirm
 
-from .fabric import a, load, of, path, path_tear, resv, router, sender, sends, session, tspec
+from .fabric import (
+    a,
+    load,
+    of,
+    path,
+    path_tear,
+    resv,
+    resv_tear,
+    router,
+    sender,
+    sends,
+    session,
+    traffic,
+    tspec,
+)
 
 S1, S2 = sender(port=1), sender(port=2)
+LONG = 1e6
 STRANGE, ODD = Opaque(240, 1, b"abcd"), Opaque(241, 2, b"efgh")
 
 
@@ -113,21 +128,53 @@ class TestAddresses:
         (onward,) = sends(node.receive(six, 1), Path)
         assert onward.hop.address == a("2001:db8::254")
 
-    def test_one_that_changes_goes_out_with_the_next_refresh(self, node):
+    def test_one_that_changes_goes_out_after_w(self, node):
+        """Neighbours go on answering the old one until they hear of it."""
         node.receive(resv(FF, (load(), (S1,))), 2)
         for index in (1, 2):
             node.feed(e.InterfaceUp(e.Interface(index, f"eth{index}", (a(f"10.{index}.0.99"),))))
-        messages = [m for kind in (Path, Resv) for m in sends(node.advance(45), kind)]
+        assert of(node.advance(1.9), e.Send) == []
+        messages = [s.message for s in of(node.advance(0.1), e.Send)]
+        assert {type(m) for m in messages} == {Path, Resv}
         assert {str(m.hop.address) for m in messages} == {"10.1.0.99", "10.2.0.99"}
 
 
 class TestInterfacesThatGo:
-    def test_with_the_senders_that_came_in_there(self, node):
-        node.receive(resv(WF, (load(), ())), 2)
-        out = node.feed(e.InterfaceDown(1))
-        assert [s.interface for s in of(out, e.Send)] == [2], "a PathTear"
+    def test_the_senders_that_came_in_there_time_out(self, node):
+        """Nothing is asked for where there is no way to ask, and downstream nothing happens yet."""
+        node.receive(resv(WF, (load(), ()), refresh=LONG), 2)
+        assert of(node.feed(e.InterfaceDown(1)), e.Send) == []
+        assert {type(s.message) for s in of(node.advance(157.4), e.Send)} == {Path}
+        assert node.installed
+        assert node.engine.requests() == []
+        (tear,) = sends(node.advance(0.2), PathTear)
+        assert tear.sender.template == S1
         assert node.installed == set()
         assert node.engine.sessions() == []
+
+    def test_or_are_heard_of_elsewhere_and_asked_there(self, node):
+        node.receive(resv(FF, (load(), (S1,)), refresh=LONG), 2)
+        node.feed(e.InterfaceDown(1))
+        out = node.receive(path(S1, hop="10.3.0.1", refresh=LONG), 3)
+        assert [s.interface for s in of(out, e.Send) if isinstance(s.message, Resv)] == [3]
+        assert traffic(out) == [], "downstream all stood, and stands"
+
+    def test_or_there_again(self, node):
+        """The neighbour may have lost all it knew, so it is asked at once."""
+        node.receive(resv(FF, (load(), (S1,)), refresh=LONG), 2)
+        node.feed(e.InterfaceDown(1))
+        out = node.feed(e.InterfaceUp(e.Interface(1, "eth1", (a("10.1.0.254"),))))
+        assert [s.interface for s in of(out, e.Send) if isinstance(s.message, Resv)] == [1]
+        assert {s.interface for s in of(node.advance(45), e.Send) if isinstance(s.message, Resv)} == {1}
+
+    def test_a_reservation_made_meanwhile_waits_for_the_way_back(self, node):
+        node.feed(e.InterfaceDown(1))
+        out = node.receive(resv(FF, (load(), (S1,)), refresh=LONG), 2)
+        assert of(out, e.Send) == []
+        assert of(node.receive(resv_tear(FF, (S1,)), 2), e.Send) == []
+        node.receive(resv(FF, (load(), (S1,)), refresh=LONG), 2)
+        out = node.feed(e.InterfaceUp(e.Interface(1, "eth1", (a("10.1.0.254"),))))
+        assert len(sends(out, Resv)) == 1
 
     def test_one_that_was_never_there(self, node):
         assert node.feed(e.InterfaceDown(9)) == []
