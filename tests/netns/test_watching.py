@@ -13,6 +13,7 @@ from pyroute2.netlink.rtnl import RTM_DELNEIGH, RTM_NEWNEIGH
 from rsvp.lab import Lab, Node
 from rsvp.netlink import Netlink, attribute
 from rsvp.routing import Link
+from rsvp.routing.forwarding import ForwardingCache
 from rsvp.routing.netlink import NetlinkRouting
 from rsvp.routing.policy import Policy
 from rsvp.routing.watch import SETTLE, Watch
@@ -138,7 +139,7 @@ def test_states_that_neighbours_go_through_all_day_are_no_news(lab: Lab) -> None
 
     with lab["r1"]:
         netlink = Netlink()
-        watch = Watch(Policy(netlink))
+        watch = Watch(Policy(netlink), ForwardingCache(netlink))
     went = [reachable, stale, probe, reachable, failed, failed, probe, reachable, stale]
     told = [watch._note(RTM_NEWNEIGH, message(state)) for state in went]
     assert told == [False, False, False, False, True, False, True, False, False]
@@ -155,7 +156,7 @@ def test_more_news_than_fit_are_news_of_everything(lab: Lab) -> None:
     with r1:
         netlink = Netlink()
         policy = Policy(netlink)
-        watch = Watch(policy)
+        watch = Watch(policy, ForwardingCache(netlink))
     batch = "".join(f"route add 198.51.{n % 250}.{n // 250 * 4}/30 dev to-r2\n" for n in range(2000))
     told: list[int] = []
 
