@@ -49,6 +49,14 @@ Size = Annotated[int, msgspec.Meta(ge=1 << 16, description="a whole number of by
 RECORD_LIMIT = 64 << 20
 """Bytes that a recording may take before it goes on in a new file."""
 
+Name = Annotated[str, msgspec.Meta(min_length=1, description="a name in quotes")]
+Listening = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=r"^(\[[0-9A-Fa-f:.]+\]|[^:\[\]]+):[0-9]{1,5}$",
+        description='an address with a port, such as "127.0.0.1:9946"',
+    ),
+]
 
 _LIMITS = Config()
 
@@ -91,8 +99,9 @@ class NodeConfig(_Checked, frozen=True, kw_only=True):
     of messages that no application set one for. The limits are those of `engine.Config`, and
     `max_message_rate` is what one neighbour may send in the long run, messages a second. `record` is
     the file where all that enters the engine is written down, None for none, and `record_limit` how
-    many bytes that may be before it becomes FILE.1 and a new one begins. `lines` says where each
-    interface was named, for messages to people.
+    many bytes that may be before it becomes FILE.1 and a new one begins. `control_group` may use the
+    control socket; `user` is who the daemon becomes; `metrics` is where Prometheus finds it. `lines`
+    says where each interface was named, `places` where each key, for messages to people.
     """
 
     control: Text = CONTROL
@@ -108,11 +117,19 @@ class NodeConfig(_Checked, frozen=True, kw_only=True):
     max_state_per_neighbor: Many = _LIMITS.max_state_per_neighbor
     max_state: Many = _LIMITS.max_state
     max_message_rate: Messages = 5000.0
+    control_group: Name | None = None
+    user: Name | None = None
+    metrics: Listening | None = None
     record: Text | None = None
     record_limit: Size = RECORD_LIMIT
     interfaces: Mapping[str, InterfaceConfig] = {}
     only: tuple[str, ...] = ()
     lines: Mapping[str, str] = {}
+    places: Mapping[str, str] = {}
+
+    def place(self, key: str) -> str:
+        """Where a key was set, for messages to people."""
+        return self.places.get(key, "configuration")
 
     @property
     def limits(self) -> Config:
@@ -162,7 +179,7 @@ class NodeConfig(_Checked, frozen=True, kw_only=True):
 
 
 # Only the command line and the loader set these; they are no keys of the file.
-_NO_KEYS = {"only", "lines"}
+_NO_KEYS = {"only", "lines", "places"}
 
 
 def load(path: str | Path) -> NodeConfig:
@@ -194,7 +211,8 @@ def read(text: str, file: str = "rsvp.toml") -> NodeConfig:
         settings = _read_table(InterfaceConfig, table, text, file, ("interfaces", name))
         interfaces[name] = InterfaceConfig(**settings)
     lines = {name: _where(text, file, ("interfaces", name)) for name in interfaces}
-    return NodeConfig(**values, interfaces=interfaces, lines=lines)
+    places = {key: _where(text, file, (key,)) for key in values}
+    return NodeConfig(**values, interfaces=interfaces, lines=lines, places=places)
 
 
 def _read_table(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter
 from dataclasses import dataclass, field
 
@@ -19,6 +20,22 @@ class Counts:
     errors: Counter[str] = field(default_factory=Counter)
 
 
+class Histogram:
+    """How often something took so many seconds at the most."""
+
+    BOUNDS = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0)
+
+    def __init__(self) -> None:
+        self.numbers = [0] * (len(self.BOUNDS) + 1)
+        """For each bound, how many were above the one before it and not above it; the last has no bound."""
+        self.sum = 0.0
+
+    def observe(self, seconds: float) -> None:
+        """Count one."""
+        self.numbers[bisect_left(self.BOUNDS, seconds)] += 1
+        self.sum += seconds
+
+
 class Tally:
     """All counters of one node, from its start or the last `clear`."""
 
@@ -28,6 +45,9 @@ class Tally:
         """State that was not refreshed in time, by what it was: "sender" or "reservation"."""
         self.admissions: Counter[tuple[str, str]] = Counter()
         """Reservations that were to be installed: ("accepted", "") and ("refused", reason)."""
+
+        self.lag = Histogram()
+        """How late the engine's timers were looked after."""
 
     def of(self, index: int | None) -> Counts:
         """The counters of an interface; None where routing chose it."""
@@ -58,3 +78,4 @@ class Tally:
         self.interfaces.clear()
         self.timeouts.clear()
         self.admissions.clear()
+        self.lag = Histogram()

@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from . import engine as e
-from . import show, topics, unreadable
+from . import metrics, show, topics, unreadable
 from ._wire import decode, encode
 from .aio import Endpoint
 from .api import EXPLAINED, WHAT, Api
@@ -207,9 +207,12 @@ class Node(Endpoint):
             self._actions[type(output)](output)
 
     def _timeout(self) -> None:
+        now = self._loop.time()
+        if self._timer is not None:
+            self._tally.lag.observe(max(0.0, now - self._timer.when()))
         self._timer = None
         try:
-            outputs = self._engine.handle_timeout(self._loop.time())
+            outputs = self._engine.handle_timeout(now)
         except Exception as fault:
             self._fail(fault, None)
             return
@@ -483,6 +486,10 @@ class Node(Endpoint):
             if upcall is None:
                 return
             yield upcall
+
+    def metrics(self) -> str:
+        """The node's numbers, for Prometheus."""
+        return metrics.page(self._tally, self._engine, self._names)
 
     async def clear(self, what: str, session: Session | None = None) -> dict[str, int]:
         """See `Api.clear`."""

@@ -16,3 +16,9 @@ TOPICS: Final = {
     "errors": "what was dropped, and whatever went wrong",
 }
 """Each topic of `rsvp log`, and what its lines are about."""
+
+FORMATS: Final = ("text", "json")
+"""How the daemon's own log is written."""
+
+LEVELS: Final = ("debug", "info", "warning", "error")
+"""From which level on."""

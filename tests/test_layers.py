@@ -62,6 +62,7 @@ ALLOWED = {
     "ledger": {"engine", "tc"},
     "enforcement": {"engine", "errors", "iana", "ledger", "routing", "tc"},
     "neighbors": {"objects"},
+    "metrics": {"counts", "engine", "show"},
     "seldom": set(),
     "routes": {"engine", "messages", "objects", "routing"},
     "show": {"counts", "enforcement", "engine", "jsonform", "neighbors", "objects", "tc"},

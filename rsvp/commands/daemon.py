@@ -7,6 +7,8 @@ from typing import Annotated
 import typer
 
 from ..paths import CONTROL
+from ..vocabulary import FORMATS, LEVELS, TOPICS
+from . import arguments
 
 
 def daemon(
@@ -24,7 +26,34 @@ def daemon(
         str | None,
         typer.Option(metavar="FILE", help="Write down all that enters the engine, for rsvp replay."),
     ] = None,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log every dropped message, too.")] = False,
+    log_format: Annotated[
+        str,
+        typer.Option(
+            parser=arguments.one_of(FORMATS, f"{{text}} is no form of a log: one of {', '.join(FORMATS)}"),
+            metavar="FORM",
+            help=f"One of {', '.join(FORMATS)}: lines for people, or of JSON.",
+            autocompletion=arguments.completes(FORMATS),
+        ),
+    ] = FORMATS[0],
+    log_level: Annotated[
+        str | None,
+        typer.Option(
+            parser=arguments.one_of(LEVELS, f"{{text}} is no level: one of {', '.join(LEVELS)}"),
+            metavar="LEVEL",
+            help=f"One of {', '.join(LEVELS)}; info without it.",
+            autocompletion=arguments.completes(LEVELS),
+        ),
+    ] = None,
+    log_topic: Annotated[
+        list[str] | None,
+        typer.Option(
+            parser=arguments.one_of(TOPICS, f"there is no topic {{text}}: one of {', '.join(TOPICS)}"),
+            metavar="TOPIC",
+            help="At level debug, tell of this topic of rsvp log only; may be given again.",
+            autocompletion=arguments.completes(TOPICS),
+        ),
+    ] = None,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="The same as --log-level debug.")] = False,
 ) -> None:
     """Run RSVP on this host, in the foreground.
 
@@ -42,10 +71,11 @@ def daemon(
         rsvp daemon --record /var/lib/rsvp/inputs.jsonl
     """
     import asyncio
-    import logging
 
+    from ..daemon.logs import to_standard_error
+    from ..daemon.process import settled
     from ..daemon.service import Settings, serve
 
-    logging.basicConfig(format="%(name)s: %(message)s", level=logging.DEBUG if verbose else logging.INFO)
-    logging.getLogger("asyncio").setLevel(logging.WARNING)
-    raise typer.Exit(asyncio.run(serve(Settings(config, control, tuple(interface or ()), record))))
+    to_standard_error(log_format, log_level or ("debug" if verbose else "info"), log_topic or TOPICS)
+    settings = Settings(config, control, tuple(interface or ()), record)
+    raise typer.Exit(asyncio.run(serve(settings, settle=settled)))

@@ -45,11 +45,13 @@ class ControlSocket:
     way. What a dead daemon left is replaced; the directory is made where that is allowed.
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, owner: tuple[int, int] = (-1, -1)) -> None:
+        """`owner` are the numbers of the user and the group that it is for, -1 for this process's."""
         self.path = Path(path)
+        self._owner = owner
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._make_folder()
             with _locked(self.path.parent):
                 _clear(self.path)
                 self._bind()
@@ -64,12 +66,23 @@ class ControlSocket:
             self.socket.close()
             raise
 
+    def _make_folder(self) -> None:
+        """Where there is none; it is its user's, who is to be able to remove the socket."""
+        if not self.path.parent.exists():
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            os.chown(self.path.parent, self._owner[0], -1)
+
     def _bind(self) -> None:
         mask = os.umask(MODE_MASK)
         try:
             self.socket.bind(str(self.path))
         finally:
             os.umask(mask)
+        try:
+            os.chown(self.path, *self._owner)
+        except OSError:
+            self.path.unlink()
+            raise
         self._file = _identity(self.path)
         self.socket.listen()
 

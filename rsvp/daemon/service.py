@@ -12,6 +12,7 @@ import logging
 import signal
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +22,9 @@ from .. import config
 from ..control.server import ControlServer, ControlSocket
 from ..errors import ConfigError
 from ..node import Node
+from .exporter import Exporter
 from .notify import notify
+from .process import owner_of_socket
 
 log = logging.getLogger("rsvp")
 
@@ -48,35 +51,47 @@ class Settings:
         )
 
 
-async def serve(settings: Settings, build: Callable[[config.NodeConfig], Node] = Node) -> int:
+def _as_it_is(_: config.NodeConfig) -> AbstractContextManager[None]:
+    return nullcontext()
+
+
+async def serve(
+    settings: Settings,
+    build: Callable[[config.NodeConfig], Node] = Node,
+    settle: Callable[[config.NodeConfig], AbstractContextManager[None]] = _as_it_is,
+) -> int:
     """Run a daemon to its end; the result is its exit status.
 
-    Raises ConfigError, ControlError and Unavailable where it cannot start.
+    `settle` is what to do to the process itself once the control socket is there and before there is a
+    node: `process.settled` where this process is the daemon's own. Raises ConfigError, ControlError and
+    Unavailable where it cannot start.
     """
     told = settings.read()
     # The socket first: where another daemon runs already, nothing of its must be touched.
-    where = ControlSocket(told.control)
+    where = ControlSocket(told.control, owner_of_socket(told))
     orders = _Orders()
     orders.listen()
     try:
-        async with build(told) as node:
-            node.failure.add_done_callback(lambda _: orders.put(FAULT))
-            server = ControlServer(node, where)
-            await server.start()
-            log.info("ready, interfaces %s, control %s", _names(node), where.path)
-            notify("READY=1")
-            while (order := await orders.get()) == RELOAD:
-                await _reload(node, settings, where)
-            notify("STOPPING=1")
-            log.info("ending" if order == STOP else "ending, because of the error above")
-            await server.close()
+        with settle(told):
+            async with build(told) as node, Exporter(node.metrics) as exporter:
+                await exporter.move(told.metrics, told.place("metrics"))
+                node.failure.add_done_callback(lambda _: orders.put(FAULT))
+                server = ControlServer(node, where)
+                await server.start()
+                log.info("ready, interfaces %s, control %s", _names(node), where.path)
+                notify("READY=1")
+                while (order := await orders.get()) == RELOAD:
+                    await _reload(node, settings, where, exporter)
+                notify("STOPPING=1")
+                log.info("ending" if order == STOP else "ending, because of the error above")
+                await server.close()
     finally:
         where.close()
         orders.deafen()
     return 0 if order == STOP else 1
 
 
-async def _reload(node: Node, settings: Settings, where: ControlSocket) -> None:
+async def _reload(node: Node, settings: Settings, where: ControlSocket, exporter: Exporter) -> None:
     if settings.file is None:
         log.warning("told to read the configuration again, but started without --config")
         return
@@ -84,12 +99,16 @@ async def _reload(node: Node, settings: Settings, where: ControlSocket) -> None:
     before = node.config
     try:
         told = settings.read()
+        await exporter.move(told.metrics, told.place("metrics"))
         await node.reconfigure(told)
     except ConfigError as error:
+        await exporter.move(before.metrics, before.place("metrics"))
         log.error("%s; going on with the configuration as it was", error)
     else:
         if told.control != str(where.path):
             log.warning("the control socket stays %s until the next start", where.path)
+        if (told.user, told.control_group) != (before.user, before.control_group):
+            log.warning("the user, and the group of the control socket, stay until the next start")
         if told.record != before.record:
             log.warning("what is recorded, and where, stays as it is until the next start")
         log.info("%s is read again, interfaces %s", settings.file, _names(node))

@@ -139,6 +139,10 @@ class Engine:
         """Every interface, with what is reserved on it."""
         return look.interfaces(self._core)
 
+    def size(self) -> tuple[int, int, int]:
+        """How many sessions, senders and reservations there are."""
+        return look.size(self._core)
+
     def sessions(self) -> list[SessionView]:
         """Every session."""
         return look.sessions(self._core)

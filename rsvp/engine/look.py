@@ -44,6 +44,12 @@ def interfaces(core: Core) -> list[InterfaceView]:
     ]
 
 
+def size(core: Core) -> tuple[int, int, int]:
+    """How many sessions, PSBs and RSBs there are."""
+    states = core.sessions.values()
+    return len(states), sum(len(one.psbs) for one in states), sum(one.reservation_count for one in states)
+
+
 def sessions(core: Core) -> list[SessionView]:
     """Every session with the number of its PSBs and RSBs."""
     return [
