@@ -75,6 +75,7 @@ PLACES = "write 10.1.0.2:5000 or [2001:db8::2]:5000"
         ([*SEND, "--timeout", "-1"], "'-1' is no number above 0"),
         ([*SEND, "--protocol", "sctpp"], "no such protocol: sctpp; write tcp, udp or a number from 1 to 255"),
         (["reserve", "10.1.0.2:5000"], "missing option '--style'"),
+        ([*RESERVE, "--interface", "eth0"], "--interface is where to join a group: leave it out"),
         ([*RESERVE, "--delay", "soon"], "'soon' is no time: write 5, 1ms"),
         ([*RESERVE, "--delay", "0"], "a delay has to be above 0, not '0'"),
         ([*RESERVE, "--delay", "1ms", "--rate", "1mbit"], "--delay finds the rate by itself: leave --rate"),

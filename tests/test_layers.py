@@ -81,6 +81,7 @@ ALLOWED = {
         "policy",
     },
     "pictures": {"errors"},
+    "membership": {"errors", "objects"},
     "capture": {
         "_json",
         "_wire",

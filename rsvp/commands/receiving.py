@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sys
+from contextlib import nullcontext
 
 from .. import jsonform
 from ..engine.outputs import PathEvent, ResvConfirmed, Upcall
+from ..membership import Membership
 from ..messages import Flow, base_filters
 from ..objects import Filter, Session, Style
 from ..receiver import Receiver, Service
@@ -26,6 +28,7 @@ class Receiving(Application):
         rate: float | None,
         confirm: bool,
         delay: float | None = None,
+        interface: str | None = None,
     ) -> None:
         super().__init__(session, limits)
         self.awaited = "the reservation was not confirmed" if confirm else "no sender was heard"
@@ -34,6 +37,13 @@ class Receiving(Application):
         self._confirm = confirm
         self._found = delay is not None
         self._asked: tuple[Flow, ...] = ()
+        self._interface = interface
+
+    async def run(self, control: str | None) -> None:
+        """Do it all, as a member where the destination is a group."""
+        group = self.session.destination
+        with Membership(group, self._interface) if group.is_multicast else nullcontext():
+            await super().run(control)
 
     async def begin(self) -> str:
         """Reserve at once where nothing has to be learnt from Path messages first."""

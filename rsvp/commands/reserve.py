@@ -66,6 +66,13 @@ def reserve(
             help="How late a packet may arrive: 20ms, or seconds; guaranteed service at the R that takes.",
         ),
     ] = None,
+    interface: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Where to join the group that is DESTINATION [default: where the route to it leads].",
+        ),
+    ] = None,
     confirm: Annotated[bool, typer.Option("--confirm", help="Ask for a confirmation.")] = False,
     protocol: Annotated[
         int, typer.Option(metavar="NAME", parser=arguments.protocol, help="udp, tcp, or a number.")
@@ -87,7 +94,7 @@ def reserve(
         ),
     ] = None,
 ) -> None:
-    """Reserve bandwidth for a flow to this host.
+    """Reserve bandwidth for a flow to this host, or to a group that it joins.
 
     Talks to the daemon if its control socket is there, else runs RSVP in
     this process. Tells what becomes of the reservation until interrupted,
@@ -100,6 +107,8 @@ def reserve(
         rsvp reserve 10.1.0.2:5000 --style se --service rate --rate 2mbit
 
         rsvp reserve 10.1.0.2:5000 --style ff --delay 20ms
+
+        rsvp reserve 239.1.1.1:5000 --style wf --rate 500kbit --interface eth0
     """
     senders = tuple(dict.fromkeys(sender or ()))
     if senders and not style.explicit:
@@ -109,6 +118,8 @@ def reserve(
     if delay is not None and rate is not None:
         raise typer.BadParameter("--delay finds the rate by itself: leave --rate out")
     assert destination.address is not None
+    if interface is not None and not destination.address.is_multicast:
+        raise typer.BadParameter("--interface is where to join a group: leave it out, this is none")
     if any(one.address.version != destination.address.version for one in senders):
         raise typer.BadParameter("sender and destination are of different families: both IPv4, or both IPv6")
     session = Session(destination.address, protocol, destination.port)
@@ -119,4 +130,6 @@ def reserve(
     from .receiving import Receiving
 
     limits, chosen = Limits(json, count, timeout), SERVICES[service or ("load" if delay is None else "rate")]
-    asyncio.run(Receiving(session, limits, style, chosen, senders, rate, confirm, delay).run(control))
+    asyncio.run(
+        Receiving(session, limits, style, chosen, senders, rate, confirm, delay, interface).run(control)
+    )

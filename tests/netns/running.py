@@ -39,8 +39,7 @@ class Running:
 
     def start_all(self) -> Self:
         """Start a daemon in every node."""
-        for name in self.lab.nodes:
-            self.start(name)
+        self.start(*self.lab.nodes)
         return self
 
     def config(self, name: str) -> str:
@@ -58,8 +57,15 @@ class Running:
         """What a node's daemon has said."""
         return (SCRATCH / f"{name}.log").read_text()
 
-    def start(self, name: str) -> None:
-        """Start a node's daemon and wait until it is ready."""
+    def start(self, *names: str) -> None:
+        """Start these nodes' daemons and wait until they are ready."""
+        for name in names:
+            self._launch(name)
+        for name in names:
+            log = SCRATCH / f"{name}.log"
+            until(lambda log=log: "ready" in log.read_text(), f"{name} ready, see {log}")
+
+    def _launch(self, name: str) -> None:
         file = SCRATCH / f"{name}.toml"
         file.write_text(self.config(name))
         log = SCRATCH / f"{name}.log"
@@ -69,7 +75,6 @@ class Running:
             self.daemons[name] = self.lab[name].python(
                 "-m", "rsvp", "daemon", "--config", str(file), stdout=out, stderr=out, text=True
             )
-        until(lambda: "ready" in log.read_text(), f"{name} ready, see {log}")
 
     def end(self, name: str, how: int = signal.SIGTERM) -> int:
         """Signal a node's daemon and wait for it; its exit status."""

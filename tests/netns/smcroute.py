@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Iterable
 from types import TracebackType
 from typing import Self
 
@@ -69,22 +68,19 @@ class Smcroute:
         return self.lab[name].run(command, capture_output=True, text=True, timeout=PATIENCE)
 
     def route(self, name: str, group: str, source: str | None, came_from: str, *to: str) -> None:
-        """Have a node forward a sender's data, or anybody's, from one neighbour to others.
+        """Have a node forward a sender's data, or anybody's, from one neighbour to others, too."""
+        self._order(name, "add", group, source, came_from, to)
 
-        Replaces what it did with them before; `to` are names of neighbours.
-        """
+    def unroute(self, name: str, group: str, source: str | None, came_from: str, *to: str) -> None:
+        """Have a node forward it to some neighbours no more, or to none if none is named."""
+        self._order(name, "remove", group, source, came_from, to)
+
+    def _order(
+        self, name: str, order: str, group: str, source: str | None, came_from: str, to: tuple[str, ...]
+    ) -> None:
         node = self.lab[name]
-        words = [node.toward(came_from).name, *([source] if source else []), group]
-        self._order(name, "add", *words, *(node.toward(one).name for one in to))
-
-    def unroute(self, name: str, group: str, source: str | None, came_from: str) -> None:
-        """Have a node forward it no more."""
-        self._order(
-            name, "remove", self.lab[name].toward(came_from).name, *([source] if source else []), group
-        )
-
-    def _order(self, name: str, *words: str) -> None:
-        done = self.tell(name, *words)
+        way = [node.toward(came_from).name, *([source] if source else []), group]
+        done = self.tell(name, order, *way, *(node.toward(one).name for one in to))
         assert done.returncode == 0, done.stderr
 
     def __enter__(self) -> Self:
@@ -96,11 +92,3 @@ class Smcroute:
         for daemon in self.daemons.values():
             daemon.kill()
             daemon.wait()
-
-
-def trees(
-    smcroute: Smcroute, ways: Iterable[tuple[str, str, tuple[str, ...]]], group: str, source: str
-) -> None:
-    """One sender's tree: (node, where from, where to) for each router."""
-    for name, came_from, to in ways:
-        smcroute.route(name, group, source, came_from, *to)

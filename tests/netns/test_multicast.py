@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import subprocess
+from collections.abc import Iterator
 from ipaddress import ip_address
 
 import pytest
 
+from rsvp.errors import LocalError
 from rsvp.lab import Lab
+from rsvp.membership import Membership
 from rsvp.routing import Route
 from rsvp.routing.netlink import NetlinkRouting
 from rsvp.transport import Packet
@@ -15,6 +20,7 @@ from rsvp.transport.raw import RawTransport
 from tests.patience import settled, until
 
 from . import smcroute
+from .running import Running, stop
 from .smcroute import Smcroute
 from .test_routing import look_up
 
@@ -136,3 +142,133 @@ def test_a_path_in_transit_is_taken_out_once_and_goes_no_further(
 
     with Smcroute(lab, "r1", "r2") as routers:
         asyncio.run(talk(routers))
+
+
+def test_a_group_is_joined_where_one_says_or_its_route_leads(lab: Lab) -> None:
+    h1, group = lab["h1"], ip_address(GROUP[4])
+
+    def members() -> str:
+        return h1.run(["cat", "/proc/net/igmp"], capture_output=True, text=True, check=True).stdout
+
+    written = group.packed[::-1].hex().upper()
+    with h1:
+        with pytest.raises(LocalError, match="there is no interface eth9"):
+            Membership(group, "eth9")
+        with pytest.raises(
+            LocalError, match=r"239.1.1.1 cannot be joined without a route to it \(No such device\)"
+        ):
+            Membership(group)
+        with Membership(group, h1.ends[0].name):
+            assert written in members()
+        assert written not in members()
+        with h1.iproute() as ipr:
+            ipr.route("add", dst="239.0.0.0/8", oif=h1.ends[0].index)
+        with Membership(group), Membership(ip_address(GROUP[6])):
+            assert written in members()
+
+
+# --- daemons in every node -------------------------------------------------------------------------
+
+
+@pytest.fixture
+def tree() -> Lab:
+    """h1 - r1 - r2, with h2 and h3 behind r2 and h4 behind r1."""
+    lab = Lab()
+    for host in ("h1", "h2", "h3", "h4"):
+        lab.add_host(host)
+    for router in ("r1", "r2"):
+        lab.add_router(router)
+    for one, other in (("h1", "r1"), ("r1", "r2"), ("r2", "h2"), ("r2", "h3"), ("r1", "h4")):
+        lab.connect(one, other)
+    lab.start()
+    return lab
+
+
+@pytest.fixture
+def running(tree: Lab) -> Iterator[Running]:
+    with Running(tree) as all_of_it:
+        yield all_of_it.start_all()
+
+
+def text(address: str) -> str:
+    return f"[{address}]" if ":" in address else address
+
+
+def send(running: Running, version: int, *words: str) -> subprocess.Popen[str]:
+    """h1 announces 100 kbit/s to the group."""
+    source = f"{text(SOURCE[version])}:4000"
+    destination = f"{text(GROUP[version])}:5000"
+    return running.application("h1", "send", destination, "--source", source, "--rate", "100kbit", *words)
+
+
+def reserve(running: Running, host: str, version: int, *words: str) -> subprocess.Popen[str]:
+    """A host joins the group and reserves for whoever sends."""
+    (end,) = running.lab[host].ends
+    place = ("reserve", f"{text(GROUP[version])}:5000", "--interface", end.name)
+    return running.application(host, *place, "--style", "ff", "--confirm", *words)
+
+
+def confirmed(process: subprocess.Popen[str]) -> None:
+    """Wait until an application's reservation is confirmed."""
+    assert process.stdout is not None
+    for line in process.stdout:
+        if json.loads(line)["event"] == "confirm":
+            return
+    raise AssertionError(f"no confirmation: {process.stderr and process.stderr.read()}")
+
+
+def installed(running: Running, name: str) -> set[str]:
+    return {one["interface"] for one in running.show(name, "installed")}
+
+
+@VERSIONS
+def test_receivers_that_join_and_leave(running: Running, version: int) -> None:
+    """A reservation for each branch, as the branches come and go; a host needs no routing daemon."""
+    group, source = GROUP[version], SOURCE[version]
+    with Smcroute(running.lab, "r1", "r2") as routers:
+        sending = send(running, version)
+        routers.route("r1", group, source, "h1", "r2")
+        routers.route("r2", group, source, "r1", "h2")
+        confirmed(reserve(running, "h2", version))
+        assert [installed(running, name) for name in ("h1", "r1", "r2")] == [{"to-r1"}, {"to-r2"}, {"to-h2"}]
+        (sender,) = running.show("r2", "senders")
+        assert (sender["interface"], sender["outgoing"]) == ("to-r1", ["to-h2"])
+
+        late = reserve(running, "h3", version)
+        routers.route("r2", group, source, "r1", "h3")
+        confirmed(late)
+        assert installed(running, "r2") == {"to-h2", "to-h3"}
+        routers.route("r1", group, source, "h1", "h4")
+        near = reserve(running, "h4", version)
+        confirmed(near)
+        assert installed(running, "r1") == {"to-r2", "to-h4"}
+
+        # R = 1 s: what was not cut at once would live on for 5.25 s at least.
+        torn = running.received("h3", "PathTear")
+        routers.unroute("r2", group, source, "r1", "h3")
+        until(lambda: running.received("h3", "PathTear") > torn, "the branch is cut")
+        assert installed(running, "r2") == {"to-h2"}
+        until(lambda: not running.show("h3", "senders"), "its receiver knows")
+        routers.unroute("r2", group, source, "r1")
+        until(lambda: installed(running, "r1") == {"to-h4"}, "the whole branch is cut")
+        stop(near)
+        until(lambda: not running.show("h1", "reservations"), "nobody is left")
+        stop(sending)
+        until(lambda: not running.show("r1", "sessions"), "nothing is left")
+
+
+def test_a_threshold_keeps_paths_where_it_keeps_data(lab: Lab) -> None:
+    group, source = GROUP[4], SOURCE[4]
+    with Running(lab) as running, Smcroute(lab, "r1", "r2", thresholds={"to-h2": 8}) as routers:
+        running.start_all()
+        routers.route("r1", group, source, "h1", "r2")
+        routers.route("r2", group, source, "r1", "h2")
+        receiving = reserve(running, "h2", 4)
+        sending = send(running, 4, "--ttl", "9")
+        until(lambda: running.show("r2", "senders"), "the Path, with a TTL of 8, which does not exceed 8")
+        assert running.show("r2", "senders")[0]["outgoing"] == []
+        stop(sending)
+        until(lambda: not running.show("r2", "senders"), "its end is told")
+        send(running, 4, "--ttl", "10")
+        confirmed(receiving)
+        assert installed(running, "r2") == {"to-h2"}
