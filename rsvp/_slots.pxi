@@ -1,6 +1,7 @@
 """Slots of frozen dataclasses, reached at their offsets in memory instead of by their names (no RFC)."""
 
 from cpython.object cimport PyObject, PyTypeObject
+from cpython.ref cimport Py_INCREF
 
 from types import MemberDescriptorType
 
@@ -34,3 +35,9 @@ cdef inline object get(object o, Py_ssize_t at):
     if value is NULL:
         raise TypeError(f"a field of this {type(o).__name__} was never set")
     return <object> value
+
+
+cdef inline void put(object o, Py_ssize_t at, object value) noexcept:
+    """Fill an empty slot of a fresh object."""
+    Py_INCREF(value)
+    slot(o, at)[0] = <PyObject *> value

@@ -23,12 +23,6 @@ cdef int measure(Shape *shape, cls, names=None) except -1:
     return 0
 
 
-cdef inline void put(object o, Py_ssize_t at, object value) noexcept:
-    """Fill an empty slot of a fresh object."""
-    Py_INCREF(value)
-    slot(o, at)[0] = <PyObject *> value
-
-
 cdef inline object build1(Shape *shape, object a):
     o = rsvp_fresh(shape.type)
     put(o, shape.at[0], a)

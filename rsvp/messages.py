@@ -9,8 +9,9 @@ of class numbers, so that `encode(decode(data)) == data`; it takes no part in co
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import ClassVar, TypeAlias, cast
+from typing import ClassVar, TypeAlias
 
+from ._values import compiled
 from .diagnostics import Diagnostic, DiagResponse, DiagSelect, Route
 from .gmpls import InterfaceErrorSpec, InterfaceHop
 from .iana import MESSAGE_NAMES, ClassNum, MessageType
@@ -65,6 +66,7 @@ EARLY = frozenset(
 """Classes in `extra` that are written before POLICY_DATA and the sender (RFC 3209 3.1, RFC 3473 10.1)."""
 
 
+@compiled
 @dataclass(frozen=True, slots=True)
 class Sender:
     """A sender descriptor: who sends, how much, and what the path offers (RFC 2205 3.1.3)."""
@@ -74,6 +76,7 @@ class Sender:
     adspec: Adspec | None = None
 
 
+@compiled
 @dataclass(frozen=True, slots=True)
 class Flow:
     """A flow descriptor: what is reserved, for which senders (RFC 2205 3.1.4).
@@ -131,6 +134,7 @@ class _PathMessage(_Message):
     policy: tuple[PolicyData, ...] = ()
 
 
+@compiled
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Path(_PathMessage):
     """Announces a sender downstream, along the path of its data (RFC 2205 3.1.3)."""
@@ -138,6 +142,7 @@ class Path(_PathMessage):
     type: ClassVar[MessageType] = MessageType.PATH
 
 
+@compiled
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resv(_Message):
     """Asks the previous hop for a reservation (RFC 2205 3.1.4)."""
@@ -152,6 +157,7 @@ class Resv(_Message):
     type: ClassVar[MessageType] = MessageType.RESV
 
 
+@compiled
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PathErr(_Message):
     """Reports upstream that a Path was not accepted (RFC 2205 3.1.7)."""
@@ -162,6 +168,7 @@ class PathErr(_Message):
     type: ClassVar[MessageType] = MessageType.PATH_ERR
 
 
+@compiled
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResvErr(_Message):
     """Reports downstream that a reservation was refused or lost (RFC 2205 3.1.8)."""
@@ -175,6 +182,7 @@ class ResvErr(_Message):
     type: ClassVar[MessageType] = MessageType.RESV_ERR
 
 
+@compiled
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PathTear(_Message):
     """Removes a sender's path state downstream (RFC 2205 3.1.5)."""
@@ -184,6 +192,7 @@ class PathTear(_Message):
     type: ClassVar[MessageType] = MessageType.PATH_TEAR
 
 
+@compiled
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResvTear(_Message):
     """Removes reservation state upstream (RFC 2205 3.1.6)."""
@@ -195,6 +204,7 @@ class ResvTear(_Message):
     type: ClassVar[MessageType] = MessageType.RESV_TEAR
 
 
+@compiled
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResvConf(_Message):
     """Confirms a reservation to the receiver that asked for it (RFC 2205 3.1.9)."""
@@ -209,6 +219,7 @@ class ResvConf(_Message):
 # --- refresh reduction (RFC 2961) ---------------------------------------------------------------------
 
 
+@compiled
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ack(_Sessionless):
     """Acknowledges the neighbour's messages, or denies that they are known (RFC 2961 section 4.4)."""
@@ -217,6 +228,7 @@ class Ack(_Sessionless):
     type: ClassVar[MessageType] = MessageType.ACK
 
 
+@compiled
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Srefresh(_Sessionless):
     """Refreshes the state of many messages by their identifiers (RFC 2961 section 5.2)."""
@@ -270,6 +282,7 @@ class Bundle:
 # --- neighbours and distant notices (RFC 3209, RFC 3473) -----------------------------------------------
 
 
+@compiled
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hello(_Sessionless):
     """Asks a neighbour whether it lives, or answers (RFC 3209 section 5.2, RFC 5063 section 4.1)."""
@@ -292,6 +305,7 @@ class Notified:
     flows: tuple[Flow, ...] = ()
 
 
+@compiled
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notify(_Sessionless):
     """Tells a distant node of errors or of a changed status (RFC 3473 section 4.3)."""
@@ -301,6 +315,7 @@ class Notify(_Sessionless):
     type: ClassVar[MessageType] = MessageType.NOTIFY
 
 
+@compiled
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecoveryPath(_PathMessage):
     """Gives a node that has restarted its last Path back, from downstream (RFC 5063 section 4.1)."""
@@ -320,6 +335,7 @@ class _Diagnostics(_Message):
     responses: tuple[DiagResponse, ...] = ()
 
 
+@compiled
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DREQ(_Diagnostics):
     """Asks each node from the last hop to the sender what state it has (RFC 2745 section 3)."""
@@ -327,6 +343,7 @@ class DREQ(_Diagnostics):
     type: ClassVar[MessageType] = MessageType.DREQ
 
 
+@compiled
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DREP(_Diagnostics):
     """Brings the answers, or some of them, to the requester (RFC 2745 section 3)."""
@@ -337,6 +354,7 @@ class DREP(_Diagnostics):
 # --- the integrity handshake (RFC 2747 section 4.3, RFC 3097), confirmed tears -------------------------
 
 
+@compiled
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IntegrityChallenge(_Sessionless):
     """Asks a neighbour to prove that it has the key, and its sequence number (RFC 2747 section 4.3)."""
@@ -345,6 +363,7 @@ class IntegrityChallenge(_Sessionless):
     type: ClassVar[MessageType] = MessageType.INTEGRITY_CHALLENGE
 
 
+@compiled
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IntegrityResponse(_Sessionless):
     """Returns a challenge, signed (RFC 2747 section 4.3)."""
@@ -354,6 +373,7 @@ class IntegrityResponse(_Sessionless):
     type: ClassVar[MessageType] = MessageType.INTEGRITY_RESPONSE
 
 
+@compiled
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResvTearConfirm(_Message):
     """Confirms that a reservation was torn down.
@@ -423,14 +443,14 @@ MESSAGES: dict[int, type[Message]] = {
 
 def base_session(message: _Message) -> Session:
     """The session of a message that is known to be about one of RFC 2205, for type checkers."""
-    return cast(Session, message.session)
+    return message.session  # type: ignore[return-value]
 
 
 def base_filter(value: AnyFilter) -> Filter:
     """A filter that is known to be one of RFC 2205, for type checkers."""
-    return cast(Filter, value)
+    return value  # type: ignore[return-value]
 
 
 def base_filters(values: tuple[AnyFilter, ...]) -> tuple[Filter, ...]:
     """Filters that are known to be of RFC 2205, for type checkers."""
-    return cast("tuple[Filter, ...]", values)
+    return values  # type: ignore[return-value]

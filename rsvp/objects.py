@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any, ClassVar, Protocol, TypeAlias, TypeVar
 
+from ._values import compiled, number
 from .iana import STYLE_NAMES, ClassNum, CType, SessionFlag, StyleBits
 
 IPAddress: TypeAlias = IPv4Address | IPv6Address
@@ -44,6 +45,7 @@ def check_bits(value: int, bits: int, what: str) -> None:
 
 
 @register(ClassNum.SESSION, CType.IPV4, CType.IPV6)
+@compiled
 @dataclass(frozen=True, slots=True)
 class Session:
     """The destination of the data flow: address, IP protocol, port (RFC 2205 A.1).
@@ -67,15 +69,18 @@ class Session:
 
     @property
     def key(self) -> SessionKey:
-        """(IP version, address, protocol, port): cheap to hash, the same for any flags."""
-        address = self.destination
-        version = 4 if isinstance(address, IPv4Address) else 6
-        return (version, int(address), self.protocol, self.port)
+        """(IP version, address, protocol, port): the same for any flags."""
+        return (self.destination.version, number(self.destination), self.protocol, self.port)
+
+    @property
+    def bare(self) -> Session:
+        """The same session without flags."""
+        return self if not self.flags else Session(self.destination, self.protocol, self.port)
 
     @property
     def e_police(self) -> bool:
         """Whether no node so far has policed the flow (RFC 2205 section 3.8)."""
-        return bool(self.flags & SessionFlag.E_POLICE)
+        return bool(self.flags & _E_POLICE)
 
     def __str__(self) -> str:
         host = f"[{self.destination}]" if self.destination.version == 6 else self.destination
@@ -83,6 +88,7 @@ class Session:
 
 
 @register(ClassNum.RSVP_HOP, CType.IPV4, CType.IPV6)
+@compiled
 @dataclass(frozen=True, slots=True)
 class Hop:
     """The neighbour that sent the message, and its logical interface handle (RFC 2205 A.2)."""
@@ -95,6 +101,7 @@ class Hop:
 
 
 @register(ClassNum.INTEGRITY, CType.INTEGRITY)
+@compiled
 @dataclass(frozen=True, slots=True)
 class Integrity:
     """Key identifier (48 bits), sequence number (64 bits) and keyed digest (RFC 2747 section 2)."""
@@ -113,6 +120,7 @@ class Integrity:
 
 
 @register(ClassNum.CHALLENGE, CType.CHALLENGE)
+@compiled
 @dataclass(frozen=True, slots=True)
 class Challenge:
     """Asks for proof of a key, or returns what was asked (RFC 2747 section 4.3).
@@ -131,6 +139,7 @@ class Challenge:
 
 
 @register(ClassNum.TIME_VALUES, CType.TIME_VALUES)
+@compiled
 @dataclass(frozen=True, slots=True)
 class TimeValues:
     """R, how often the sender of this message will refresh it, in milliseconds (RFC 2205 A.4)."""
@@ -142,6 +151,7 @@ class TimeValues:
 
 
 @register(ClassNum.ERROR_SPEC, CType.IPV4, CType.IPV6)
+@compiled
 @dataclass(frozen=True, slots=True)
 class ErrorSpec:
     """What went wrong and at which node (RFC 2205 A.5); see `iana.error_text` for the words."""
@@ -158,6 +168,7 @@ class ErrorSpec:
 
 
 @register(ClassNum.SCOPE, CType.IPV4, CType.IPV6)
+@compiled
 @dataclass(frozen=True, slots=True)
 class Scope:
     """Senders that a wildcard reservation is meant for, ascending (RFC 2205 A.6, section 3.4)."""
@@ -176,8 +187,13 @@ class Scope:
 STYLE_MASK = int(StyleBits.SHARING_MASK | StyleBits.SELECTION_MASK)
 """The bits of an option vector that make the style."""
 
+_SHARING, _SHARED = int(StyleBits.SHARING_MASK), int(StyleBits.SHARED)
+_SELECTION, _EXPLICIT = int(StyleBits.SELECTION_MASK), int(StyleBits.EXPLICIT)
+_E_POLICE = int(SessionFlag.E_POLICE)
+
 
 @register(ClassNum.STYLE, CType.STYLE)
+@compiled
 @dataclass(frozen=True, slots=True)
 class Style:
     """A reservation style: who shares, and how senders are chosen (RFC 2205 A.7)."""
@@ -192,12 +208,12 @@ class Style:
     @property
     def shared(self) -> bool:
         """Whether all selected senders share one reservation."""
-        return self.option_vector & StyleBits.SHARING_MASK == StyleBits.SHARED
+        return self.option_vector & _SHARING == _SHARED
 
     @property
     def explicit(self) -> bool:
         """Whether the reservation lists its senders."""
-        return self.option_vector & StyleBits.SELECTION_MASK == StyleBits.EXPLICIT
+        return self.option_vector & _SELECTION == _EXPLICIT
 
     @property
     def name(self) -> str:
@@ -207,7 +223,7 @@ class Style:
     @property
     def known(self) -> bool:
         """Whether this is one of the three styles that RFC 2205 defines."""
-        return self.name in STYLE_NAMES.values()
+        return self.option_vector & STYLE_MASK in STYLE_NAMES
 
 
 FF = Style(StyleBits.FF)
@@ -217,6 +233,7 @@ SE = Style(StyleBits.SE)
 
 @register(ClassNum.FILTER_SPEC, CType.IPV4, CType.IPV6)
 @register(ClassNum.SENDER_TEMPLATE, CType.IPV4, CType.IPV6)
+@compiled
 @dataclass(frozen=True, slots=True)
 class FilterSpec:
     """One sender: its address and source port, 0 for none (RFC 2205 A.9, A.10)."""
@@ -236,6 +253,7 @@ class FilterSpec:
 
 @register(ClassNum.FILTER_SPEC, CType.IPV6_FLOW_LABEL)
 @register(ClassNum.SENDER_TEMPLATE, CType.IPV6_FLOW_LABEL)
+@compiled
 @dataclass(frozen=True, slots=True)
 class FlowLabelFilterSpec:
     """One IPv6 sender told apart by its flow label (RFC 2205 A.9)."""
@@ -289,6 +307,7 @@ class PolicyData:
 
 
 @register(ClassNum.RESV_CONFIRM, CType.IPV4, CType.IPV6)
+@compiled
 @dataclass(frozen=True, slots=True)
 class ResvConfirm:
     """The receiver that asked for a confirmation (RFC 2205 A.14)."""

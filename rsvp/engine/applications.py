@@ -141,7 +141,7 @@ def reserve(core: Core, verb: Reserve, now: float) -> None:
     unchanged = _same(old, new)
     _tell(core, old, new, unchanged)
     for rsb in new:
-        state.rsbs.setdefault((LOCAL, rsb.group), Table())[verb.handle] = rsb
+        state.add_rsb(rsb)
     for rsb in (*old, *new):
         touched[rsb] = None
     concerned = {**before, **_phops(state, verb.handle)}

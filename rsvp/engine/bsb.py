@@ -10,9 +10,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .._values import compiled
 from ..intserv import Flowspec, strictly_less
 
 
+@compiled
 @dataclass(frozen=True, slots=True)
 class BlockadeStateBlock:
     """Qb, and until when it holds (the timer Tb = Kb * R)."""

@@ -8,10 +8,11 @@ from ipaddress import IPv4Address, IPv6Address
 from random import Random
 from typing import Any, Self, TypeAlias, TypeVar, TypeVarTuple
 
+from .._values import compiled, number
 from ..iana import DEFAULT_TTL, UnknownClass
 from ..intserv import Adspec, advertise
 from ..messages import AnySession, Message
-from ..objects import AnyObject, Filter, Hop, IPAddress, Session, SessionKey, TimeValues
+from ..objects import AnyObject, Filter, Hop, IPAddress, Session, TimeValues
 from .admission import Budget
 from .holdings import Holdings
 from .inputs import DataFlow, RouteResolved
@@ -33,6 +34,7 @@ MADE_AT_MOST = 4096
 """Values that `Core.once` keeps: neighbours may send any number of ADSPECs and handles."""
 
 
+@compiled
 @dataclass(frozen=True, slots=True)
 class Way:
     """Where data leaves, and where routing expects it to come in, as in `RouteResolved`.
@@ -50,6 +52,7 @@ class Way:
         return not self.thresholds or ttl > self.thresholds[self.outgoing.index(oi)]
 
 
+@compiled
 @dataclass(slots=True, eq=False)
 class Route:
     """What routing said about a destination, a sender or a flow, and the path state that follows it."""
@@ -59,6 +62,7 @@ class Route:
     psbs: Table[PathStateBlock, None] = field(default_factory=Table)
 
 
+@compiled
 @dataclass(slots=True, eq=False)
 class Growth:
     """An interface's R on its way to a longer one, which takes time (RFC 2205 section 3.7)."""
@@ -68,6 +72,7 @@ class Growth:
     timer: Timer = field(init=False)
 
 
+@compiled
 @dataclass(slots=True, eq=False)
 class Application:
     """One application's part in one session."""
@@ -87,9 +92,10 @@ class Core:
         self.interfaces: dict[int, Interface] = {}
         self.budgets: dict[int, Budget] = {}
         self.growths: dict[int, Growth] = {}
-        self.sessions: dict[SessionKey, SessionState] = {}
+        self.sessions: dict[Session, SessionState] = {}
+        """By the session without flags."""
         self.alike: dict[tuple[int, ...], int] = {}
-        """(IP version, destination, protocol) -> how many sessions, which all have ports or none."""
+        """(IP version, destination, protocol, whether there is a port) -> how many sessions."""
         self.routes: dict[RouteKey, Route] = {}
         self.applications: dict[int, Application] = {}
         self.own: frozenset[IPAddress] = frozenset()
@@ -151,7 +157,7 @@ class Core:
 
     def jittered(self, refresh: float) -> float:
         """A wait of 0.5 R to 1.5 R, so that nodes do not fall into step (RFC 2205 section 3.7)."""
-        return refresh * self.rng.uniform(0.5, 1.5)
+        return refresh * (0.5 + self.rng.random())
 
     def hop_ttl(self, index: int) -> int:
         """The TTL of messages to a neighbour on an interface."""
@@ -178,35 +184,33 @@ class Core:
 
     def find_session(self, session: AnySession) -> SessionState | None:
         """The state of a session, if there is any."""
-        return self.sessions.get(session.key) if isinstance(session, Session) else None
+        return self.sessions.get(session.bare) if isinstance(session, Session) else None
 
     def add_session(self, session: Session) -> SessionState:
         """The state of a session, made where there is none; flags are not kept."""
-        state = self.sessions.get(session.key)
+        state = self.sessions.get(session.bare)
         if state is None:
-            bare = (
-                session if not session.flags else Session(session.destination, session.protocol, session.port)
-            )
-            state = self.sessions[session.key] = SessionState(bare)
-            alike = session.key[:3]
+            state = self.sessions[session.bare] = SessionState(session.bare)
+            alike = _alike(session, bool(session.port))
             self.alike[alike] = self.alike.get(alike, 0) + 1
         return state
 
     def port_conflict(self, session: Session) -> bool:
         """Whether sessions with and without a port would stand side by side (RFC 2205 section 3.2)."""
-        version, destination, protocol, port = session.key
-        without_port = (version, destination, protocol, 0)
-        if port:
-            return without_port in self.sessions
-        return without_port[:3] in self.alike and without_port not in self.sessions
+        return _alike(session, not session.port) in self.alike
 
     def forget_if_empty(self, state: SessionState) -> None:
         """Drop a session that nothing refers to any more."""
-        key = state.session.key
-        if state.empty and self.sessions.pop(key, None) is not None:
-            self.alike[key[:3]] -= 1
-            if not self.alike[key[:3]]:
-                del self.alike[key[:3]]
+        if state.empty and self.sessions.pop(state.session, None) is not None:
+            alike = _alike(state.session, bool(state.session.port))
+            self.alike[alike] -= 1
+            if not self.alike[alike]:
+                del self.alike[alike]
+
+
+def _alike(session: Session, with_port: bool) -> tuple[int, ...]:
+    destination = session.destination
+    return (destination.version, number(destination), session.protocol, with_port)
 
 
 def _hop(core: Core, index: int, version: int, lih: int) -> Hop:
@@ -238,4 +242,7 @@ def forwarded(extra: tuple[AnyObject, ...]) -> tuple[AnyObject, ...]:
 
 def is_host(address: IPAddress, version: int) -> bool:
     """Whether a node of that IP version could have this address, and be sent anything at it."""
-    return address.version == version and not address.is_multicast and not address.is_unspecified
+    if address.version != version:
+        return False
+    value = number(address)
+    return value != 0 and (value >> 28 != 0xE if version == 4 else value >> 120 != 0xFF)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from .._values import compiled
 from ..iana import DEFAULT_TTL
 from ..intserv import DEFAULT_ADSPEC, Adspec, Tspec
 from ..messages import Flow, Message, Sender
@@ -17,6 +18,7 @@ from ..objects import Filter, Hop, IPAddress, PolicyData, Session, Style
 from .interfaces import Config, Interface
 
 
+@compiled
 @dataclass(frozen=True, slots=True)
 class Received:
     """A message came in: through which interface, from and to which address, with which IP TTL.
@@ -32,6 +34,7 @@ class Received:
     ttl: int | None
 
 
+@compiled
 @dataclass(frozen=True, slots=True)
 class Undecodable:
     """A message that the codec refused, where RFC 2205 wants an answer (section 3.10, appendix B).
@@ -51,6 +54,7 @@ class Undecodable:
     flow: Flow | None = None
 
 
+@compiled
 @dataclass(frozen=True, slots=True)
 class Configure:
     """The operator's limits, in place of those before; state that is there already stays."""
@@ -58,6 +62,7 @@ class Configure:
     config: Config
 
 
+@compiled
 @dataclass(frozen=True, slots=True)
 class Clear:
     """The operator removes state that neighbours made, as tears from them would (RFC 2205 3.1.5, 3.1.6).
@@ -70,6 +75,7 @@ class Clear:
     session: Session | None = None
 
 
+@compiled
 @dataclass(frozen=True, slots=True)
 class InterfaceUp:
     """An interface appeared or changed."""
@@ -77,6 +83,7 @@ class InterfaceUp:
     interface: Interface
 
 
+@compiled
 @dataclass(frozen=True, slots=True)
 class InterfaceDown:
     """An interface is gone: its state is, too."""
@@ -84,6 +91,7 @@ class InterfaceDown:
     index: int
 
 
+@compiled
 @dataclass(frozen=True, slots=True)
 class DataFlow:
     """What the way of a sender's data may depend on besides its addresses.
@@ -99,6 +107,7 @@ class DataFlow:
     incoming: int
 
 
+@compiled
 @dataclass(frozen=True, slots=True)
 class RouteResolved:
     """The answer to `ResolveRoute`, and unasked for when routing changes (RFC 2205 3.11.4).
@@ -121,6 +130,7 @@ class RouteResolved:
     thresholds: tuple[int, ...] = ()
 
 
+@compiled
 @dataclass(frozen=True, slots=True)
 class FlowRejected:
     """Traffic control could not install what `InstallFlow` or `ModifyFlow` asked for.
@@ -135,6 +145,7 @@ class FlowRejected:
     in_place: bool = False
 
 
+@compiled
 @dataclass(frozen=True, slots=True)
 class OpenSession:
     """An application takes part in a session (SESSION of RFC 2205 section 3.11.1).
@@ -146,6 +157,7 @@ class OpenSession:
     session: Session
 
 
+@compiled
 @dataclass(frozen=True, slots=True)
 class CloseSession:
     """The application leaves: what it made is torn down (RELEASE of RFC 2205 section 3.11.1)."""
@@ -153,6 +165,7 @@ class CloseSession:
     handle: int
 
 
+@compiled
 @dataclass(frozen=True, slots=True)
 class AddSender:
     """The application sends, or changes what it sends (SENDER of RFC 2205 section 3.11.1).
@@ -168,6 +181,7 @@ class AddSender:
     policy: tuple[PolicyData, ...] = ()
 
 
+@compiled
 @dataclass(frozen=True, slots=True)
 class RemoveSender:
     """The application stops sending from `template`; a PathTear follows."""
@@ -176,6 +190,7 @@ class RemoveSender:
     template: Filter
 
 
+@compiled
 @dataclass(frozen=True, slots=True)
 class Reserve:
     """The application asks for, or changes, its reservation (RESERVE of RFC 2205 3.11.1).
@@ -194,6 +209,7 @@ class Reserve:
     interface: int | None = None
 
 
+@compiled
 @dataclass(frozen=True, slots=True)
 class Release:
     """The application gives its reservation back, all of it or some senders only."""
@@ -202,6 +218,7 @@ class Release:
     filters: tuple[Filter, ...] | None = None
 
 
+@compiled
 @dataclass(frozen=True, slots=True)
 class RefuseSender:
     """A receiver proxy could not reserve for a sender; a PathErr tells it so (RFC 5946 section 3.1).

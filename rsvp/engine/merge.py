@@ -5,11 +5,12 @@ Nothing in this room changes state.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import reduce
 from typing import TypeAlias, TypeVar
 
+from .._values import compiled
 from ..iana import Service
 from ..intserv import Flowspec, Tspec, at_most, glb, merge, strictly_less, tspec_sum
 from ..objects import Filter, Scope, Style
@@ -19,7 +20,7 @@ from .phop import PreviousHop, Request
 from .psb import PathStateBlock
 from .rsb import ReservationStateBlock
 from .session import GroupKey, SessionState
-from .style import filter_order, selects, wanted
+from .style import in_order, selects, wanted
 from .tcsb import TrafficControlStateBlock
 
 T = TypeVar("T")
@@ -28,6 +29,7 @@ Wanting: TypeAlias = tuple[TrafficControlStateBlock, list[ReservationStateBlock]
 """What is installed, and the reservations in it that ask for some sender."""
 
 
+@compiled
 @dataclass(frozen=True, slots=True)
 class Installation:
     """What traffic control should hold for one group on one interface."""
@@ -44,23 +46,22 @@ def installation(state: SessionState, key: GroupKey) -> Installation | None:
     None where there is nothing to install: no reservation, or none of its senders' data leaves
     through that interface.
     """
-    rsbs = list(state.rsbs.get(key, {}).values())
+    rsbs = state.rsbs.get(key)
     senders = _senders(state, key)
-    if not senders:
+    if rsbs is None or not senders:
         return None
-    style = rsbs[0].style
-    flowspec = reduce(merge, (rsb.flowspec for rsb in rsbs))
-    path_te = tspec_sum(*(psb.tspec for psb in senders.values()))
+    among = rsbs.values()
+    style = next(iter(among)).style
+    flowspec = reduce(merge, [rsb.flowspec for rsb in among])
+    path_te = tspec_sum(*[psb.tspec for psb in senders.values()])
     police = Police.NONE
-    if any(psb.e_police for psb in senders.values()):
+    if True in [psb.e_police for psb in senders.values()]:
         police |= Police.ENTRY
     if style.shared and len(senders) > 1:
         police |= Police.MERGE
-    if _branches(state, key, flowspec, senders):
+    if len(state.rsbs) > 1 and _branches(state, key, flowspec, senders):
         police |= Police.BRANCH
-    return Installation(
-        flowspec, tuple(sorted(senders, key=filter_order)) if style.explicit else (), path_te, police
-    )
+    return Installation(flowspec, in_order(senders) if style.explicit else (), path_te, police)
 
 
 def _branches(state: SessionState, key: GroupKey, flowspec: Flowspec, senders: Iterable[Filter]) -> bool:
@@ -79,10 +80,12 @@ def _senders(state: SessionState, key: GroupKey) -> dict[Filter, PathStateBlock]
     return {psb.template: psb for psb in served(state, key)}
 
 
-def served(state: SessionState, key: GroupKey) -> Iterator[PathStateBlock]:
+def served(state: SessionState, key: GroupKey) -> list[PathStateBlock]:
     """The path state behind which those senders are, which for one of a group may be several blocks."""
-    rsbs = state.rsbs.get(key, {}).values()
-    return (psb for psb in state.senders(key[0]) if any(covers(rsb, psb) for rsb in rsbs))
+    rsbs = state.rsbs.get(key)
+    if rsbs is None:
+        return []
+    return [psb for psb in state.senders(key[0]) if _covered(rsbs.values(), psb)]
 
 
 def c_tot(state: SessionState, key: GroupKey) -> int | None:
@@ -116,6 +119,10 @@ def covers(rsb: ReservationStateBlock, psb: PathStateBlock) -> bool:
     if not selects(rsb.style, rsb.filters, psb.template):
         return False
     return rsb.handle is None or not psb.state.multicast or _received(psb, rsb.interface)
+
+
+def _covered(rsbs: Iterable[ReservationStateBlock], psb: PathStateBlock) -> bool:
+    return any(covers(rsb, psb) for rsb in rsbs)
 
 
 def _received(psb: PathStateBlock, joined: int | None) -> bool:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import IntFlag, StrEnum
 from typing import TypeAlias
 
+from .._values import compiled
 from ..intserv import Flowspec, Tspec
 from ..messages import Message, Sender
 from ..objects import Filter, IPAddress, PolicyData, Session, Style
@@ -17,6 +18,7 @@ from .inputs import DataFlow
 from .refusals import Refusal
 
 
+@compiled
 @dataclass(frozen=True, slots=True)
 class Send:
     """Send `message` in an IP datagram.
@@ -37,6 +39,7 @@ class Send:
     trigger: bool = True
 
 
+@compiled
 @dataclass(frozen=True, slots=True)
 class ResolveRoute:
     """Ask routing for the way to `destination`, and to be told when it changes (RFC 2205 3.11.4).
@@ -49,6 +52,7 @@ class ResolveRoute:
     flow: DataFlow | None = None
 
 
+@compiled
 @dataclass(frozen=True, slots=True)
 class ForgetRoute:
     """Nobody needs this route any more: changes of it need not be told."""
@@ -67,6 +71,7 @@ class Police(IntFlag):
     BRANCH = 4
 
 
+@compiled
 @dataclass(frozen=True, slots=True)
 class InstallFlow:
     """TC_AddFlowspec with its filters: give these packets this service on `interface`.
@@ -84,6 +89,7 @@ class InstallFlow:
     police: Police = Police.NONE
 
 
+@compiled
 @dataclass(frozen=True, slots=True)
 class ModifyFlow:
     """TC_ModFlowspec: the same packets, another service."""
@@ -95,6 +101,7 @@ class ModifyFlow:
     police: Police = Police.NONE
 
 
+@compiled
 @dataclass(frozen=True, slots=True)
 class AddFilter:
     """TC_AddFilter: one more sender shares the reservation."""
@@ -105,6 +112,7 @@ class AddFilter:
     filter: Filter
 
 
+@compiled
 @dataclass(frozen=True, slots=True)
 class RemoveFilter:
     """TC_DelFilter: one sender less."""
@@ -115,6 +123,7 @@ class RemoveFilter:
     filter: Filter
 
 
+@compiled
 @dataclass(frozen=True, slots=True)
 class RemoveFlow:
     """TC_DelFlowspec: the reservation and its filters go."""
@@ -123,6 +132,7 @@ class RemoveFlow:
     interface: int
 
 
+@compiled
 @dataclass(frozen=True, slots=True)
 class PathEvent:
     """PATH_EVENT: a sender appeared or changed."""
@@ -133,6 +143,7 @@ class PathEvent:
     policy: tuple[PolicyData, ...] = ()
 
 
+@compiled
 @dataclass(frozen=True, slots=True)
 class PathGone:
     """A sender's path state was torn down or timed out."""
@@ -142,6 +153,7 @@ class PathGone:
     template: Filter
 
 
+@compiled
 @dataclass(frozen=True, slots=True)
 class ResvEvent:
     """RESV_EVENT: a reservation for this node's sender arrived or changed."""
@@ -154,6 +166,7 @@ class ResvEvent:
     policy: tuple[PolicyData, ...] = ()
 
 
+@compiled
 @dataclass(frozen=True, slots=True)
 class ResvGone:
     """The reservation for this node's sender was torn down or timed out."""
@@ -164,6 +177,7 @@ class ResvGone:
     filters: tuple[Filter, ...]
 
 
+@compiled
 @dataclass(frozen=True, slots=True)
 class PathError:
     """PATH_ERROR: a node refused this sender's Path, or what a receiver proxy reserved for it.
@@ -181,6 +195,7 @@ class PathError:
     flags: int = 0
 
 
+@compiled
 @dataclass(frozen=True, slots=True)
 class ResvError:
     """RESV_ERROR: a node refused this receiver's reservation, or took it away."""
@@ -197,6 +212,7 @@ class ResvError:
     policy: tuple[PolicyData, ...] = ()
 
 
+@compiled
 @dataclass(frozen=True, slots=True)
 class ResvConfirmed:
     """RESV_CONFIRM: the reservation stands, up to the node that confirmed it (RFC 2205 2.6)."""
@@ -209,6 +225,7 @@ class ResvConfirmed:
     filters: tuple[Filter, ...]
 
 
+@compiled
 @dataclass(frozen=True, slots=True)
 class Dropped:
     """A message was not acted on; `reason` is a short phrase to count by."""
@@ -233,6 +250,7 @@ class Change(StrEnum):
     CLEARED = "cleared by the operator"
 
 
+@compiled
 @dataclass(frozen=True, slots=True)
 class StateChanged:
     """A sender's path state or a reservation came, changed or went; only where `Config.tells` asks for it.
@@ -249,6 +267,7 @@ class StateChanged:
     neighbor: IPAddress | None
 
 
+@compiled
 @dataclass(frozen=True, slots=True)
 class Refused:
     """Something was refused; only where `Config.tells` asks for it."""

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
+from .._values import compiled
 from ..objects import AnyObject, IPAddress, PolicyData, Scope, Style
 from .bsb import BlockadeStateBlock
 from .style import Wanted
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from .session import SessionState
 
 
+@compiled
 @dataclass(frozen=True, slots=True)
 class Request:
     """What one previous hop is asked for, after merging."""
@@ -37,6 +39,7 @@ class Request:
         return (self.scope, self.policy, self.extra)
 
 
+@compiled
 @dataclass(slots=True, eq=False)
 class PreviousHop:
     """A neighbour upstream, or an application (`address` None, `handle` set), and its senders.

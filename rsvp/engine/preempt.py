@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from ..iana import ErrorCode, ErrorFlag
 from ..iana_errors import PolicyControlError
-from ..intserv import LEAST_RATE, Flowspec, at_most, effective, reduced
+from ..intserv import LEAST_RATE, Flowspec, at_most, rate_needed, reduced
 from . import resv, resverr, traffic
 from .core import Core
 from .interfaces import LOCAL
@@ -50,7 +50,7 @@ def fall_back(
 ) -> None:
     """Traffic control refused a change: what stood before goes on standing (RFC 2205 section 3.11.2)."""
     tcsb.granted = before
-    core.budgets[tcsb.oi].book(tcsb.handle, effective(before, tcsb.path_te).rate)
+    core.budgets[tcsb.oi].book(tcsb.handle, rate_needed(before, tcsb.path_te))
     in_place = Reject(refusal.code, refusal.value, refusal.flags | ErrorFlag.IN_PLACE)
     for rsb in _rsbs(state, tcsb):
         if not at_most(rsb.flowspec, before):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from .._values import compiled
 from ..messages import Path, base_filter, base_session
 from ..objects import Filter
 from .bsb import BlockadeStateBlock
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from .session import SessionState
 
 
+@compiled
 @dataclass(frozen=True, slots=True)
 class Held:
     """What upstream was asked for before the route changed, and until when it goes on being asked.
@@ -31,6 +33,7 @@ class Held:
     until: float
 
 
+@compiled
 @dataclass(slots=True, eq=False)
 class PathStateBlock:
     """The Path that made this state, where it came from and where it goes.
@@ -47,6 +50,8 @@ class PathStateBlock:
     ttl: int
     phop: PreviousHop
     route: Route = field(init=False)
+    template: Filter = field(init=False)
+    """The sender, as the filter spec that selects it."""
     expiry: Timer = field(init=False)
     refresh: Timer = field(init=False)
     handle: int | None = None
@@ -58,6 +63,9 @@ class PathStateBlock:
     sent: Table[int, Path] = field(default_factory=Table)
     """The Path last built for each outgoing interface, reused while nothing changes."""
 
+    def __post_init__(self) -> None:
+        self.template = base_filter(self.path.sender.template)
+
     @property
     def neighbor(self) -> Neighbor:
         """Who made this state."""
@@ -67,11 +75,6 @@ class PathStateBlock:
     def about(self) -> tuple[Filter, ...]:
         """Which senders this is about."""
         return (self.template,)
-
-    @property
-    def template(self) -> Filter:
-        """The sender, as the filter spec that selects it."""
-        return base_filter(self.path.sender.template)
 
     @property
     def tspec(self) -> Tspec:
@@ -91,5 +94,5 @@ class PathStateBlock:
         Applications on this node may receive whatever comes in from the network.
         """
         if oi == LOCAL:
-            return self.iif != LOCAL or LOCAL in self.outgoing or self.state.session.destination.is_multicast
+            return self.iif != LOCAL or LOCAL in self.outgoing or self.state.multicast
         return oi in self.outgoing and not self.local_only

@@ -20,7 +20,7 @@ from .outputs import Change
 from .phop import PreviousHops, phops_of
 from .reject import Drop, Reject
 from .rsb import ReservationStateBlock
-from .session import NextHop, SessionState
+from .session import SessionState
 from .style import compatible, selects, split
 from .table import Table
 from .timers import NEVER, Timer
@@ -92,7 +92,7 @@ def _reserve(
         raise Reject(ErrorCode.NO_SENDER_INFORMATION)
     assert flow.flowspec is not None
     until = good_until(core, message, oi, now)
-    senders = Table((psb.template, psb.template) for psb in psbs)
+    senders = {psb.template: psb.template for psb in psbs}
     filters = [senders[one] for one in base_filters(flow.filters) if one in senders]
     key = (oi, filters[0] if group is not None else None)
     nhop = message.hop.address
@@ -110,7 +110,6 @@ def _reserve(
     if old is None and not changes.has_room(core, (oi, nhop)):
         core.drop("too much state", oi, message.type)
         raise Reject(ErrorCode.RSVP_SYSTEM_ERROR, RsvpSystemError.TOO_MANY_RESERVATIONS)
-    siblings = state.rsbs.setdefault(key, Table())
     rsb = ReservationStateBlock(
         state,
         *key,
@@ -130,18 +129,16 @@ def _reserve(
     rsb.expiry = Timer(rsb, expired)
     try:
         if old is None or old.flowspec != flow.flowspec:
-            _check_without(core, state, siblings, nhop, oi, rsb)
-        siblings[nhop] = rsb
+            traffic.check(core, state, oi, flow.flowspec, old)
+        state.add_rsb(rsb)
         touched |= traffic.update(core, state, key)
     except Reject:
         # The old reservation, if any, stands and lives on: a failed increase is no loss (section 3.5).
         if old is not None:
-            siblings[nhop] = old
+            state.add_rsb(old)
             prolong(core, old, [one for one in filters if one in old.filters], until)
         else:
-            siblings.pop(nhop, None)
-            if not siblings:
-                state.rsbs.pop(key, None)
+            state.remove_rsb(rsb)
         raise
     if old is not None:
         old.expiry.deadline = NEVER
@@ -150,23 +147,6 @@ def _reserve(
         changes.made(core, rsb)
     _watch_expiry(core, rsb)
     touched.update(phops_of(psb for psb in state.senders(oi) if covers(rsb, psb)))
-
-
-def _check_without(
-    core: Core,
-    state: SessionState,
-    siblings: Table[NextHop, ReservationStateBlock],
-    nhop: NextHop,
-    oi: int,
-    rsb: ReservationStateBlock,
-) -> None:
-    """Check a flowspec against all reservations but the one that it replaces."""
-    replaced = siblings.pop(nhop, None)
-    try:
-        traffic.check(core, state, oi, rsb.flowspec)
-    finally:
-        if replaced is not None:
-            siblings[nhop] = replaced
 
 
 def good_until(core: Core, message: Resv, oi: int, now: float) -> float:
@@ -285,13 +265,7 @@ def take_out(
 def remove(state: SessionState, rsb: ReservationStateBlock) -> None:
     """Take an RSB out of its session, for another to take its place or for good."""
     rsb.expiry.deadline = NEVER
-    key = (rsb.oi, rsb.group)
-    siblings = state.rsbs.get(key, Table())
-    who = rsb.handle if rsb.handle is not None else rsb.nhop
-    assert who is not None
-    siblings.pop(who, None)
-    if not siblings:
-        state.rsbs.pop(key, None)
+    state.remove_rsb(rsb)
 
 
 def settle_traffic(core: Core, state: SessionState, rsb: ReservationStateBlock) -> PreviousHops:

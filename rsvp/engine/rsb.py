@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from .._values import compiled
 from ..intserv import Flowspec
 from ..objects import AnyObject, Filter, IPAddress, PolicyData, ResvConfirm, Scope, Style
 from .holdings import Neighbor
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from .session import SessionState
 
 
+@compiled
 @dataclass(slots=True, eq=False)
 class ReservationStateBlock:
     """A reservation of one next hop, or of an application (`nhop` None, `handle` set).
@@ -43,6 +45,13 @@ class ReservationStateBlock:
     extra: tuple[AnyObject, ...] = ()
     ttl: int | None = None
     interface: int | None = None
+
+    @property
+    def who(self) -> IPAddress | int:
+        """Next hop or application: by whom the session finds it."""
+        who = self.nhop if self.handle is None else self.handle
+        assert who is not None
+        return who
 
     @property
     def neighbor(self) -> Neighbor:

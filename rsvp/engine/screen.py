@@ -6,14 +6,13 @@ implement is answered with error 14 (RFC 2205 section 3.10).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from types import NoneType
 from typing import Any
 
 from ..iana import ClassNum, ErrorCode, MessageType, Service, TrafficControlCode, UnknownClass
 from ..intserv import NullTspec
-from ..messages import Flow, Path, Resv
+from ..messages import AnyFilter, Flow, Path, Resv, Sender
 from ..objects import FilterSpec, FlowLabelFilterSpec, Hop, Session, ctype_of
 from . import patherr, resverr
 from .core import Core, is_host
@@ -31,7 +30,9 @@ def screen(core: Core, received: Received, message: Any) -> Any:
     hop = getattr(message, "hop", None)
     if hop is not None and hop.address in core.own:
         raise Drop("own message")
-    foreign = _foreign(message)
+    flows, sender = _flows(message), getattr(message, "sender", None)
+    filters = _filters(sender, flows)
+    foreign = _foreign(message, filters)
     if foreign is not None:
         _refuse(core, received, message, Reject(ErrorCode.UNKNOWN_OBJECT_CTYPE, foreign))
         raise Drop("unknown C-Type")
@@ -41,13 +42,13 @@ def screen(core: Core, received: Received, message: Any) -> Any:
     confirm = getattr(message, "confirm", None)
     if confirm is not None and not is_host(confirm.receiver, version):
         raise Drop("bad confirm address")
-    if not message.session.port and _has_source_port(message):
+    if not message.session.port and _has_source_port(filters):
         raise Drop("bad source port")
-    if _null_service(message):
+    if _null_service(sender, flows):
         refusal = Reject(ErrorCode.TRAFFIC_CONTROL_ERROR, TrafficControlCode.SERVICE_UNSUPPORTED)
         _refuse(core, received, message, refusal)
         raise Drop("unsupported service")
-    message = _together(message)
+    message = _together(message, flows)
     for unknown in message.extra:
         if unknown.class_num == ClassNum.NULL:
             continue
@@ -79,13 +80,9 @@ def passes_through(core: Core, received: Received) -> bool:
 _FOR_ALL = frozenset({MessageType.PATH, MessageType.PATH_TEAR, MessageType.RESV_CONF})
 
 
-def _has_source_port(message: Any) -> bool:
+def _has_source_port(filters: list[tuple[ClassNum, AnyFilter]]) -> bool:
     """Whether a sender has a port though its session has none (RFC 2205 section 3.2, rule 2)."""
-    sender = getattr(message, "sender", None)
-    templates = [sender.template] if sender is not None else []
-    for flow in _flows(message):
-        templates += flow.filters
-    return any(isinstance(one, FilterSpec) and one.port for one in templates)
+    return any(isinstance(one, FilterSpec) and one.port for _, one in filters)
 
 
 def _refuse(core: Core, received: Received, message: Any, refusal: Reject) -> None:
@@ -97,42 +94,32 @@ def _refuse(core: Core, received: Received, message: Any, refusal: Reject) -> No
             resverr.answer(core, message, received.interface, flow, refusal)
 
 
-_BASE = {
-    ClassNum.SESSION: (Session,),
-    ClassNum.RSVP_HOP: (Hop, NoneType),
-    ClassNum.SENDER_TEMPLATE: (FilterSpec, FlowLabelFilterSpec),
-    ClassNum.FILTER_SPEC: (FilterSpec, FlowLabelFilterSpec),
-}
+_BASE = frozenset({Session, Hop, NoneType, FilterSpec, FlowLabelFilterSpec})
 """What this engine implements of the classes whose C-Types say different things."""
 
 
-def _foreign(message: Any) -> int | None:
+def _foreign(message: Any, filters: list[tuple[ClassNum, AnyFilter]]) -> int | None:
     """Class and C-Type, as in an error value, of the first object that this engine does not implement."""
-    for class_num, value in _objects(message):
-        if not isinstance(value, _BASE[class_num]):
+    first = [(ClassNum.SESSION, message.session), (ClassNum.RSVP_HOP, getattr(message, "hop", None))]
+    for class_num, value in first + filters:
+        if type(value) not in _BASE:
             return class_num << 8 | ctype_of(class_num, value)
     return None
 
 
-def _objects(message: Any) -> Iterator[tuple[ClassNum, Any]]:
-    yield ClassNum.SESSION, message.session
-    yield ClassNum.RSVP_HOP, getattr(message, "hop", None)
-    sender = getattr(message, "sender", None)
-    if sender is not None:
-        yield ClassNum.SENDER_TEMPLATE, sender.template
-    for flow in _flows(message):
-        for value in flow.filters:
-            yield ClassNum.FILTER_SPEC, value
+def _filters(sender: Sender | None, flows: tuple[Flow, ...]) -> list[tuple[ClassNum, AnyFilter]]:
+    """Every sender that a message names, with the class of the object that names it."""
+    found = [] if sender is None else [(ClassNum.SENDER_TEMPLATE, sender.template)]
+    for flow in flows:
+        found += [(ClassNum.FILTER_SPEC, one) for one in flow.filters]
+    return found
 
 
-def _null_service(message: Any) -> bool:
+def _null_service(sender: Sender | None, flows: tuple[Flow, ...]) -> bool:
     """Whether the message speaks of the null service (RFC 2997), which this engine does not offer."""
-    sender = getattr(message, "sender", None)
     if sender is not None and isinstance(sender.tspec, NullTspec):
         return True
-    return any(
-        flow.flowspec is not None and flow.flowspec.service == Service.NULL for flow in _flows(message)
-    )
+    return Service.NULL in [flow.flowspec.service for flow in flows if flow.flowspec is not None]
 
 
 def _flows(message: Any) -> tuple[Flow, ...]:
@@ -141,11 +128,11 @@ def _flows(message: Any) -> tuple[Flow, ...]:
     return flows
 
 
-def _together(message: Any) -> Any:
+def _together(message: Any, flows: tuple[Flow, ...]) -> Any:
     """The message with what is attached to its filters put with the other objects of the extensions."""
-    attached = tuple(one for flow in _flows(message) for group in flow.attached for one in group)
+    attached = tuple([one for flow in flows for group in flow.attached for one in group])
     if not attached:
         return message
-    bare = tuple(replace(flow, attached=()) for flow in _flows(message))
+    bare = tuple(replace(flow, attached=()) for flow in flows)
     changes: dict[str, Any] = {"flows": bare} if hasattr(message, "flows") else {"flow": bare[0]}
     return replace(message, extra=message.extra + attached, layout=None, **changes)

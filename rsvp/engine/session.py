@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from .._values import compiled
 from ..objects import Filter, IPAddress, Session, Style
 from .phop import PreviousHop
 from .psb import PathStateBlock
@@ -19,6 +20,7 @@ NextHop: TypeAlias = IPAddress | int
 """A neighbour's address, or the handle of an application on this node."""
 
 
+@compiled
 @dataclass(slots=True, eq=False)
 class SessionState:
     """A session's PSBs, RSBs, TCSBs, previous hops, and the applications that take part."""
@@ -28,6 +30,8 @@ class SessionState:
     """Whether the destination is a group."""
     psbs: Table[tuple[Filter, int], PathStateBlock] = field(default_factory=Table)
     rsbs: Table[GroupKey, Table[NextHop, ReservationStateBlock]] = field(default_factory=Table)
+    reservation_count: int = 0
+    """How many RSBs there are."""
     tcsbs: Table[GroupKey, TrafficControlStateBlock] = field(default_factory=Table)
     phops: Table[tuple[int, NextHop, int], PreviousHop] = field(default_factory=Table)
     handles: tuple[int, ...] = ()
@@ -43,17 +47,21 @@ class SessionState:
     @property
     def style(self) -> Style | None:
         """The style of the reservations in place; they all agree (RFC 2205 section 1.3)."""
-        return next((rsb.style for rsb in self.reservations()), None)
+        for rsb in self.reservations():
+            return rsb.style
+        return None
+
+    def service(self, but: ReservationStateBlock | None = None) -> int | None:
+        """The service of the reservations in place, one left aside; they all agree (RFC 2210 section 2.2)."""
+        for rsb in self.reservations():
+            if rsb is not but:
+                return rsb.flowspec.service
+        return None
 
     def reservations(self) -> Iterator[ReservationStateBlock]:
         """Every RSB."""
         for group in self.rsbs.values():
             yield from group.values()
-
-    @property
-    def reservation_count(self) -> int:
-        """How many RSBs there are."""
-        return sum(map(len, self.rsbs.values()))
 
     def psb_key(self, template: Filter, iif: int) -> tuple[Filter, int]:
         """Path state is kept for each incoming interface of a group, once for unicast (3.1.3)."""
@@ -64,6 +72,28 @@ class SessionState:
         siblings = self.rsbs.get((oi, group))
         return siblings.get(nexthop) if siblings is not None else None
 
-    def senders(self, oi: int) -> Iterator[PathStateBlock]:
+    def add_rsb(self, rsb: ReservationStateBlock) -> ReservationStateBlock | None:
+        """Enter an RSB; returns the one of the same next hop and group that it replaces."""
+        key, who = (rsb.oi, rsb.group), rsb.who
+        siblings = self.rsbs.get(key)
+        if siblings is None:
+            siblings = self.rsbs[key] = Table()
+        old = siblings.get(who)
+        siblings[who] = rsb
+        if old is None:
+            self.reservation_count += 1
+        return old
+
+    def remove_rsb(self, rsb: ReservationStateBlock) -> None:
+        """Take an RSB out, and with the last one of a group the group."""
+        key = (rsb.oi, rsb.group)
+        siblings = self.rsbs.get(key)
+        if siblings is None or siblings.pop(rsb.who, None) is None:
+            return
+        self.reservation_count -= 1
+        if not siblings:
+            del self.rsbs[key]
+
+    def senders(self, oi: int) -> list[PathStateBlock]:
         """PSBs whose data leaves through `oi`."""
-        return (psb for psb in self.psbs.values() if psb.routes_to(oi))
+        return [psb for psb in self.psbs.values() if psb.routes_to(oi)]

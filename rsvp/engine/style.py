@@ -9,9 +9,10 @@ else None, of all.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from typing import TypeAlias
 
+from .._values import number
 from ..intserv import Flowspec, merge
 from ..messages import Flow
 from ..objects import Filter, FlowLabelFilterSpec, Style
@@ -41,12 +42,12 @@ def split(style: Style, filters: tuple[Filter, ...]) -> Iterator[tuple[Group, tu
             yield one, (one,)
 
 
-def wanted(style: Style, asked: Iterable[tuple[Filter, Flowspec]]) -> Wanted:
+def wanted(style: Style, asked: list[tuple[Filter, Flowspec]]) -> Wanted:
     """Merge what is asked of one previous hop for each of its senders (RFC 2205 section 1.3).
 
     A shared reservation is as large as the largest that any of its senders needs.
     """
-    pairs = sorted(asked, key=lambda pair: filter_order(pair[0]))
+    pairs = sorted(asked, key=lambda pair: filter_order(pair[0])) if len(asked) > 1 else asked
     if not pairs:
         return Table()
     if not style.shared:
@@ -69,7 +70,12 @@ def flows(style: Style, want: Wanted) -> tuple[Flow, ...]:
     return (Flow(flowspec, tuple(sender for sender in want if sender is not None)),)
 
 
+def in_order(filters: Collection[Filter]) -> tuple[Filter, ...]:
+    """Filters as messages and traffic control list them."""
+    return tuple(sorted(filters, key=filter_order) if len(filters) > 1 else filters)
+
+
 def filter_order(one: Filter) -> tuple[int, int, int]:
     """A total order of filters, so that equal state makes equal messages."""
     minor = one.flow_label if isinstance(one, FlowLabelFilterSpec) else one.port
-    return (one.address.version, int(one.address), minor)
+    return (one.address.version, number(one.address), minor)

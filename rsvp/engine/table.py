@@ -33,7 +33,7 @@ class Table(Generic[K, V]):
     """The only value, or nothing, or a dict."""
 
     def __init__(self, entries: Iterable[tuple[K, V]] = ()) -> None:
-        self.clear()
+        self._key, self._value = _NOTHING, None
         for key, value in entries:
             self[key] = value
 

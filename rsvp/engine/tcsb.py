@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .._values import compiled
 from ..intserv import Flowspec, Tspec
 from ..objects import Filter, ResvConfirm
 from .outputs import Police
 from .style import Group
 
 
+@compiled
 @dataclass(slots=True, eq=False)
 class TrafficControlStateBlock:
     """An installed reservation.

@@ -17,12 +17,15 @@ from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
 from itertools import count
 
+from .._values import compiled
+
 NEVER = math.inf
 
 PAGE = 0.25
 """Seconds that a page covers."""
 
 
+@compiled
 @dataclass(slots=True, eq=False)
 class Timer:
     """A deadline, the block it belongs to, and what happens then: `fire(owner, now)`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from ..iana import AdmissionError, ErrorCode, ErrorFlag, Service, TrafficControlCode
-from ..intserv import Flowspec, Tspec, at_most, effective, flaw, spend_slack, strictly_less
+from ..intserv import Flowspec, Tspec, at_most, flaw, rate_needed, spend_slack, strictly_less
 from ..objects import Filter
 from . import resvconf
 from .core import Core
@@ -14,13 +14,16 @@ from .merge import Installation, c_tot, installation, served
 from .outputs import AddFilter, InstallFlow, ModifyFlow, RemoveFilter, RemoveFlow
 from .phop import PreviousHops, phops_of
 from .reject import Reject
+from .rsb import ReservationStateBlock
 from .session import GroupKey, SessionState
 from .tcsb import TrafficControlStateBlock
 
 SERVICES = frozenset({Service.CONTROLLED_LOAD, Service.GUARANTEED})
 
 
-def check(core: Core, state: SessionState, oi: int, flowspec: Flowspec) -> None:
+def check(
+    core: Core, state: SessionState, oi: int, flowspec: Flowspec, replaced: ReservationStateBlock | None
+) -> None:
     """Refuse a flowspec that no traffic control could honour. Raises Reject.
 
     Codes 21/1 (another service stands in this session), 21/2 and 21/3, and 1/3 where the largest
@@ -30,7 +33,8 @@ def check(core: Core, state: SessionState, oi: int, flowspec: Flowspec) -> None:
         raise Reject(ErrorCode.TRAFFIC_CONTROL_ERROR, TrafficControlCode.SERVICE_UNSUPPORTED)
     if flaw(flowspec) is not None:
         raise Reject(ErrorCode.TRAFFIC_CONTROL_ERROR, TrafficControlCode.BAD_FLOWSPEC)
-    if any(rsb.flowspec.service != flowspec.service for rsb in state.reservations()):
+    service = state.service(replaced)
+    if service is not None and service != flowspec.service:
         raise Reject(ErrorCode.TRAFFIC_CONTROL_ERROR, TrafficControlCode.SERVICE_CONFLICT)
     interface = core.interfaces.get(oi)
     if oi != LOCAL and interface is not None and interface.mtu < flowspec.tspec.M:
@@ -105,12 +109,12 @@ def _admit(core: Core, state: SessionState, key: GroupKey, handle: int, target: 
         return target.flowspec
     budget = core.budgets[oi]
     try:
-        budget.admit(interface, handle, effective(target.flowspec, target.path_te).rate)
+        budget.admit(interface, handle, rate_needed(target.flowspec, target.path_te))
     except Reject:
         less = _spend(state, key, target, interface, budget.room(interface, handle))
         if less is None:
             raise
-        budget.admit(interface, handle, effective(less, target.path_te).rate)
+        budget.admit(interface, handle, rate_needed(less, target.path_te))
         return less
     return target.flowspec
 
@@ -183,7 +187,7 @@ def _change(
     except Reject:
         if tcsb.granted is None or not at_most(target.flowspec, tcsb.flowspec):
             raise
-        rate = effective(tcsb.granted, target.path_te).rate
+        rate = rate_needed(tcsb.granted, target.path_te)
         core.budgets[tcsb.oi].admit(core.interfaces[tcsb.oi], tcsb.handle, rate)
         return target.flowspec, tcsb.granted
 
@@ -191,7 +195,7 @@ def _change(
 def grant(core: Core, tcsb: TrafficControlStateBlock, granted: Flowspec | None) -> None:
     """Leave a reservation only a part of what was admitted, or None: all of it (RFC 4495)."""
     tcsb.granted = granted
-    core.budgets[tcsb.oi].book(tcsb.handle, effective(tcsb.installed, tcsb.path_te).rate)
+    core.budgets[tcsb.oi].book(tcsb.handle, rate_needed(tcsb.installed, tcsb.path_te))
     core.out.append(ModifyFlow(tcsb.handle, tcsb.oi, tcsb.installed, tcsb.path_te, tcsb.police))
 
 
@@ -200,7 +204,7 @@ def restore(core: Core, tcsb: TrafficControlStateBlock) -> None:
     if tcsb.granted is None:
         return
     budget, interface = core.budgets[tcsb.oi], core.interfaces[tcsb.oi]
-    rate = effective(tcsb.forward, tcsb.path_te).rate
+    rate = rate_needed(tcsb.forward, tcsb.path_te)
     if budget.fits(interface, rate - budget.held(tcsb.handle)):
         grant(core, tcsb, None)
 

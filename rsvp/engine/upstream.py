@@ -19,7 +19,7 @@ from .outputs import ResvEvent, ResvGone, Send
 from .phop import PreviousHop, Request
 from .psb import Held, PathStateBlock
 from .session import SessionState
-from .style import Group, Wanted, compatible, filter_order, flows
+from .style import Group, Wanted, compatible, flows, in_order
 from .table import Table
 from .tcsb import TrafficControlStateBlock
 from .timers import NEVER
@@ -139,7 +139,7 @@ def _confirmations(
                 _, senders = answered.setdefault((confirm, tcsb.oi, tcsb.group), (tcsb, []))
                 senders.append(psb.template)
     for (confirm, oi, _), (tcsb, senders) in answered.items():
-        filters = tuple(sorted(senders, key=filter_order)) if new.style.explicit else ()
+        filters = in_order(senders) if new.style.explicit else ()
         resvconf.send(core, state, confirm, new.style, tcsb.flowspec, filters, oi)
     return forward
 

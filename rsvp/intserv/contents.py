@@ -6,6 +6,7 @@ import math
 import struct
 from dataclasses import dataclass, field, replace
 
+from .._values import compiled
 from ..iana import SERVICE_NAMES, ClassNum, CType, Service
 from ..objects import register
 
@@ -28,6 +29,7 @@ def single_at_most(value: float) -> float:
 
 
 @register(ClassNum.SENDER_TSPEC, CType.INTSERV)
+@compiled
 @dataclass(frozen=True, slots=True)
 class Tspec:
     """A token bucket: rate r, depth b, peak p, minimum policed unit m, largest packet M.
@@ -58,6 +60,7 @@ class Tspec:
             raise ValueError(f"a Tspec's null_M is 0 to {MAX_U32}, not {self.null_M}")
 
 
+@compiled
 @dataclass(frozen=True, slots=True)
 class NullTspec(Tspec):
     """The null service's Tspec: no numbers but the largest packet M, in bytes (RFC 2997 section 4.3).
@@ -77,6 +80,7 @@ class NullTspec(Tspec):
             raise ValueError("the null service's Tspec has no parameter but M")
 
 
+@compiled
 @dataclass(frozen=True, slots=True)
 class Rspec:
     """What guaranteed service reserves: rate R in bytes/s and slack S in microseconds (RFC 2212)."""
@@ -93,6 +97,7 @@ class Rspec:
 
 
 @register(ClassNum.FLOWSPEC, CType.INTSERV)
+@compiled
 @dataclass(frozen=True, slots=True)
 class Flowspec:
     """A requested service: its number, Tspec and, for guaranteed service, Rspec (RFC 2210 3.2).
@@ -146,6 +151,7 @@ def default_bucket(rate: float, largest: int) -> float:
     return max(rate / 10.0, 2.0 * largest)
 
 
+@compiled
 @dataclass(frozen=True, slots=True)
 class Overrides:
     """General parameters that hold for one service only (RFC 2210 section 3.3.5); None: as in `General`.
@@ -160,6 +166,7 @@ class Overrides:
     unknown: tuple[tuple[int, int, bytes], ...] = ()
 
 
+@compiled
 @dataclass(frozen=True, slots=True)
 class General:
     """Default general parameters of an ADSPEC (RFC 2210 section 3.3.2).
@@ -176,6 +183,7 @@ class General:
     broken: bool = False
 
 
+@compiled
 @dataclass(frozen=True, slots=True)
 class GuaranteedAdvert:
     """Guaranteed service in an ADSPEC: C terms in bytes, D terms in microseconds (RFC 2212).
@@ -192,6 +200,7 @@ class GuaranteedAdvert:
     overrides: Overrides | None = None
 
 
+@compiled
 @dataclass(frozen=True, slots=True)
 class ControlledLoadAdvert:
     """Controlled load in an ADSPEC: only whether some hop does not implement it (RFC 2210 3.3.4)."""
@@ -200,6 +209,7 @@ class ControlledLoadAdvert:
     overrides: Overrides | None = None
 
 
+@compiled
 @dataclass(frozen=True, slots=True)
 class OtherAdvert:
     """A service in an ADSPEC that this package does not implement, kept as it came."""
@@ -210,6 +220,7 @@ class OtherAdvert:
 
 
 @register(ClassNum.ADSPEC, CType.INTSERV)
+@compiled
 @dataclass(frozen=True, slots=True)
 class Adspec:
     """What the path so far offers (RFC 2210 section 3.3). A service left out is not wanted.

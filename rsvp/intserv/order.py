@@ -132,6 +132,8 @@ def merge(a: Flowspec, b: Flowspec) -> Flowspec:
     As good as either, but for packets that fit through to both. Raises ValueError for different
     services: ask `same_service` first.
     """
+    if a == b:
+        return a
     return _both(a, b, tspec_merge, _larger)
 
 
@@ -172,6 +174,12 @@ def effective(flowspec: Flowspec, path: Tspec | None) -> Flowspec:
     smallest = min(flowspec.tspec.m, path.m, least.M)
     tspec = Tspec(least.rate, least.bucket, least.peak, smallest, least.M)
     return Flowspec(flowspec.service, _of_service(flowspec.service, tspec), flowspec.rspec)
+
+
+def rate_needed(flowspec: Flowspec, path: Tspec) -> float:
+    """The rate of what `effective` gives, bytes/s: what a reservation needs of its link."""
+    rate = min(flowspec.tspec.rate, path.rate)
+    return rate if flowspec.rspec is None else max(rate, flowspec.rspec.rate)
 
 
 def reduced(flowspec: Flowspec, rate: float, peak: float = INFINITY) -> Flowspec:

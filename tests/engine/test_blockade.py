@@ -151,7 +151,7 @@ def test_explicit_styles_are_blockaded_for_each_sender(node):
         reserve(fresh, C, 4000, style, (one, two) if style is SE else (one,))
         reserve(fresh, D, 1000, style, (one,))
         refuse(fresh, A, 4000, style, (one,))
-        (psb_one, psb_two) = fresh.engine._core.sessions[GROUP.key].psbs.values()
+        (psb_one, psb_two) = fresh.engine._core.sessions[GROUP].psbs.values()
         assert psb_one.blockade is not None
         assert psb_two.blockade is None
 

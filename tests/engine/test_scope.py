@@ -84,7 +84,7 @@ def test_figure_11(node):
     second = scopes(reserve(node, A, *text(S1, S2, S3)))
     assert second == {"10.3.0.254": text(S2, S3)}, "(b) was told of S1 already"
     assert scopes(reserve(node, B, *text(S4, S2, S3))) == {}, "everybody knows of all by now"
-    phops = node.engine._core.sessions[GROUP.key].phops.values()
+    phops = node.engine._core.sessions[GROUP].phops.values()
     standing = {phop.iif: [str(x) for x in phop.request.scope.addresses] for phop in phops}
     assert standing == {A: text(S4), B: text(S1), C: text(S2, S3)}
 
@@ -294,7 +294,7 @@ def test_with_receivers_everywhere_each_asks_for_others_senders_only():
     asked = {
         name: {
             tuple(str(x) for x in phop.request.scope.addresses)
-            for phop in node.engine._core.sessions[GROUP.key].phops.values()
+            for phop in node.engine._core.sessions[GROUP].phops.values()
             if phop.address is not None
         }
         for name, node in net.nodes.items()

@@ -26,6 +26,7 @@ from rsvp.intserv import (
     guaranteed,
     lub,
     merge,
+    rate_needed,
     same_service,
     single,
     strictly_less,
@@ -257,6 +258,10 @@ class TestEffective:
     def test_the_smaller_m_always(self, load, path):
         """RFC 2210 section 3.2.1: link overhead is reckoned with the smallest packets there may be."""
         assert effective(load, path).tspec.m == min(load.tspec.m, path.m)
+
+    @given(loads | guarantees(), tspecs())
+    def test_the_rate_alone_is_the_same(self, flowspec, path):
+        assert rate_needed(flowspec, path) == effective(flowspec, path).rate
 
     def test_guaranteed_rate_stands_whatever_is_sent(self):
         """RFC 2212, the note on shared reservations: R buys delay."""

@@ -1,0 +1,184 @@
+"""Compiled values: what `compiled` classes do is what their dataclasses would have done."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import pickle
+from dataclasses import FrozenInstanceError, dataclass, field, fields, replace
+from ipaddress import IPv4Address, IPv6Address
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rsvp import engine as e
+from rsvp import intserv as i
+from rsvp import messages as m
+from rsvp import objects as o
+from rsvp._values import compiled, number
+from tests.strategies import messages
+
+
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """A dataclass with every kind of field."""
+
+    a: int
+    b: object = 5
+    c: list[int] = field(default_factory=list, hash=False)
+    d: str = field(default="d", kw_only=True)
+    seen: list[str] = field(default_factory=list, init=False, compare=False)
+    later: int = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.a < 0:
+            raise ValueError("negative")
+        self.seen.append("checked")
+
+
+@compiled
+@dataclass(frozen=True, slots=True)
+class Compiled(Plain):
+    """The same, compiled."""
+
+
+CALLS: list[tuple[tuple[Any, ...], dict[str, Any]]] = [
+    ((1,), {}),
+    ((1, 2), {}),
+    ((1, 2, [3]), {"d": "e"}),
+    ((), {"d": "e", "a": 1}),
+    ((1,), {"c": [4], "b": 2}),
+    ((), {"a": 1, "b": 2, "c": [3], "d": "4"}),
+]
+WRONG: list[tuple[tuple[Any, ...], dict[str, Any]]] = [
+    ((), {}),
+    ((), {"b": 1}),
+    ((1, 2, [3], "d"), {}),
+    ((1,), {"a": 1}),
+    ((1,), {"other": 1}),
+    ((1,), {"later": 1}),
+    ((1,), {"seen": []}),
+    ((-1,), {}),
+]
+
+
+@pytest.mark.parametrize(("positional", "named"), CALLS)
+def test_a_call_fills_the_fields(positional, named):
+    made, plain = Compiled(*positional, **named), Plain(*positional, **named)
+    assert [getattr(made, f.name) for f in fields(made)[:5]] == [
+        getattr(plain, f.name) for f in fields(plain)[:5]
+    ]
+    assert made.seen == ["checked"]
+    with pytest.raises(AttributeError):
+        _ = made.later
+
+
+@pytest.mark.parametrize(("positional", "named"), WRONG)
+def test_a_wrong_call_is_told_as_a_dataclass_tells_it(positional, named):
+    with pytest.raises((TypeError, ValueError)) as theirs:
+        Plain(*positional, **named)
+    with pytest.raises(type(theirs.value)) as ours:
+        Compiled(*positional, **named)
+    assert str(ours.value).replace("Compiled", "Plain") == str(theirs.value)
+
+
+def test_names_that_are_put_together_at_run_time_are_known():
+    assert Compiled(**{"".join(["", "a"]): 1, "".join(["", "b"]): 2}).b == 2
+    name = "".join(["send", "_ttl"])
+    assert m.Hello(**{"hello": 1, name: 7}).send_ttl == 7
+
+
+def test_each_value_gets_its_own_default():
+    assert Compiled(1).c is not Compiled(1).c
+
+
+def test_values_stay_frozen_and_of_their_own_class():
+    value = Compiled(1)
+    with pytest.raises(FrozenInstanceError):
+        value.a = 2
+    assert value != Plain(1)
+    assert value == Compiled(1, 5, []) != Compiled(2)
+    assert value != 1
+    assert Compiled(1, c=[1]) != Compiled(1, c=[2])
+    assert hash(Compiled(1, c=[1])) == hash(Compiled(1, c=[2]))
+    assert Compiled.__eq__(value, Plain(1)) is NotImplemented
+    assert inspect.signature(Compiled) == inspect.signature(Plain)
+    assert Compiled.__eq__.__qualname__ == "Compiled.__eq__"
+
+
+def test_a_field_that_was_never_set_is_no_reason_to_crash():
+    empty = object.__new__(o.Hop)
+    for act in (hash, repr, lambda one: one == o.Hop(IPv4Address(1))):
+        with pytest.raises((AttributeError, TypeError)):
+            act(empty)
+
+
+def test_a_subclass_is_an_ordinary_one():
+    class Louder(o.Hop):
+        def __init__(self, address: IPv4Address) -> None:
+            super().__init__(address, 9)
+
+    assert Louder(IPv4Address(1)).lih == 9
+    assert Louder(IPv4Address(1)) == Louder(IPv4Address(1)) != o.Hop(IPv4Address(1), 9)
+
+
+def test_only_dataclasses_with_slots_can_be_compiled():
+    with pytest.raises(TypeError, match="dataclass"):
+        compiled(int)
+    with pytest.raises(TypeError, match="no slot"):
+        compiled(dataclass(type("Slotless", (), {"__annotations__": {"a": int}, "a": 1})))
+    many = {f"f{n}": int for n in range(25)}
+    with pytest.raises(TypeError, match="more than 24"):
+        compiled(dataclass(slots=True)(type("Many", (), {"__annotations__": many})))
+
+
+def test_mutable_blocks_keep_their_identity():
+    one, other = e.timers.Timer(1, print), e.timers.Timer(1, print)
+    assert one != other
+    assert hash(one) != hash(other)
+    one.deadline = 5.0
+    assert one.deadline == 5.0
+
+
+def test_equal_is_equal_in_every_field():
+    """With addresses that are equal and not the same object, and of both families."""
+    address = IPv6Address("fe80::1")
+    assert o.Hop(IPv4Address("10.0.0.1"), 1) == o.Hop(IPv4Address("10.0.0.1"), 1)
+    assert o.Hop(IPv4Address("10.0.0.1"), 1) != o.Hop(IPv4Address("10.0.0.2"), 1)
+    assert o.Hop(IPv4Address("10.0.0.1"), 1) != o.Hop(IPv4Address("10.0.0.1"), 2)
+    assert o.Hop(IPv4Address(7)) != o.Hop(IPv6Address(7))
+    assert o.Hop(address) == o.Hop(IPv6Address("fe80::1")) != o.Hop(IPv6Address("fe80::1%eth0"))
+    assert hash(o.Hop(address)) == hash(o.Hop(IPv6Address("fe80::1")))
+    assert o.FilterSpec(IPv4Address(1), 2) in {o.FilterSpec(IPv4Address(1), 2)}
+    assert i.Tspec(1.0, 2.0) == i.Tspec(1, 2)
+    assert hash(i.Tspec(1.0, 2.0)) == hash(i.Tspec(1, 2))
+    assert i.NullTspec() != i.Tspec(0.0, 0.0, 0.0, 0, 1500)
+
+
+@given(messages, messages)
+def test_messages_compare_as_their_fields_do(one, other):
+    """And are copied, replaced and pickled as dataclasses are."""
+    again = pickle.loads(pickle.dumps(one))
+    assert again == copy.deepcopy(one) == replace(one) == one
+    assert hash(again) == hash(one)
+    mine = [getattr(one, f.name) for f in fields(one) if f.compare]
+    theirs = [getattr(other, f.name) for f in fields(other) if f.compare]
+    assert (one == other) == (type(one) is type(other) and mine == theirs)
+    if type(one) is type(other):
+        for f in fields(one):
+            changed = replace(one, **{f.name: getattr(other, f.name)})
+            assert (changed == one) == (not f.compare or getattr(one, f.name) == getattr(other, f.name))
+
+
+@given(st.builds(Compiled, st.integers(0), st.integers() | st.text(), st.lists(st.integers())))
+def test_compiled_and_plain_agree(value):
+    plain = Plain(value.a, value.b, value.c)
+    assert repr(value) == repr(plain).replace("Plain", "Compiled")
+    assert value == Compiled(plain.a, plain.b, plain.c)
+
+
+def test_number():
+    assert number(IPv4Address("1.2.3.4")) == 0x01020304
+    assert number(IPv6Address("::5")) == 5
