@@ -6,6 +6,9 @@ admitted; the kernel is told afterwards.
 
 from __future__ import annotations
 
+from enum import StrEnum
+from typing import Self
+
 from ..iana import AdmissionError, ErrorCode
 from .interfaces import Interface
 from .reject import Reject
@@ -14,51 +17,93 @@ _SLACK = 1e-9
 """Relative room for the rounding of single-precision rates, so that 3 thirds fit into one whole."""
 
 
-class Budget:
-    """The reservations of one interface, in bytes/s, by traffic control handle."""
+class Limit(StrEnum):
+    """What may stand in a reservation's way on one interface."""
 
-    __slots__ = ("_rates", "reserved")
+    LINK = "link"
+    POOL = "pool"
+    FLOW = "flow"
+    MTU = "mtu"
+
+
+class Budget:
+    """The reservations of one interface, in bytes/s, by traffic control handle and service."""
+
+    __slots__ = ("_pools", "_rates", "reserved")
 
     def __init__(self) -> None:
-        self._rates: dict[int, float] = {}
+        self._rates: dict[int, tuple[float, int]] = {}
+        self._pools: dict[int, float] = {}
         self.reserved = 0.0
 
     def __len__(self) -> int:
         return len(self._rates)
 
-    def room(self, interface: Interface, handle: int) -> float:
-        """The most that `handle` may book, bytes/s; never less than what it has."""
-        held = self.held(handle)
-        return max(held, min(interface.limit - self.reserved + held, interface.per_flow))
+    def copy(self) -> Self:
+        """A budget to try things with."""
+        other = type(self)()
+        other._rates, other._pools, other.reserved = dict(self._rates), dict(self._pools), self.reserved
+        return other
 
-    def admit(self, interface: Interface, handle: int, rate: float) -> None:
+    def pooled(self, service: int) -> float:
+        """What is booked for one service, bytes/s."""
+        return self._pools.get(service, 0.0)
+
+    def rooms(self, interface: Interface, handle: int, service: int) -> dict[Limit, float]:
+        """What each limit would let `handle` book, bytes/s, as if it had nothing yet."""
+        held, pooled = self._rates.get(handle, (0.0, service))
+        return {
+            Limit.LINK: interface.limit - self.reserved + held,
+            Limit.POOL: interface.pool(service) - self.pooled(service) + (held if pooled == service else 0.0),
+            Limit.FLOW: interface.per_flow,
+        }
+
+    def room(self, interface: Interface, handle: int, service: int) -> float:
+        """The most that `handle` may book, bytes/s; never less than what it has."""
+        return max(self.held(handle), min(self.rooms(interface, handle, service).values()))
+
+    def admit(self, interface: Interface, handle: int, rate: float, service: int) -> None:
         """Book `rate` bytes/s for `handle`, in place of what it had.
 
         Raises Reject (code 1, requested bandwidth unavailable) and leaves the old booking where the
-        link's limit or the limit of one flow would be exceeded. A smaller booking than the one in
-        place is never refused: the link may have shrunk meanwhile.
+        link's limit, its service's or the limit of one flow would be exceeded. A smaller booking than
+        the one in place is never refused: the link may have shrunk meanwhile.
         """
         held = self.held(handle)
-        fits = self.fits(interface, rate - held) and rate <= interface.per_flow * (1 + _SLACK)
+        fits = self.fits(interface, service, rate - held) and rate <= interface.per_flow * (1 + _SLACK)
         if not fits and rate > held:
             raise Reject(ErrorCode.ADMISSION_CONTROL_FAILURE, AdmissionError.BANDWIDTH_UNAVAILABLE)
-        self.book(handle, rate)
+        self.book(handle, rate, service)
 
-    def fits(self, interface: Interface, more: float = 0.0) -> bool:
-        """Whether what is booked and `more` bytes/s are within the link's limit."""
-        return self.reserved + more <= interface.limit * (1 + _SLACK)
+    def fits(self, interface: Interface, service: int, more: float = 0.0) -> bool:
+        """Whether what is booked and `more` bytes/s for a service are within the link's and its limit."""
+        link, pool = interface.limit * (1 + _SLACK), interface.pool(service) * (1 + _SLACK)
+        return self.reserved + more <= link and self.pooled(service) + more <= pool
+
+    def over(self, interface: Interface, service: int) -> float:
+        """How much more is booked than a service may have, on its own and with the others, bytes/s."""
+        if self.fits(interface, service):
+            return 0.0
+        return max(self.reserved - interface.limit, self.pooled(service) - interface.pool(service))
 
     def held(self, handle: int) -> float:
         """What is booked for `handle`."""
-        return self._rates.get(handle, 0.0)
+        return self._rates.get(handle, (0.0, 0))[0]
 
-    def book(self, handle: int, rate: float) -> None:
+    def book(self, handle: int, rate: float, service: int) -> None:
         """Book `rate` for `handle` whatever the limit."""
-        self.reserved += rate - self.held(handle)
-        self._rates[handle] = rate
+        self.release(handle)
+        self.reserved += rate
+        self._pools[service] = self.pooled(service) + rate
+        self._rates[handle] = (rate, service)
 
     def release(self, handle: int) -> None:
         """Give back what `handle` holds."""
-        self.reserved -= self._rates.pop(handle, 0.0)
-        if not self._rates:
-            self.reserved = 0.0  # what rounding left behind
+        if handle not in self._rates:
+            return
+        rate, service = self._rates.pop(handle)
+        self.reserved -= rate
+        self._pools[service] -= rate
+        if not self._rates:  # what rounding left behind
+            self.reserved = 0.0
+            self._pools.clear()

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
-from ..messages import Path, PathErr, PathTear, Resv, ResvConf, ResvErr, ResvTear
-from ..objects import Session
+from ..messages import Flow, Path, PathErr, PathTear, Resv, ResvConf, ResvErr, ResvTear
+from ..objects import Session, Style
 from . import (
     applications,
     explain,
@@ -26,6 +26,7 @@ from . import (
     resvconf,
     resverr,
     standing,
+    trial,
 )
 from .core import Core
 from .inputs import (
@@ -60,6 +61,7 @@ from .views import (
     ReservationView,
     SenderView,
     SessionView,
+    VerdictView,
 )
 
 _MESSAGES: dict[type[Any], Callable[[Core, Received, Any, float], None]] = {
@@ -166,6 +168,16 @@ class Engine:
     def refusals(self) -> list[RefusalView]:
         """What was refused lately, the latest last."""
         return look.refusals(self._core)
+
+    def verdicts(
+        self, session: Session, style: Style, flows: tuple[Flow, ...], route: tuple[int, ...] = ()
+    ) -> list[VerdictView]:
+        """What would become of a reservation, flow by flow, on each interface where its data leaves.
+
+        A pure question: no state is made. `route` are the interfaces to judge by while no Path of the
+        session has come here. Nothing for data that ends here: then previous hops decide alone.
+        """
+        return trial.verdicts(self._core, session, style, flows, route)
 
     def explain(self, view: Explained, now: float) -> tuple[Explanation, ...]:
         """Which messages and which rules made what a view of this engine shows."""

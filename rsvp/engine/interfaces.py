@@ -49,7 +49,9 @@ class Interface:
 
     `bandwidth` is the link's rate in bytes/s (infinite where nobody knows it), `reservable` the
     share of it that reservations may take together (0 to 1), `per_flow` the most one reservation
-    may take in bytes/s. `enabled` False: nothing is sent, what arrives is dropped and counted.
+    may take in bytes/s. `guaranteed` and `controlled_load` are the shares that reservations of one
+    service may take, within what all may. `enabled` False: nothing is sent, what arrives is dropped
+    and counted.
     `refresh` is R and `route_delay` W, both in seconds; `keep` is K, `blockade` Kb and `slew` Slew.Max.
     `latency` is the least that a packet takes to the next hop, in microseconds. `controls_traffic` is
     whether this node polices and schedules on the interface, `reshapes` whether it also gives flows
@@ -73,6 +75,8 @@ class Interface:
     latency: int = LATENCY_UNKNOWN
     controls_traffic: bool = True
     reshapes: bool = False
+    guaranteed: float = 1.0
+    controlled_load: float = 1.0
 
     def address(self, version: int) -> IPAddress | None:
         """The address that others know this interface by, in one IP version; it is its hop address, too.
@@ -87,7 +91,20 @@ class Interface:
     @property
     def limit(self) -> float:
         """Bytes/s that reservations may take together here."""
-        return self.bandwidth * self.reservable
+        return self._part(self.reservable)
+
+    def _part(self, share: float) -> float:
+        return self.bandwidth * share if share else 0.0
+
+    @property
+    def limits(self) -> tuple[float, ...]:
+        """All that admission compares with on behalf of several reservations."""
+        return (self.limit, self.pool(Service.GUARANTEED), self.pool(Service.CONTROLLED_LOAD))
+
+    def pool(self, service: int) -> float:
+        """Bytes/s that reservations of one service may take together here."""
+        share = self.guaranteed if service == Service.GUARANTEED else self.controlled_load
+        return self._part(min(share, self.reservable))
 
     @property
     def character(self) -> HopCharacter:

@@ -43,7 +43,7 @@ def _adopt(core: Core, new: Interface, now: float) -> None:
         upstream.resume(core, new.index, now)
     elif old.addresses != new.addresses:
         _tell_neighbors(core, new, now)
-    if old is not None and old.limit != new.limit:
+    if old is not None and old.limits != new.limits:
         preempt.fit(core, new.index, now)
 
 

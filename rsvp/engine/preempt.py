@@ -30,9 +30,9 @@ def fit(core: Core, index: int, now: float) -> None:
     interface, budget = core.interfaces[index], core.budgets[index]
     standing = sorted(_standing(core, index), key=lambda pair: (_priority(*pair), -pair[1].handle))
     for state, tcsb in standing:
-        over = budget.reserved - interface.limit
-        if budget.fits(interface):
-            break
+        over = budget.over(interface, tcsb.installed.service)
+        if over <= 0.0:
+            continue
         left = budget.held(tcsb.handle) - over
         if left >= LEAST_RATE and core.config.partial_preemption:
             traffic.grant(core, tcsb, reduced(tcsb.installed, left, interface.bandwidth))
@@ -50,7 +50,7 @@ def fall_back(
 ) -> None:
     """Traffic control refused a change: what stood before goes on standing (RFC 2205 section 3.11.2)."""
     tcsb.granted = before
-    core.budgets[tcsb.oi].book(tcsb.handle, rate_needed(before, tcsb.path_te))
+    core.budgets[tcsb.oi].book(tcsb.handle, rate_needed(before, tcsb.path_te), before.service)
     in_place = Reject(refusal.code, refusal.value, refusal.flags | ErrorFlag.IN_PLACE)
     for rsb in _rsbs(state, tcsb):
         if not at_most(rsb.flowspec, before):

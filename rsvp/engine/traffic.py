@@ -8,6 +8,7 @@ from ..iana import AdmissionError, ErrorCode, ErrorFlag, Service, TrafficControl
 from ..intserv import Flowspec, Tspec, at_most, flaw, rate_needed, spend_slack, strictly_less
 from ..objects import Filter
 from . import resvconf
+from .admission import Budget
 from .core import Core
 from .interfaces import LOCAL, Interface
 from .merge import Installation, c_tot, installation, served
@@ -98,23 +99,35 @@ def _tell_paths(core: Core, state: SessionState, oi: int) -> None:
 
 
 def _admit(core: Core, state: SessionState, key: GroupKey, handle: int, target: Installation) -> Flowspec:
-    """Book what a reservation needs; returns it: Fwd_Flowspec. Raises Reject.
-
-    Where the link has too little left, slack is spent on a lower rate, if there is enough of it
-    (RFC 2212, "Guidelines for Implementors").
-    """
+    """Book what a reservation needs; returns it: Fwd_Flowspec. Raises Reject."""
     oi, _ = key
     interface = core.interfaces.get(oi)
     if oi == LOCAL or interface is None:
         return target.flowspec
-    budget = core.budgets[oi]
+    return admit(core.budgets[oi], interface, state, key, handle, target)
+
+
+def admit(
+    budget: Budget,
+    interface: Interface,
+    state: SessionState,
+    key: GroupKey,
+    handle: int,
+    target: Installation,
+) -> Flowspec:
+    """Book on one link what a reservation needs there; returns it: Fwd_Flowspec. Raises Reject.
+
+    Where the link has too little left, slack is spent on a lower rate, if there is enough of it
+    (RFC 2212, "Guidelines for Implementors").
+    """
+    service = target.flowspec.service
     try:
-        budget.admit(interface, handle, rate_needed(target.flowspec, target.path_te))
+        budget.admit(interface, handle, rate_needed(target.flowspec, target.path_te), service)
     except Reject:
-        less = _spend(state, key, target, interface, budget.room(interface, handle))
+        less = _spend(state, key, target, interface, budget.room(interface, handle, service))
         if less is None:
             raise
-        budget.admit(interface, handle, rate_needed(less, target.path_te))
+        budget.admit(interface, handle, rate_needed(less, target.path_te), service)
         return less
     return target.flowspec
 
@@ -188,14 +201,15 @@ def _change(
         if tcsb.granted is None or not at_most(target.flowspec, tcsb.flowspec):
             raise
         rate = rate_needed(tcsb.granted, target.path_te)
-        core.budgets[tcsb.oi].admit(core.interfaces[tcsb.oi], tcsb.handle, rate)
+        core.budgets[tcsb.oi].admit(core.interfaces[tcsb.oi], tcsb.handle, rate, tcsb.granted.service)
         return target.flowspec, tcsb.granted
 
 
 def grant(core: Core, tcsb: TrafficControlStateBlock, granted: Flowspec | None) -> None:
     """Leave a reservation only a part of what was admitted, or None: all of it (RFC 4495)."""
     tcsb.granted = granted
-    core.budgets[tcsb.oi].book(tcsb.handle, rate_needed(tcsb.installed, tcsb.path_te))
+    rate = rate_needed(tcsb.installed, tcsb.path_te)
+    core.budgets[tcsb.oi].book(tcsb.handle, rate, tcsb.installed.service)
     core.out.append(ModifyFlow(tcsb.handle, tcsb.oi, tcsb.installed, tcsb.path_te, tcsb.police))
 
 
@@ -205,7 +219,7 @@ def restore(core: Core, tcsb: TrafficControlStateBlock) -> None:
         return
     budget, interface = core.budgets[tcsb.oi], core.interfaces[tcsb.oi]
     rate = rate_needed(tcsb.forward, tcsb.path_te)
-    if budget.fits(interface, rate - budget.held(tcsb.handle)):
+    if budget.fits(interface, tcsb.forward.service, rate - budget.held(tcsb.handle)):
         grant(core, tcsb, None)
 
 

@@ -112,6 +112,38 @@ class InstalledView:
 
 
 @dataclass(frozen=True, slots=True)
+class VerdictView:
+    """What would become of a reservation on one interface, if it were asked for now.
+
+    `filters` and `flowspec` are what would stand there, merged with what stands; `rate` is what that
+    takes of the link and `held` what it has of it already, bytes/s; `remains` is what the link's and
+    the service's limit would leave for others, bytes/s. A refusal has `code` and `value` (else 0), in
+    words `text`, by the rule of `section`. Where a number is what stands in the way, `limit` says which
+    ("link", "pool" of the service, "flow", all in bytes/s, or "mtu" in bytes), `asked` what is asked of
+    it and `available` what there is. `interface` is LOCAL where no interface comes into it.
+    """
+
+    interface: int
+    filters: tuple[Filter, ...]
+    flowspec: Flowspec
+    rate: float = 0.0
+    held: float = 0.0
+    remains: float = 0.0
+    code: int = 0
+    value: int = 0
+    text: str = ""
+    section: str = ""
+    limit: str | None = None
+    asked: float | None = None
+    available: float | None = None
+
+    @property
+    def accepted(self) -> bool:
+        """Whether it would stand."""
+        return not self.code
+
+
+@dataclass(frozen=True, slots=True)
 class Source:
     """One thing that state came from: a message of a neighbour, or what an application here asked.
 

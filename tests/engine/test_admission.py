@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -11,16 +12,18 @@ from hypothesis import strategies as st
 from rsvp.engine.admission import Budget
 from rsvp.engine.interfaces import Interface
 from rsvp.engine.reject import Reject
+from rsvp.iana import Service
 
+LOAD, RATE = Service.CONTROLLED_LOAD, Service.GUARANTEED
 LINK = Interface(1, "eth0", (), bandwidth=1000.0, reservable=0.75, per_flow=500.0)
 
 
 def test_up_to_the_limit_and_not_beyond():
     budget = Budget()
-    budget.admit(LINK, 1, 500.0)
-    budget.admit(LINK, 2, 250.0)
+    budget.admit(LINK, 1, 500.0, LOAD)
+    budget.admit(LINK, 2, 250.0, LOAD)
     with pytest.raises(Reject) as refusal:
-        budget.admit(LINK, 3, 1.0)
+        budget.admit(LINK, 3, 1.0, LOAD)
     assert (refusal.value.code, refusal.value.value) == (1, 2)
     assert budget.reserved == 750.0
     assert len(budget) == 2
@@ -29,62 +32,62 @@ def test_up_to_the_limit_and_not_beyond():
 def test_per_flow():
     budget = Budget()
     with pytest.raises(Reject):
-        budget.admit(LINK, 1, 501.0)
+        budget.admit(LINK, 1, 501.0, LOAD)
 
 
 def test_change_counts_the_difference_only():
     budget = Budget()
-    budget.admit(LINK, 1, 400.0)
-    budget.admit(LINK, 1, 500.0)
+    budget.admit(LINK, 1, 400.0, LOAD)
+    budget.admit(LINK, 1, 500.0, LOAD)
     assert budget.reserved == 500.0
 
 
 def test_a_failed_change_keeps_the_old():
     budget = Budget()
-    budget.admit(LINK, 1, 400.0)
-    budget.admit(LINK, 2, 350.0)
+    budget.admit(LINK, 1, 400.0, LOAD)
+    budget.admit(LINK, 2, 350.0, LOAD)
     with pytest.raises(Reject):
-        budget.admit(LINK, 1, 401.0)
+        budget.admit(LINK, 1, 401.0, LOAD)
     assert budget.reserved == 750.0
 
 
 def test_giving_some_back_is_never_refused():
     """Also where the link has shrunk below what stands on it."""
     budget = Budget()
-    budget.admit(LINK, 1, 500.0)
+    budget.admit(LINK, 1, 500.0, LOAD)
     small = Interface(1, "eth0", (), bandwidth=100.0)
-    budget.admit(small, 1, 400.0)
+    budget.admit(small, 1, 400.0, LOAD)
     assert budget.reserved == 400.0
 
 
 def test_the_room_for_one_counts_what_it_has():
     budget = Budget()
-    budget.admit(LINK, 1, 400.0)
-    budget.admit(LINK, 2, 300.0)
-    assert budget.room(LINK, 1) == 450.0
-    assert budget.room(LINK, 2) == 350.0
-    assert budget.room(LINK, 3) == 50.0
+    budget.admit(LINK, 1, 400.0, LOAD)
+    budget.admit(LINK, 2, 300.0, LOAD)
+    assert budget.room(LINK, 1, LOAD) == 450.0
+    assert budget.room(LINK, 2, LOAD) == 350.0
+    assert budget.room(LINK, 3, LOAD) == 50.0
     budget.release(1)
-    assert budget.room(LINK, 3) == 450.0
+    assert budget.room(LINK, 3, LOAD) == 450.0
     budget.release(2)
-    assert budget.room(LINK, 3) == 500.0, "per flow"
-    budget.book(3, 900.0)
-    assert budget.room(LINK, 3) == 900.0
+    assert budget.room(LINK, 3, LOAD) == 500.0, "per flow"
+    budget.book(3, 900.0, LOAD)
+    assert budget.room(LINK, 3, LOAD) == 900.0
 
 
 def test_booking_asks_nobody():
     budget = Budget()
-    budget.book(1, 900.0)
-    budget.book(1, 800.0)
+    budget.book(1, 900.0, LOAD)
+    budget.book(1, 800.0, LOAD)
     assert (budget.reserved, budget.held(1), budget.held(2)) == (800.0, 800.0, 0.0)
-    assert not budget.fits(LINK)
-    budget.book(1, 750.0)
-    assert budget.fits(LINK)
-    assert not budget.fits(LINK, 1.0)
+    assert not budget.fits(LINK, LOAD)
+    budget.book(1, 750.0, LOAD)
+    assert budget.fits(LINK, LOAD)
+    assert not budget.fits(LINK, LOAD, 1.0)
 
 
 def test_unknown_bandwidth_admits_everything():
-    Budget().admit(Interface(1, "eth0", ()), 1, 1e30)
+    Budget().admit(Interface(1, "eth0", ()), 1, 1e30, LOAD)
     assert Interface(1, "eth0", ()).limit == math.inf
 
 
@@ -97,7 +100,7 @@ def test_never_more_than_the_link_and_exact_in_the_end(changes):
             held.pop(handle, None)
             continue
         try:
-            budget.admit(LINK, handle, rate)
+            budget.admit(LINK, handle, rate, LOAD)
             held[handle] = rate
         except Reject:
             assert rate > 500.0 or sum(held.values()) - held.get(handle, 0) + rate > 750.0
@@ -106,3 +109,36 @@ def test_never_more_than_the_link_and_exact_in_the_end(changes):
     for handle in list(held):
         budget.release(handle)
     assert budget.reserved == 0.0
+
+
+def test_each_service_has_its_pool_within_what_all_may_take():
+    link = replace(LINK, per_flow=math.inf, guaranteed=0.3, controlled_load=0.6)
+    budget = Budget()
+    budget.admit(link, 1, 300.0, RATE)
+    with pytest.raises(Reject):
+        budget.admit(link, 2, 1.0, RATE)
+    budget.admit(link, 3, 450.0, LOAD)
+    with pytest.raises(Reject):
+        budget.admit(link, 4, 1.0, LOAD)
+    budget.release(1)
+    budget.admit(link, 4, 150.0, LOAD)
+    with pytest.raises(Reject):
+        budget.admit(link, 5, 1.0, LOAD)
+    budget.admit(link, 5, 150.0, RATE)
+    assert (budget.pooled(LOAD), budget.pooled(RATE), budget.reserved) == (600.0, 150.0, 750.0)
+    budget.release(4)
+    assert budget.pooled(LOAD) == 450.0
+
+
+def test_what_is_tried_on_a_copy_changes_nothing():
+    budget = Budget()
+    budget.admit(LINK, 1, 400.0, LOAD)
+    trial = budget.copy()
+    trial.admit(LINK, 2, 300.0, RATE)
+    trial.release(1)
+    assert (len(budget), budget.reserved, budget.pooled(LOAD), budget.pooled(RATE)) == (1, 400.0, 400.0, 0.0)
+
+
+def test_a_link_of_unknown_rate_with_nothing_reservable_has_no_room():
+    with pytest.raises(Reject):
+        Budget().admit(Interface(1, "eth0", (), reservable=0.0), 1, 1.0, LOAD)
