@@ -90,6 +90,18 @@ class Api(Protocol):
         Raises LocalError for an unknown word, and for `why` of one that is not in `EXPLAINED`.
         """
 
+    async def admit(self, session: Session, style: Style, flows: tuple[Flow, ...]) -> list[dict[str, Json]]:
+        """What this node would say to a reservation, which is not made: a dry run of admission.
+
+        One entry for each flow and each interface where its data leaves: `interface`, `accepted`,
+        `filters` and `flowspec` as they would stand there, merged with what stands; the `rate` that
+        takes of the link, what of it is `held` already, and what then `remains` for others, bytes/s.
+        `reason` is null, or says why not: `code`, `value`, `text` and `section`, and where a number
+        stands in the way `limit` ("link", "pool", "flow", "mtu"), `asked`, `available` and `unit`.
+        Empty for data that ends here: only previous hops have to admit it. Without a Path of the
+        session, the route decides where data would leave. Raises NoRoute, LocalError.
+        """
+
     async def clear(self, what: str, session: Session | None = None) -> dict[str, int]:
         """Remove state that neighbours made, as tears of theirs would, or begin the counters anew.
 

@@ -23,7 +23,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Generic, Protocol, Self, TypeVar
 
-from . import aio, attachment, flows
+from . import aio, attachment, flows, objects
 from .aio import Address, SenderLike
 from .api import Api
 from .control import lasting
@@ -136,6 +136,10 @@ class Client(_Twin[lasting.LastingClient]):
     def session(self, destination: Address, port: int = 0, protocol: str | int = "udp") -> Session:
         """Take part in a session; close it, or use it in `with`. Raises LocalError."""
         return Session(_loop.wait(self._inner.session(destination, port, protocol)))
+
+    def admit(self, session: objects.Session, style: Style, flows: tuple[Flow, ...]) -> list[dict[str, Json]]:
+        """What the daemon would say to a reservation; see `rsvp.api.Api.admit`."""
+        return _loop.wait(self._inner.admit(session, style, flows))
 
     def show(self, what: str, *, why: bool = False) -> list[dict[str, Json]]:
         """Entries as `rsvp show` prints them."""

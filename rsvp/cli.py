@@ -16,7 +16,7 @@ import typer
 from . import __version__
 from .errors import RsvpError
 
-WORDS = ("demo", "daemon", "show", "clear", "log", "send", "reserve", "decode", "replay", "sim")
+WORDS = ("demo", "daemon", "show", "clear", "log", "send", "reserve", "admit", "decode", "replay", "sim")
 """Each one a function of its own name in a module of its own name, in the order in which help lists them."""
 
 UsageError: type[Exception] = typer.BadParameter.__mro__[1]

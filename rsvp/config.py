@@ -75,6 +75,7 @@ class InterfaceConfig(_Checked, frozen=True, kw_only=True):
 
     `bandwidth` is the link's rate in bytes/s, None for what the driver says; `reservable` the
     share of it that reservations may take together; `per_flow` the most that one may take, bytes/s;
+    `guaranteed` and `controlled_load` the shares that reservations of one service may take, within that;
     `latency` the least that a packet takes to the next hop, seconds, None where nobody knows it. The
     others are those of `NodeConfig`, None for what that says.
     """
@@ -83,6 +84,8 @@ class InterfaceConfig(_Checked, frozen=True, kw_only=True):
     bandwidth: Rate | None = None
     reservable: Share = 0.75
     per_flow: Rate = math.inf
+    guaranteed: Share = 1.0
+    controlled_load: Share = 1.0
     latency: Latency | None = None
     refresh: Seconds | None = None
     keep_multiplier: Count | None = None

@@ -404,6 +404,8 @@ class Node(Endpoint):
             route_delay=general.repair_wait if told.repair_wait is None else told.repair_wait,
             ttl=general.ttl,
             latency=LATENCY_UNKNOWN if told.latency is None else round(told.latency * 1e6),
+            guaranteed=told.guaranteed,
+            controlled_load=told.controlled_load,
             controls_traffic=enabled and self._enforcement.manage(link, bandwidth, general.lifetime),
         )
 
@@ -490,6 +492,13 @@ class Node(Endpoint):
     def metrics(self) -> str:
         """The node's numbers, for Prometheus."""
         return metrics.page(self._tally, self._engine, self._names)
+
+    async def admit(self, session: Session, style: Style, flows: tuple[Flow, ...]) -> list[dict[str, Json]]:
+        """See `Api.admit`."""
+        route = await self._routing.lookup(session.destination)
+        if not (route.outgoing or route.local or session.destination.is_multicast):
+            raise NoRoute(f"there is no route to {session.destination}: check the address, or add a route")
+        return show.verdicts(self._engine.verdicts(session, style, flows, route.outgoing), self._names)
 
     async def clear(self, what: str, session: Session | None = None) -> dict[str, int]:
         """See `Api.clear`."""

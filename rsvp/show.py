@@ -9,8 +9,9 @@ from typing import Any
 from .counts import Counts
 from .enforcement import Enforcement
 from .engine import Engine
+from .engine.admission import Limit
 from .engine.interfaces import LOCAL
-from .engine.views import Explanation
+from .engine.views import Explanation, VerdictView
 from .jsonform import Json, session, to_json
 from .neighbors import Neighbor
 from .objects import Session, Style
@@ -109,6 +110,31 @@ def why(explanations: Iterable[Explanation], names: Names) -> list[dict[str, Jso
         }
         for one in explanations
     ]
+
+
+def verdicts(views: Iterable[VerdictView], names: Names) -> list[dict[str, Json]]:
+    """What would become of a reservation, as `Api.admit` has it."""
+    return [
+        {
+            "interface": names(one.interface),
+            "accepted": one.accepted,
+            "filters": to_json(one.filters),
+            "flowspec": to_json(one.flowspec),
+            "rate": one.rate,
+            "held": one.held,
+            "remains": to_json(one.remains),
+            "reason": None if one.accepted else _reason(one),
+        }
+        for one in views
+    ]
+
+
+def _reason(one: VerdictView) -> dict[str, Json]:
+    reason: dict[str, Json] = {key: getattr(one, key) for key in ("code", "value", "text", "section")}
+    if one.limit is not None:
+        unit = "bytes" if one.limit == Limit.MTU else "bytes/s"
+        reason |= {"limit": one.limit, "asked": one.asked, "available": one.available, "unit": unit}
+    return reason
 
 
 def _entry(view: Any, names: Names) -> dict[str, Json]:

@@ -18,8 +18,12 @@ from pathlib import Path
 import pytest
 
 from rsvp.cli import main
+from rsvp.commands import admit
 from rsvp.commands.clear import sentence
 from rsvp.control.client import connect
+from rsvp.intserv import controlled_load
+from rsvp.jsonform import flowspec
+from rsvp.objects import WF
 from tests.patience import PATIENCE, settled
 from tests.test_cli import ONE, SESSION, TSPEC, daemons, rsvp
 
@@ -35,6 +39,74 @@ async def interrupted(process: Process) -> None:
     process.send_signal(signal.SIGINT)
     _, err = await process.communicate()
     assert (process.returncode, err) == (130, b"")
+
+
+class TestAdmit:
+    def test_says_what_would_happen_and_makes_nothing(self, tmp_path: Path):
+        async def story() -> None:
+            async with daemons(tmp_path) as paths, asyncio.timeout(PATIENCE):
+                where = ("--control", paths["h1"])
+                async with await connect(paths["h1"]) as client:
+                    handle = await client.open_session(SESSION)
+                    await client.add_sender(handle, ONE, TSPEC)
+                    before = await client.show("senders")
+                    to = f"{SESSION.destination}:{SESSION.port}"
+                    status, out, _ = await rsvp("admit", to, "--style", "ff", "--json", *where)
+                    told = json.loads(out)
+                    assert (status, told["accepted"], told["style"]) == (0, True, "FF")
+                    (one,) = told["interfaces"]
+                    assert one["rate"] == TSPEC.rate, "as the sender announces"
+                    status, out, _ = await rsvp("admit", to, "--style", "ff", *where)
+                    assert status == 0
+                    assert ": accepted, takes 1 Mbit/s, " in out
+                    elsewhere = f"{SESSION.destination}:6000"
+                    asked = ("--sender", "10.0.1.1:4000", "--rate", "1gbit", *where)
+                    status, out, _ = await rsvp("admit", elsewhere, "--style", "ff", *asked)
+                    assert status == 1
+                    assert ": requested bandwidth unavailable, 1 Gbit/s asked, 75 Mbit/s left of what" in out
+                    assert "(RFC 2205 section 2.5)" in out
+                    status, _, err = await rsvp("admit", elsewhere, "--style", "ff", *where)
+                    assert (status, err) == (
+                        1,
+                        "rsvp: the daemon knows no such sender in 10.0.3.2:6000/udp: "
+                        "name --sender and --rate to ask all the same\n",
+                    )
+                    after = await client.show("senders")
+                    assert [one["sender"] for one in after] == [one["sender"] for one in before]
+                    assert await client.show("reservations") == []
+                    assert len(await client.show("sessions")) == 1
+
+        asyncio.run(story())
+
+    def test_data_that_ends_here_needs_nothing_here(self, tmp_path: Path):
+        async def story() -> None:
+            async with daemons(tmp_path) as paths, asyncio.timeout(PATIENCE):
+                to = f"{SESSION.destination}:{SESSION.port}"
+                words = ("admit", to, "--style", "wf", "--rate", "1mbit", "--control", paths["h2"])
+                status, out, _ = await rsvp(*words)
+                assert (status, out) == (
+                    0,
+                    "accepted: no data of it leaves this node, only previous hops have to admit it\n",
+                )
+
+        asyncio.run(story())
+
+    @pytest.mark.parametrize(
+        ("verdict", "text"),
+        [
+            ({"limit": "mtu", "asked": 1500, "available": 1400, "unit": "bytes"},
+             "packets of up to 1500 bytes, the link takes 1400 bytes"),
+            ({"limit": "flow", "asked": 2e6, "available": 1.25e5, "unit": "bytes/s"},
+             "16 Mbit/s asked, 1 Mbit/s is the most that one reservation may take there"),
+            ({"limit": "pool", "asked": 2e6, "available": 0.0, "unit": "bytes/s"},
+             "16 Mbit/s asked, 0 bit/s left of what this service may take there"),
+        ],
+    )  # fmt: skip
+    def test_numbers_in_words(self, verdict, text):
+        reason = {"code": 1, "value": 2, "text": "no", "section": "RFC 0 section 0", **verdict}
+        asked = flowspec(controlled_load(TSPEC))
+        one = {"interface": "eth0", "filters": [], "flowspec": asked, "reason": reason}
+        assert admit.sentence(one, WF).endswith(f": refused, no, {text} (RFC 0 section 0)")
 
 
 class TestWatch:

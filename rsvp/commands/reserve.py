@@ -111,17 +111,10 @@ def reserve(
         rsvp reserve 239.1.1.1:5000 --style wf --rate 500kbit --interface eth0
     """
     senders = tuple(dict.fromkeys(sender or ()))
-    if senders and not style.explicit:
-        raise typer.BadParameter(f"style {style.name.lower()} is for all senders: leave --sender out")
-    if delay is not None and service == "load":
-        raise typer.BadParameter("controlled load promises no delay: leave --service out, or --delay")
-    if delay is not None and rate is not None:
-        raise typer.BadParameter("--delay finds the rate by itself: leave --rate out")
+    check(destination, style, senders, service, rate, delay)
     assert destination.address is not None
     if interface is not None and not destination.address.is_multicast:
         raise typer.BadParameter("--interface is where to join a group: leave it out, this is none")
-    if any(one.address.version != destination.address.version for one in senders):
-        raise typer.BadParameter("sender and destination are of different families: both IPv4, or both IPv6")
     session = Session(destination.address, protocol, destination.port)
 
     import asyncio
@@ -133,3 +126,23 @@ def reserve(
     asyncio.run(
         Receiving(session, limits, style, chosen, senders, rate, confirm, delay, interface).run(control)
     )
+
+
+def check(
+    destination: Place,
+    style: Style,
+    senders: tuple[FilterSpec, ...],
+    service: str | None,
+    rate: float | None,
+    delay: float | None,
+) -> None:
+    """Refuse options that do not go together."""
+    if senders and not style.explicit:
+        raise typer.BadParameter(f"style {style.name.lower()} is for all senders: leave --sender out")
+    if delay is not None and service == "load":
+        raise typer.BadParameter("controlled load promises no delay: leave --service out, or --delay")
+    if delay is not None and rate is not None:
+        raise typer.BadParameter("--delay finds the rate by itself: leave --rate out")
+    assert destination.address is not None
+    if any(one.address.version != destination.address.version for one in senders):
+        raise typer.BadParameter("sender and destination are of different families: both IPv4, or both IPv6")

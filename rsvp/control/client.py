@@ -154,6 +154,18 @@ class Client(Endpoint):
         entries: list[dict[str, jsonform.Json]] = await self._ask("show", what=what, why=why)
         return entries
 
+    async def admit(
+        self, session: Session, style: Style, flows: tuple[Flow, ...]
+    ) -> list[dict[str, jsonform.Json]]:
+        """What the daemon would say to a reservation; see `rsvp.api.Api.admit`."""
+        verdicts: list[dict[str, jsonform.Json]] = await self._ask(
+            "admit",
+            session=jsonform.session(session),
+            style=style.name,
+            flows=[schema.flow_to_json(flow) for flow in flows],
+        )
+        return verdicts
+
     @property
     def lost(self) -> ControlError | None:
         """Why there is no connection any more; None while there is one."""

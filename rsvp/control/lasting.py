@@ -188,6 +188,10 @@ class LastingClient(Endpoint):
         """Entries as `rsvp show` prints them."""
         return await self._ask(lambda: self._connection.show(what, why=why))
 
+    async def admit(self, session: Session, style: Style, flows: tuple[Flow, ...]) -> list[dict[str, Json]]:
+        """What the daemon would say to a reservation; see `rsvp.api.Api.admit`."""
+        return await self._ask(lambda: self._connection.admit(session, style, flows))
+
     async def clear(self, what: str, session: Session | None = None) -> dict[str, int]:
         """Remove state that neighbours made, or begin the counters anew; see `rsvp.api.Api.clear`."""
         return await self._ask(lambda: self._connection.clear(what, session))

@@ -120,6 +120,14 @@ class Show(Request, tag="show"):
     why: bool = False
 
 
+class Admit(Request, tag="admit"):
+    """Answered with a list, as `rsvp.api.Api.admit` returns it; no state is made."""
+
+    session: Object
+    style: str
+    flows: list[Object]
+
+
 class Clear(Request, tag="clear"):
     """Answered with numbers, as `rsvp.api.Api.clear` returns them; without `session`, of all sessions."""
 
@@ -137,7 +145,7 @@ class Log(Request, tag="log"):
 
 
 AnyRequest: TypeAlias = (
-    OpenSession | CloseSession | AddSender | RemoveSender | Reserve | Release | Show | Clear | Log
+    OpenSession | CloseSession | AddSender | RemoveSender | Reserve | Release | Show | Admit | Clear | Log
 )
 
 _requests: msgspec.json.Decoder[AnyRequest] = msgspec.json.Decoder(AnyRequest)

@@ -185,6 +185,7 @@ class _Connection:
             schema.Reserve: self._reserve,
             schema.Release: self._release,
             schema.Show: self._show,
+            schema.Admit: self._admit,
             schema.Clear: self._clear,
             schema.Log: self._log,
         }
@@ -307,6 +308,13 @@ class _Connection:
 
     async def _show(self, request: schema.Show) -> Json:
         return await self._api.show(request.what, why=request.why)
+
+    async def _admit(self, request: schema.Admit) -> Json:
+        return await self._api.admit(
+            schema.checked(read_session, request.session),
+            schema.checked(read_style, request.style),
+            tuple(schema.checked(schema.read_flow, flow) for flow in request.flows),
+        )
 
     async def _clear(self, request: schema.Clear) -> Json:
         about = request.session

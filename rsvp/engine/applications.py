@@ -10,8 +10,8 @@ from ..errors import LocalError, StyleConflict, UnknownSession
 from ..iana import ErrorCode, ErrorFlag
 from ..iana_errors import RECEIVER_PROXY_CODE
 from ..intserv import flaw
-from ..messages import Sender, base_filters
-from ..objects import Filter
+from ..messages import Flow, Sender, base_filters
+from ..objects import Filter, Session, Style
 from . import changes, path, patherr, resv, traffic, upstream
 from .core import Application, Core
 from .inputs import AddSender, CloseSession, OpenSession, RefuseSender, Release, RemoveSender, Reserve
@@ -133,7 +133,7 @@ def reserve(core: Core, verb: Reserve, now: float) -> None:
     """Make or change an application's reservation; what it reserved before is replaced."""
     application = find(core, verb.handle)
     state = application.state
-    _check(core, state, verb)
+    _check(state, verb)
     before = _phops(state, verb.handle)
     touched: dict[ReservationStateBlock, None] = {}
     old = _take(state, verb.handle)
@@ -152,21 +152,22 @@ def reserve(core: Core, verb: Reserve, now: float) -> None:
     upstream.sync(core, state, concerned, now, confirm=verb.confirm)
 
 
-def _check(core: Core, state: SessionState, verb: Reserve) -> None:
-    if not verb.style.known:
+def check_request(session: Session, style: Style, flows: tuple[Flow, ...]) -> None:
+    """Refuse what no application may ask for, whatever stands. Raises LocalError."""
+    if not style.known:
         raise LocalError("a reservation's style is FF, WF or SE")
-    if not verb.flows:
+    if not flows:
         raise LocalError("a reservation has at least one flow; release gives it back")
-    if verb.style.shared and len(verb.flows) > 1:
+    if style.shared and len(flows) > 1:
         raise LocalError("a shared reservation has exactly one flow")
-    version = state.session.destination.version
-    for flow in verb.flows:
+    version = session.destination.version
+    for flow in flows:
         if flow.flowspec is None:
             raise LocalError("a reservation needs a flowspec")
-        if verb.style.explicit != bool(flow.filters):
+        if style.explicit != bool(flow.filters):
             raise LocalError(
                 "a reservation of style FF or SE lists its senders"
-                if verb.style.explicit
+                if style.explicit
                 else "a reservation of style WF lists no senders"
             )
         if any(one.address.version != version for one in base_filters(flow.filters)):
@@ -175,8 +176,12 @@ def _check(core: Core, state: SessionState, verb: Reserve) -> None:
             raise LocalError("a reservation's service is controlled-load or guaranteed")
         if (why := flaw(flow.flowspec)) is not None:
             raise LocalError(f"nobody could honour this reservation: {why}")
-    if len({flow.flowspec.service for flow in verb.flows if flow.flowspec}) > 1:
+    if len({flow.flowspec.service for flow in flows if flow.flowspec}) > 1:
         raise LocalError("the flows of a reservation are all of one service")
+
+
+def _check(state: SessionState, verb: Reserve) -> None:
+    check_request(state.session, verb.style, verb.flows)
     for rsb in state.reservations():
         if rsb.handle == verb.handle:
             continue

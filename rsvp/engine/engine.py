@@ -175,8 +175,10 @@ class Engine:
         """What would become of a reservation, flow by flow, on each interface where its data leaves.
 
         A pure question: no state is made. `route` are the interfaces to judge by while no Path of the
-        session has come here. Nothing for data that ends here: then previous hops decide alone.
+        session has come here. Nothing for data that ends here: then previous hops decide alone. Raises
+        LocalError for what no application may ask for.
         """
+        applications.check_request(session, style, flows)
         return trial.verdicts(self._core, session, style, flows, route)
 
     def explain(self, view: Explained, now: float) -> tuple[Explanation, ...]:

@@ -302,6 +302,47 @@ def test_what_was_refused_is_shown_with_its_rule(tmp_path: Path):
     run(story())
 
 
+def test_a_dry_run_of_admission_says_what_would_happen_and_makes_nothing(hosts: Opener):
+    async def story() -> None:
+        async with hosts() as (h1, h2):
+
+            async def state(api: Api) -> list[object]:
+                return [await api.show(what) for what in ("sessions", "senders", "reservations", "installed")]
+
+            sending = await h1.open_session(SESSION)
+            await h1.add_sender(sending, SENDER, TSPEC)
+            await asyncio.sleep(1)
+            before = await state(h1)
+            (told,) = await h1.admit(SESSION, FF, (Flow(controlled_load(TSPEC), (SENDER,)),))
+            assert (told["accepted"], told["reason"]) == (True, None)
+            assert told["filters"] == [{"address": "10.0.1.1", "port": 4000}]
+            assert told["rate"] + told["remains"] == 12.5e6 * 0.75
+            assert told["interface"] in [entry["name"] for entry in await h1.show("interfaces")]
+            # What the sender announces bounds what is taken; a sender not heard of may be as large as asked.
+            other = Session(SESSION.destination, 17, 6000)
+            (told,) = await h1.admit(other, FF, (Flow(controlled_load(1e8), (SENDER,)),))
+            assert told["accepted"] is False
+            assert told["reason"] == {
+                "code": 1,
+                "value": 2,
+                "text": "admission control failure: requested bandwidth unavailable",
+                "section": "RFC 2205 section 2.5",
+                "limit": "link",
+                "asked": 1e8,
+                "available": 12.5e6 * 0.75,
+                "unit": "bytes/s",
+            }
+            assert await state(h1) == before
+            assert await h2.admit(SESSION, WF, (Flow(controlled_load(TSPEC)),)) == [], "it ends here"
+            with pytest.raises(LocalError, match="lists no senders"):
+                await h1.admit(SESSION, WF, (Flow(controlled_load(TSPEC), (SENDER,)),))
+            nowhere = Session(ip_address("192.0.2.1"), 17, 5000)
+            with pytest.raises(NoRoute, match="no route"):
+                await h1.admit(nowhere, WF, (Flow(controlled_load(TSPEC)),))
+
+    run(story())
+
+
 def test_clear_removes_what_neighbours_made_and_says_so(hosts: Opener):
     async def story() -> None:
         async with hosts() as (h1, h2):

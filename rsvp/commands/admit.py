@@ -1,0 +1,148 @@
+"""`rsvp admit`: what the daemon would say to a reservation, which is not made (RFC 2205 section 2.5)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ..jsonform import Json, read_filter, read_tspec, session
+from ..objects import FilterSpec, Session, Style
+from ..paths import CONTROL
+from . import arguments, words
+from .arguments import Place
+from .reserve import SERVICES, check, read_service
+
+if TYPE_CHECKING:
+    from ..receiver import Receiver
+
+
+def admit(
+    destination: Annotated[
+        Place,
+        typer.Argument(metavar="DESTINATION:PORT", parser=arguments.destination, help="Where the flow goes."),
+    ],
+    style: Annotated[
+        Style,
+        typer.Option(metavar="{ff,wf,se}", parser=arguments.style, help="As of rsvp reserve."),
+    ],
+    sender: Annotated[
+        list[FilterSpec] | None,
+        typer.Option(
+            metavar="ADDRESS:PORT",
+            parser=arguments.sender,
+            help="For this sender only; may be given again. Without it, for each that is known.",
+        ),
+    ] = None,
+    service: Annotated[
+        str | None,
+        typer.Option(
+            metavar="{load,rate}",
+            parser=read_service,
+            help="Controlled load, or guaranteed service at R [default: load, with --delay rate].",
+        ),
+    ] = None,
+    rate: Annotated[
+        float | None,
+        typer.Option(
+            metavar="R",
+            parser=arguments.rate,
+            help="How much: 500kbit, 10mbit, or bytes/s; what the sender announces if left out.",
+        ),
+    ] = None,
+    delay: Annotated[
+        float | None,
+        typer.Option(metavar="TIME", parser=arguments.delay, help="How late a packet may arrive: 20ms."),
+    ] = None,
+    protocol: Annotated[
+        int, typer.Option(metavar="NAME", parser=arguments.protocol, help="udp, tcp, or a number.")
+    ] = "udp",  # type: ignore[assignment]
+    control: Annotated[
+        str, typer.Option(metavar="PATH", help="The daemon's control socket.", show_default=True)
+    ] = CONTROL,
+    json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> int:
+    """Ask the daemon what it would say to a reservation.
+
+    A dry run: no state is made, nothing is sent. Tells for each interface
+    where the data leaves this node what the reservation would take there
+    and what would remain, or why it would be refused, by which number and
+    which rule. The exit status is 0 if it would be accepted everywhere, 1
+    if not.
+
+    Example:
+
+        rsvp admit 10.1.0.2:5000 --style ff --sender 10.3.0.1:4000 --rate 2mbit
+
+        rsvp admit 224.1.1.1:5000 --style wf --rate 500kbit --json
+    """
+    senders = tuple(dict.fromkeys(sender or ()))
+    check(destination, style, senders, service, rate, delay)
+    assert destination.address is not None
+    about = Session(destination.address, protocol, destination.port)
+    wanted = SERVICES[service or ("load" if delay is None else "rate")]
+
+    import asyncio
+
+    from ..receiver import Receiver
+
+    verdicts = asyncio.run(_ask(control, about, Receiver(style, wanted, senders, rate, delay)))
+    accepted = all(one["accepted"] for one in verdicts)
+    if json:
+        from json import dumps
+
+        told = {"accepted": accepted, "session": session(about), "style": style.name, "interfaces": verdicts}
+        print(dumps(told))
+    else:
+        for one in verdicts:
+            print(sentence(one, style))
+        if not verdicts:
+            print("accepted: no data of it leaves this node, only previous hops have to admit it")
+    return 0 if accepted else 1
+
+
+async def _ask(control: str, about: Session, receiver: Receiver) -> list[dict[str, Json]]:
+    from ..control.client import connect
+    from ..control.schema import read_adspec
+    from ..engine.outputs import PathEvent
+    from ..errors import LocalError
+    from ..messages import Sender
+
+    async with await connect(control) as client:
+        for entry in await client.show("senders"):
+            if entry["session"] == session(about):
+                adspec = None if entry["adspec"] is None else read_adspec(entry["adspec"])
+                sender = Sender(read_filter(entry["sender"]), read_tspec(entry["tspec"]), adspec)
+                receiver.heard(PathEvent(0, about, sender))
+        flows = receiver.flows()
+        if not flows:
+            raise LocalError(
+                f"the daemon knows no such sender in {words.session(session(about))}: "
+                "name --sender and --rate to ask all the same"
+            )
+        return await client.admit(about, receiver.style, flows)
+
+
+LIMITS = {
+    "link": "{asked} asked, {available} left of what may be reserved there",
+    "pool": "{asked} asked, {available} left of what this service may take there",
+    "flow": "{asked} asked, {available} is the most that one reservation may take there",
+    "mtu": "packets of up to {asked}, the link takes {available}",
+}
+
+
+def sentence(one: dict[str, Json], style: Style) -> str:
+    """A verdict as a line."""
+    where = "here" if one["interface"] is None else one["interface"]
+    about = f"{where}: {style.name} for {words.filters(one['filters'])}, {words.flowspec(one['flowspec'])}"
+    reason = one["reason"]
+    if reason is None:
+        takes, held, remains = (words.rate(one[key]) for key in ("rate", "held", "remains"))
+        merged = f" ({held} of it stand already)" if one["held"] else ""
+        return f"{about}: accepted, takes {takes}{merged}, {remains} remain"
+    why = reason["text"]
+    if "limit" in reason:
+        form = words.rate if reason["unit"] == "bytes/s" else "{} bytes".format
+        numbers = {key: form(reason[key]) for key in ("asked", "available")}
+        why += f", {LIMITS[reason['limit']].format(**numbers)}"
+    return f"{about}: refused, {why} ({reason['section']})"
