@@ -82,7 +82,7 @@ def _judge(
         )
         interface = core.interfaces[oi]
         try:
-            traffic.check(core, state, oi, flowspec)
+            traffic.check(core, state, oi, flowspec, None)
         except Reject as refusal:
             largest = (Limit.MTU, flowspec.tspec.M, interface.mtu)
             about = largest if refusal.code == ErrorCode.ADMISSION_CONTROL_FAILURE else ()
