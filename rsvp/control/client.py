@@ -232,6 +232,8 @@ class Client(Endpoint):
             raise
         finally:
             self._waiting.pop(number, None)
+            if future.done() and not future.cancelled():
+                future.exception()  # where the connection broke while asking, nobody else looks at it
 
     async def _read(self) -> None:
         lost = ControlError(LOST)
