@@ -25,16 +25,17 @@ UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 
 def command_line(arguments: Sequence[str]) -> typer.Typer:
     """The `rsvp` command, of its words only the one that is asked for: each brings its modules along."""
+    words = arguments[:1] if arguments and arguments[0] in WORDS else WORDS
     app = typer.Typer(
         name="rsvp",
-        add_completion=False,
+        add_completion=words is WORDS,  # a shell asks without arguments
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
         no_args_is_help=True,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(rsvp)
-    for word in arguments[:1] if arguments and arguments[0] in WORDS else WORDS:
+    for word in words:
         app.command()(getattr(import_module(f".commands.{word}", __package__), word))
     return app
 

@@ -53,6 +53,9 @@ def daemon(
             autocompletion=arguments.completes(TOPICS),
         ),
     ] = None,
+    print_unit: Annotated[
+        bool, typer.Option("--print-unit", help="Print a unit for systemd that reads this --config.")
+    ] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="The same as --log-level debug.")] = False,
 ) -> None:
     """Run RSVP on this host, in the foreground.
@@ -69,7 +72,14 @@ def daemon(
         rsvp daemon --interface eth0 --interface eth1 --control /tmp/rsvp.sock
 
         rsvp daemon --record /var/lib/rsvp/inputs.jsonl
+
+        rsvp daemon --config /etc/rsvp.toml --print-unit
     """
+    if print_unit:
+        from ..daemon.unit import unit
+
+        print(unit(config), end="")
+        return
     import asyncio
 
     from ..daemon.logs import to_standard_error

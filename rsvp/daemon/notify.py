@@ -16,3 +16,10 @@ def notify(state: str) -> None:
         manager.setblocking(False)
         # A leading "@" stands for Linux' abstract name space.
         manager.sendto(state.encode(), "\0" + address[1:] if address[0] == "@" else address)
+
+
+def watchdog_period() -> float | None:
+    """How often, in seconds, the service manager wants to hear "WATCHDOG=1"; None where it does not."""
+    asked = os.environ.get("WATCHDOG_USEC", "")
+    mine = os.environ.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
+    return int(asked) / 2e6 if asked.isdecimal() and int(asked) and mine else None

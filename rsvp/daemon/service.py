@@ -23,7 +23,7 @@ from ..control.server import ControlServer, ControlSocket
 from ..errors import ConfigError
 from ..node import Node
 from .exporter import Exporter
-from .notify import notify
+from .notify import notify, watchdog_period
 from .process import owner_of_socket
 
 log = logging.getLogger("rsvp")
@@ -80,6 +80,7 @@ async def serve(
                 await server.start()
                 log.info("ready, interfaces %s, control %s", _names(node), where.path)
                 notify("READY=1")
+                orders.keep_awake()
                 while (order := await orders.get()) == RELOAD:
                     await _reload(node, settings, where, exporter)
                 notify("STOPPING=1")
@@ -125,6 +126,7 @@ class _Orders:
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._queue: asyncio.Queue[str] = asyncio.Queue()
+        self._watchdog: asyncio.TimerHandle | None = None
         self._signals = {signal.SIGTERM: STOP, signal.SIGINT: STOP, signal.SIGHUP: RELOAD}
         self.put = self._queue.put_nowait
         self.get = self._queue.get
@@ -134,7 +136,16 @@ class _Orders:
             self._loop.add_signal_handler(number, self.put, order)
         self._loop.set_exception_handler(self._fault)
 
+    def keep_awake(self) -> None:
+        """Let the service manager's watchdog know, again and again, that this loop runs."""
+        period = watchdog_period()
+        if period is not None:
+            notify("WATCHDOG=1")
+            self._watchdog = self._loop.call_later(period, self.keep_awake)
+
     def deafen(self) -> None:
+        if self._watchdog is not None:
+            self._watchdog.cancel()
         for number in self._signals:
             self._loop.remove_signal_handler(number)
         self._loop.set_exception_handler(None)
