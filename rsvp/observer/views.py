@@ -39,11 +39,9 @@ _Entries = Iterator[tuple[dict[str, Json], list[dict[str, Json]]]]
 
 
 def entry_of(block: object, now: float) -> dict[str, Json]:
-    """One block as its entry, for a timeline; a reservation with its one filter."""
+    """A sender, an error or a neighbour as its entry, for a timeline."""
     if isinstance(block, SeenPath):
         return _sender(block, now)
-    if isinstance(block, SeenReservation):
-        return _reservation([block], now)
     if isinstance(block, SeenError):
         return _refusal(block)
     assert isinstance(block, SeenNeighbor)
@@ -165,7 +163,8 @@ def _together(observer: Observer) -> list[list[SeenReservation]]:
     return list(found.values())
 
 
-def _reservation(group: list[SeenReservation], now: float) -> dict[str, Json]:
+def reservation_of(group: list[SeenReservation], now: float) -> dict[str, Json]:
+    """The entry of filters that share one reservation of one next hop."""
     first = group[0]
     latest = max(group, key=lambda one: one.history.heard.frame)
     oldest = min(group, key=lambda one: one.history.made.frame)
@@ -192,7 +191,7 @@ def _reservation(group: list[SeenReservation], now: float) -> dict[str, Json]:
 
 def _reservations(observer: Observer, now: float) -> _Entries:
     for group in _together(observer):
-        entry = _reservation(group, now)
+        entry = reservation_of(group, now)
         rule = (
             f"a Resv makes reservation state at {group[0].phop}, the hop that it is sent to, "
             f"which lives (K + 0.5) * 1.5 * {group[0].refresh:g} s"

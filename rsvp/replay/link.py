@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
+from itertools import groupby
 
 from .._wire import decode
 from ..capture import Capture, Frame
 from ..capture.dissected import SHORT, SNAPPED
 from ..errors import WireError
 from ..jsonform import Json
-from ..observer import WHAT, News, Observer, SeenError, SeenNeighbor, SeenPath, entries
-from ..observer.views import entry_of
+from ..observer import WHAT, News, Observer, SeenError, SeenPath, SeenReservation, entries
+from ..observer.views import entry_of, reservation_of
 from .changes import Change
 
 
@@ -64,7 +65,7 @@ class LinkReplay:
             self._take_next()
         if until is not None and until > self.time:
             self.time = until
-            yield from map(self._change, self.observer.pass_time(until))
+            yield from _told(self.observer.pass_time(until))
 
     def _take_next(self) -> None:
         self._next = None  # a file that turns out to be damaged ends here
@@ -80,7 +81,7 @@ class LinkReplay:
         try:
             message = decode(frame.data)
         except WireError as error:
-            yield from map(self._change, self.observer.pass_time(self.time))
+            yield from _told(self.observer.pass_time(self.time))
             cut = SNAPPED if frame.snapped else SHORT
             self.observer.not_read(cut if frame.missing else error.reason, frame.number)
             return
@@ -88,18 +89,7 @@ class LinkReplay:
         news = self.observer.hear(
             message, frame.source, frame.destination, self.time, frame.number, encapsulation
         )
-        yield from map(self._change, news)
-
-    def _change(self, news: News) -> Change:
-        block = news.block
-        if isinstance(block, SeenPath):
-            state = "sender"
-        elif isinstance(block, SeenError):
-            state = "refusal"
-        else:
-            state = "neighbor" if isinstance(block, SeenNeighbor) else "reservation"
-        frame = None if news.cause is None else news.cause.frame
-        return Change(news.time, frame, state, news.change, entry_of(block, news.time), news.why)
+        yield from _told(news)
 
     def show(self, what: str, *, why: bool = False) -> list[dict[str, Json]]:
         """One of `what` as `rsvp show` has it, without interfaces."""
@@ -117,3 +107,29 @@ class LinkReplay:
             found.append(f"not understood: {reason} ({count}: {named})")
         found += [f"without effect: {count} {reason}" for reason, count in sorted(observer.idle.items())]
         return found
+
+
+def _told(news: list[News]) -> Iterator[Change]:
+    """News as lines of a timeline; filters that share a reservation, and a fate, go on one."""
+    for _, run in groupby(news, _alike):
+        group = list(run)
+        first = group[0]
+        blocks = [one.block for one in group if isinstance(one.block, SeenReservation)]
+        entry = reservation_of(blocks, first.time) if blocks else entry_of(first.block, first.time)
+        frame = None if first.cause is None else first.cause.frame
+        yield Change(first.time, frame, _state(first), first.change, entry, first.why)
+
+
+def _alike(news: News) -> Hashable:
+    block = news.block
+    if not isinstance(block, SeenReservation) or not block.style.shared:
+        return id(news)
+    return (block.key[:3], block.style, block.flowspec, news.change, news.why, news.time)
+
+
+def _state(news: News) -> str:
+    if isinstance(news.block, SeenPath):
+        return "sender"
+    if isinstance(news.block, SeenReservation):
+        return "reservation"
+    return "refusal" if isinstance(news.block, SeenError) else "neighbor"
