@@ -39,6 +39,7 @@ def interfaces(core: Core) -> list[InterfaceView]:
             one.limit,
             one.per_flow,
             one.enabled,
+            one.controls_traffic,
         )
         for _, one in sorted(core.interfaces.items())
     ]

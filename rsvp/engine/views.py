@@ -16,7 +16,10 @@ from ..objects import Filter, IPAddress, Session, Style
 
 @dataclass(frozen=True, slots=True)
 class InterfaceView:
-    """One interface; `bandwidth`, `reserved`, `limit` and `per_flow` in bytes/s, `reservable` a share."""
+    """One interface; `bandwidth`, `reserved`, `limit` and `per_flow` in bytes/s, `reservable` a share.
+
+    `controls_traffic` is whether reservations are enforced there, not only counted.
+    """
 
     name: str
     index: int
@@ -29,6 +32,7 @@ class InterfaceView:
     limit: float
     per_flow: float
     enabled: bool
+    controls_traffic: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -266,6 +266,17 @@ class TcError(IntEnum):
     TOO_MANY_CLIENTS = 7521
 
 
+AMBIGUOUS_FILTER: Final = 9
+"""An error code that early RSVP had and RFC 2205 keeps reserved; GQoS has a detail for it."""
+
+
+class AdmissionValue(IntEnum):
+    """Values of RSVP's error code 1 that are Windows' own."""
+
+    FLOW_RATE = 0x8001
+    PEAK_RATE = 0x8003
+
+
 class PolicyOwner(IntEnum):
     """Where the three ranges of policy element types begin; type 0 is reserved."""
 

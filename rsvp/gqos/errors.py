@@ -209,6 +209,6 @@ class NoBuffers(GqosError):
     code = WsaError.ENOBUFS
     detail = Extended.GETQOS_BADOUTBUFFER
 
-    def __init__(self, text: str, needed: int) -> None:
-        super().__init__(text)
+    def __init__(self, text: str, needed: int, extended: Extended | None = None) -> None:
+        super().__init__(text, extended)
         self.needed = needed

@@ -159,12 +159,16 @@ def _filter_body(one: FilterSpec) -> bytes:
 def _write_destaddr(out: bytearray, start: int, one: DestAddr, layout: Layout, base: int) -> None:
     out += bytes(layout.destaddr.size - _HEADER.size)
     where = _align(out, layout)
+    out += pack_sockaddr(one)
+    layout.destaddr.pack_into(out, start, one.object_type, 0, base + where, len(out) - where)
+
+
+def pack_sockaddr(one: DestAddr) -> bytes:
+    """A sockaddr_in or sockaddr_in6, with Windows' address families."""
     port = one.port.to_bytes(2, "big")
     if isinstance(one.address, IPv4Address):
-        out += struct.pack("=H", WINDOWS_AF_INET) + port + one.address.packed + bytes(8)
-    else:
-        out += struct.pack("=H", WINDOWS_AF_INET6) + port + bytes(4) + one.address.packed + bytes(4)
-    layout.destaddr.pack_into(out, start, one.object_type, 0, base + where, len(out) - where)
+        return struct.pack("=H", WINDOWS_AF_INET) + port + one.address.packed + bytes(8)
+    return struct.pack("=H", WINDOWS_AF_INET6) + port + bytes(4) + one.address.packed + bytes(4)
 
 
 def _write_adspec(out: bytearray, start: int, one: AdspecInfo, layout: Layout, base: int) -> None:
@@ -233,6 +237,16 @@ def unpack(data: bytes, layout: Layout = HOST, base: int = 0) -> Qos:
 def unpack_objects(data: bytes, layout: Layout = HOST, base: int = 0) -> tuple[QosObject, ...]:
     """Read a provider-specific buffer, up to its end or END_OF_LIST. Raises ProviderBufferError."""
     return _Reader(data, layout, base).objects(0, len(data))
+
+
+def unpack_sockaddr(data: bytes) -> DestAddr:
+    """Read a sockaddr_in or sockaddr_in6. Raises ProviderBufferError."""
+    family, port = int.from_bytes(data[:2], sys.byteorder), int.from_bytes(data[2:4], "big")
+    if family == WINDOWS_AF_INET and len(data) == 16:
+        return DestAddr(IPv4Address(data[4:8]), port)
+    if family == WINDOWS_AF_INET6 and len(data) == 28:
+        return DestAddr(IPv6Address(data[8:24]), port)
+    raise ProviderBufferError(f"an address of family {family} and {len(data)} bytes is no socket address")
 
 
 class _Reader:
@@ -340,13 +354,7 @@ class _Reader:
 
     def destaddr(self, at: int, length: int) -> DestAddr:
         _, _, pointer, size = self.fixed(self._layout.destaddr, at, length)
-        body = self.take(self.place(pointer), size)
-        family, port = int.from_bytes(body[:2], sys.byteorder), int.from_bytes(body[2:4], "big")
-        if family == WINDOWS_AF_INET and size == 16:
-            return DestAddr(IPv4Address(body[4:8]), port)
-        if family == WINDOWS_AF_INET6 and size == 28:
-            return DestAddr(IPv6Address(body[8:24]), port)
-        raise ProviderBufferError(f"a destination of family {family} and {size} bytes is no socket address")
+        return unpack_sockaddr(self.take(self.place(pointer), size))
 
     def adspec(self, at: int, length: int) -> AdspecInfo:
         *general, count = self.fixed(_ADSPEC, at, length)[2:]
