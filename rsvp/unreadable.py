@@ -15,12 +15,19 @@ from .objects import FilterSpec, FlowLabelFilterSpec, Hop, Session, Style
 UNKNOWN_CTYPE = "unknown C-Type"
 UNSUPPORTED_SERVICE = "unsupported service"
 
+_BAD: dict[int, int] = {
+    ClassNum.FLOWSPEC: TrafficControlCode.BAD_FLOWSPEC,
+    ClassNum.SENDER_TSPEC: TrafficControlCode.BAD_TSPEC,
+    ClassNum.ADSPEC: TrafficControlCode.BAD_ADSPEC,
+}
+"""Objects whose contents RSVP hands to traffic control, and the error where they are malformed."""
+
 
 def answer(data: bytes, interface: int, error: WireError) -> Undecodable | None:
     """The engine's input for a message that deserves a PathErr or ResvErr, None for all others.
 
-    Formatting errors are counted and logged where they are found; the two that the far end may be
-    able to get round are answered.
+    Formatting errors are counted and logged where they are found; those that the far end may be able
+    to get round are answered, and so are contents that are traffic control's and not RSVP's own.
     """
     if error.reason == UNKNOWN_CTYPE and error.class_num is not None:
         code = int(ErrorCode.UNKNOWN_OBJECT_CTYPE)
@@ -28,9 +35,14 @@ def answer(data: bytes, interface: int, error: WireError) -> Undecodable | None:
     elif error.reason == UNSUPPORTED_SERVICE:
         code = int(ErrorCode.TRAFFIC_CONTROL_ERROR)
         value = int(TrafficControlCode.SERVICE_UNSUPPORTED)
+    elif error.class_num in _BAD:
+        code = int(ErrorCode.TRAFFIC_CONTROL_ERROR)
+        value = int(_BAD[error.class_num])
     else:
         return None
     found = dissect(data)
+    if error.class_num in _BAD and all(one.offset != error.offset or one.value for one in found.objects):
+        return None  # its contents can be read, it stands where it must not
     return Undecodable(
         interface,
         found.type,

@@ -60,6 +60,10 @@ _RULES: dict[tuple[int, int | None], Rule] = {
         "a reservation is admitted only where the link, and what one flow may take of it, has room for it",
         "RFC 2205 section 2.5",
     ),
+    (ErrorCode.ADMISSION_CONTROL_FAILURE, AdmissionError.DELAY_BOUND): (
+        "the link has room for the flow's rate r, but not for the R that so short a delay takes",
+        "RFC 2205 appendix B",
+    ),
     (ErrorCode.ADMISSION_CONTROL_FAILURE, AdmissionError.MTU_TOO_LARGE): (
         "a flow's largest packet M must fit the link's MTU",
         "RFC 2210 section 2.3.2",

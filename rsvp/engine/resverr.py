@@ -8,7 +8,7 @@ from ..iana import ErrorCode, ErrorFlag
 from ..iana_errors import PolicyControlError
 from ..iana_policy import PreemptionError
 from ..intserv import Flowspec, strictly_less
-from ..messages import AnyError, AnySession, Flow, Resv, ResvErr, base_filters, base_session
+from ..messages import AnyError, AnyFilter, AnySession, Flow, Resv, ResvErr, base_filters, base_session
 from ..objects import AnyObject, ErrorSpec, Filter, IPAddress, PolicyData, Scope, Style
 from ..policy import PreemptionPriority
 from . import upstream
@@ -120,11 +120,13 @@ def arrived(core: Core, received: Received, message: ResvErr, now: float) -> Non
     state = core.find_session(message.session)
     if state is None or not state.psbs:
         raise Drop("ResvErr without path state")
-    filters = message.flow.filters if message.flow is not None else ()
+    if message.flow is not None:
+        filters: tuple[AnyFilter, ...] = message.flow.filters
+    else:  # nobody could read which of them it was
+        filters = tuple(psb.template for phop in _behind(state, received, message) for psb in phop.psbs)
     if message.error.code == ErrorCode.ADMISSION_CONTROL_FAILURE:
-        for phop in list(state.phops.values()):
-            if (phop.iif, phop.address) == (received.interface, message.hop.address):
-                _blockade(core, phop, message, now)
+        for phop in _behind(state, received, message):
+            _blockade(core, phop, message, now)
     for rsb in list(state.reservations()):
         if rsb.oi == received.interface:
             continue
@@ -138,6 +140,12 @@ def arrived(core: Core, received: Received, message: ResvErr, now: float) -> Non
             _deliver(core, state, rsb, message.error, flowspec, common, message.policy)
         else:
             _pass_on(core, state, message, rsb, common)
+
+
+def _behind(state: SessionState, received: Received, message: ResvErr) -> list[PreviousHop]:
+    """The previous hop that an error came from, under each of its handles."""
+    came = (received.interface, message.hop.address)
+    return [phop for phop in state.phops.values() if (phop.iif, phop.address) == came]
 
 
 def _blockade(core: Core, phop: PreviousHop, message: ResvErr, now: float) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from ..iana import AdmissionError, ErrorCode, ErrorFlag, Service, TrafficControlCode
-from ..intserv import Flowspec, Tspec, at_most, flaw, rate_needed, spend_slack, strictly_less
+from ..intserv import Flowspec, Tspec, at_most, effective, flaw, rate_needed, spend_slack, strictly_less
 from ..objects import Filter
 from . import resvconf
 from .admission import Budget
@@ -118,13 +118,17 @@ def admit(
     """Book on one link what a reservation needs there; returns it: Fwd_Flowspec. Raises Reject.
 
     Where the link has too little left, slack is spent on a lower rate, if there is enough of it
-    (RFC 2212, "Guidelines for Implementors").
+    (RFC 2212, "Guidelines for Implementors"). Code 1/1 where a longer delay would fit, else 1/2.
     """
     service = target.flowspec.service
     try:
         budget.admit(interface, handle, rate_needed(target.flowspec, target.path_te), service)
     except Reject:
-        less = _spend(state, key, target, interface, budget.room(interface, handle, service))
+        room = budget.room(interface, handle, service)
+        less = _spend(state, key, target, interface, room)
+        if less is None and effective(target.flowspec, target.path_te).tspec.rate <= room:
+            # What does not fit is R, and what is above r in that only makes the delay shorter.
+            raise Reject(ErrorCode.ADMISSION_CONTROL_FAILURE, AdmissionError.DELAY_BOUND) from None
         if less is None:
             raise
         budget.admit(interface, handle, rate_needed(less, target.path_te), service)

@@ -225,6 +225,19 @@ class TestResvErr:
         out = node.receive(resv_err(2), 1)
         assert len(of(out, e.ResvError)) == len(sends(out, ResvErr)) == 1
 
+    def test_without_a_flow_goes_to_all_who_asked_that_previous_hop(self, node):
+        """Where it could not be read which flow is in error, none of that Resv stands."""
+        far = sender("10.3.0.1")
+        node.receive(path(far, hop="10.3.0.1"), 3)
+        node.receive(resv(FF, (load(), (S1,))), 2)
+        node.receive(resv(FF, (load(), (far,)), hop="10.2.0.2"), 2)
+        node.feed(e.OpenSession(1, session()))
+        node.feed(e.Reserve(1, FF, (Flow(load(), (S2,)),)))
+        out = node.receive(replace(resv_err(21, 3), flow=None), 1)
+        assert [s.destination for s in of(out, e.Send)] == [a("10.2.0.1")]
+        (event,) = of(out, e.ResvError)
+        assert (event.code, event.value, event.filters) == (21, 3, (S2,))
+
     def test_without_a_flow_blocks_nothing(self, node):
         node.receive(resv(WF, (load(), ())), 2)
         out = node.receive(replace(resv_err(1, 2, style=WF, filters=()), flow=None), 1)

@@ -260,12 +260,20 @@ class TestSlack:
     def test_is_spent_only_as_far_as_it_goes(self):
         node, outputs = self.crowded(2000.0, 1_499_999)
         (error,) = sends(outputs, ResvErr)
-        assert error.error.value == AdmissionError.BANDWIDTH_UNAVAILABLE
+        assert error.error.value == AdmissionError.DELAY_BOUND, "who waits longer fits in"
         assert len(node.flows) == 1
 
     def test_never_below_the_token_rate(self):
         _, outputs = self.crowded(900.0, 2**32 - 1)
-        assert sends(outputs, ResvErr)
+        (error,) = sends(outputs, ResvErr)
+        assert error.error.value == AdmissionError.BANDWIDTH_UNAVAILABLE, "whatever the delay"
+
+    def test_room_for_the_token_rate_but_not_for_the_delay(self):
+        """Sub-code 1 of error 1 (RFC 2205 appendix B): the receiver may ask for a longer delay."""
+        node, outputs = self.crowded(1000.0, 0)
+        (error,) = sends(outputs, ResvErr)
+        assert error.error.value == AdmissionError.DELAY_BOUND
+        assert asked(ask(node, 2, guaranteed(TSPEC, 1000.0))) == guaranteed(TSPEC, 1000.0)
 
     @pytest.mark.parametrize("adspec", [None, Adspec(General(), None, ControlledLoadAdvert())])
     def test_is_left_alone_where_c_tot_is_not_known(self, adspec):

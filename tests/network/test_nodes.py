@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 
 from rsvp import decode
+from rsvp._wire import checksum, dissect
 from rsvp.config import read
 from rsvp.engine.interfaces import KEEP, REFRESH, lifetime
-from rsvp.engine.outputs import PathEvent, PathGone, ResvConfirmed, ResvError, ResvEvent, ResvGone
-from rsvp.iana import ErrorCode
+from rsvp.engine.outputs import PathError, PathEvent, PathGone, ResvConfirmed, ResvError, ResvEvent, ResvGone
+from rsvp.iana import ClassNum, ErrorCode, MessageType, TrafficControlCode
 from rsvp.intserv import Tspec, controlled_load
 from rsvp.messages import Flow
 from rsvp.node import Node
@@ -382,6 +383,58 @@ def test_broken_packets_are_counted_and_harm_nobody(change: Callable[[bytes], by
             network.wires[1].drops = None
             await asyncio.sleep(AWAIT_REFRESH)
             assert len(await s.senders("h2")) == 1
+
+    run(tell())
+
+
+def _spoiled(message_type: MessageType, class_num: ClassNum) -> Callable[[bytes], bytes]:
+    """Contents of another version of RFC 2210's format; the message around them is as it should be."""
+
+    def change(data: bytes) -> bytes:
+        if data[1] != message_type:
+            return data
+        at = next(one.offset for one in dissect(data).objects if one.class_num == class_num)
+        data = data[: at + 4] + bytes([data[at + 4] | 0x10]) + data[at + 5 :]
+        return data[:2] + checksum(data).to_bytes(2, "big") + data[4:]
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("class_num", "value"),
+    [
+        (ClassNum.SENDER_TSPEC, TrafficControlCode.BAD_TSPEC),
+        (ClassNum.ADSPEC, TrafficControlCode.BAD_ADSPEC),
+    ],
+)
+def test_malformed_contents_of_a_path_are_told_to_the_sender(class_num: ClassNum, value: int):
+    """Error 21, sub-codes 4 and 5: "malformed or unreasonable request" (RFC 2205 appendix B)."""
+
+    async def tell() -> None:
+        network = chain()
+        network.wires[1].drops = _mangle(_spoiled(MessageType.PATH, class_num))
+        async with story(network) as s:
+            await s.announce()
+            error = await s.sender.until(PathError, 2)
+            assert (error.code, error.value) == (ErrorCode.TRAFFIC_CONTROL_ERROR, value)
+            assert str(error.node) == "10.0.2.2"
+
+    run(tell())
+
+
+def test_a_malformed_flowspec_is_told_to_the_receiver():
+    """Error 21, sub-code 3 (RFC 2205 appendix B)."""
+
+    async def tell() -> None:
+        network = chain()
+        async with story(network) as s:
+            await s.announce()
+            await asyncio.sleep(1)
+            network.wires[1].drops = _mangle(_spoiled(MessageType.RESV, ClassNum.FLOWSPEC))
+            await s.reserve()
+            error = await s.receiver.until(ResvError, 2)
+            assert (error.code, error.value) == (ErrorCode.TRAFFIC_CONTROL_ERROR, 3)
+            assert str(error.node) == "10.0.2.1"
 
     run(tell())
 
