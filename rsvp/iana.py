@@ -503,10 +503,12 @@ LATENCY_UNKNOWN: Final = 0xFFFFFFFF
 
 
 class Protocol(IntEnum):
-    """IP protocols with UDP-like ports that applications name."""
+    """IP protocols that applications name: with ports, and encrypted, where an SPI stands for them."""
 
     TCP = 6
     UDP = 17
+    ESP = 50
+    AH = 51
 
 
 PROTOCOLS_WITH_PORTS: Final = frozenset({6, 17, 33, 132, 136})

@@ -49,7 +49,7 @@ ALLOWED = {
     "ip": {"iana"},
     "transport": {"errors", "iana", "ip", "netlink", "objects", "routing"},
     "routing": {"errors", "objects", "netlink"},
-    "tc": {"errors", "iana", "objects", "intserv", "netlink"},
+    "tc": {"errors", "iana", "objects", "intserv", "netlink", "sessions"},
     "netlink": {"errors"},
     "paths": set(),
     "vocabulary": set(),

@@ -22,16 +22,17 @@ from ..iana import MessageType
 from ..intserv import Flowspec, at_most, effective, merge
 from ..messages import Path, PathTear, Resv, base_filter, base_filters
 from ..objects import Filter, IPAddress, Session, SessionKey
+from ..tc import DataFilter, DataSession
 from .events import Arrived, Crossing, Event
 
 if TYPE_CHECKING:
     from .node import Node
     from .simulation import Simulation
 
-Group: TypeAlias = tuple[Session, int, Filter | None]
+Group: TypeAlias = tuple[DataSession, int, DataFilter | None]
 """A session, an interface, and for a distinct reservation its sender."""
 
-Reservation: TypeAlias = tuple[Flowspec, frozenset[Filter]]
+Reservation: TypeAlias = tuple[Flowspec, frozenset[DataFilter]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,7 @@ def _installed(node: Node) -> Iterator[tuple[Group, float, str]]:
     reservations = node.reservations()
     shared = {view.session for view in reservations if view.style.shared}
     wanted = _merge(node.senders(), reservations)
-    found = {}
+    found: dict[Group, Reservation] = {}
     for interface, flow in node.ledger.flows.values():
         group = None if flow.session in shared else next(iter(flow.filters), None)
         found[flow.session, interface, group] = (flow.flowspec, frozenset(flow.filters))

@@ -7,10 +7,15 @@ idempotent; `settle` carries out all that was said since the last time, in as fe
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from ..intserv import Flowspec, Tspec
 from ..objects import Filter, Session
+from ..sessions import GpiFilter, GpiSession
+
+DataSession: TypeAlias = Session | GpiSession
+DataFilter: TypeAlias = Filter | GpiFilter
+"""What tells data packets apart: ports, flow labels, or the SPI of an encrypted flow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +26,8 @@ class Flow:
     """
 
     handle: int
-    session: Session
-    filters: tuple[Filter, ...]
+    session: DataSession
+    filters: tuple[DataFilter, ...]
     flowspec: Flowspec
     tspec: Tspec | None = None
 
@@ -74,10 +79,10 @@ class TrafficControl(Protocol):
     def modify_flow(self, interface: int, handle: int, flowspec: Flowspec, tspec: Tspec | None) -> None:
         """Change a reservation's service without touching its filters."""
 
-    def add_filter(self, interface: int, handle: int, session: Session, filter: Filter) -> None:
+    def add_filter(self, interface: int, handle: int, session: DataSession, filter: DataFilter) -> None:
         """Let one more sender's packets use the reservation."""
 
-    def delete_filter(self, interface: int, handle: int, session: Session, filter: Filter) -> None:
+    def delete_filter(self, interface: int, handle: int, session: DataSession, filter: DataFilter) -> None:
         """Take one sender's packets out of the reservation."""
 
     def delete_flow(self, interface: int, handle: int) -> None:

@@ -1,10 +1,11 @@
 """Which packet belongs to which reservation: nftables maps on what leaves an interface.
 
 A session's packets are told by destination, protocol and destination port, a sender's by its
-address and source port (RFC 2205 sections 1.1, 3.2) or IPv6 flow label. Each combination of these
+address and source port (RFC 2205 sections 1.1, 3.2), IPv6 flow label, or, where the ports are encrypted,
+by the SPI of ESP or AH (RFC 2207 section 2). Each combination of these
 is a shape with a map of its own, which is a hash table: a packet costs one look-up for each shape
 in use, however many reservations there are. Fragments but for the first have no ports and are best
-effort, unless the session has none either.
+effort, unless the session has none either; those of an encrypted flow have no SPI, and are, too.
 """
 
 from __future__ import annotations
@@ -18,9 +19,11 @@ from pyroute2.netlink.nfnetlink import nftsocket
 from pyroute2.netlink.nfnetlink.nftsocket import Meta
 
 from ..errors import TrafficControlError
-from ..iana import PROTOCOLS_WITH_PORTS, RSVP_PROTOCOL
+from ..iana import PROTOCOLS_WITH_PORTS, RSVP_PROTOCOL, Protocol
 from ..netlink import Request
-from ..objects import Filter, FlowLabelFilterSpec, Session
+from ..objects import FlowLabelFilterSpec
+from ..sessions import GpiFilter, GpiSession
+from . import DataFilter, DataSession
 from . import nftables as nft
 from .nftables import Expression, MapKey, Nftables
 
@@ -74,18 +77,35 @@ SOURCE_PORT = Field("sport", SERVICE, _header(TRANSPORT, 0, 2))
 DESTINATION_PORT = Field("dport", SERVICE, _header(TRANSPORT, 2, 2))
 LABEL = Field("flowlabel", MapKey(nftsocket.DATA_TYPE_MARK, 4), _flow_label)
 
+SPI = MapKey(nftsocket.DATA_TYPE_MARK, 4)
+ESP_SPI = Field("espspi", SPI, _header(TRANSPORT, 0, 4))
+AH_SPI = {
+    4: Field("ahspi", SPI, _header(TRANSPORT, 4, 4)),
+    # The kernel takes AH for one of IPv6's extension headers, and looks for the transport behind it.
+    6: Field("ahspi", SPI, lambda register: [nft.load_extension(Protocol.AH, 4, 4, register)]),
+}
+AH_RESERVED = Field(
+    "ahreserved",
+    SERVICE,
+    lambda register: [nft.load_extension(Protocol.AH, 2, 2, register)],
+)
+"""Two bytes of AH that are zero: there is one (RFC 4302 section 2.3)."""
+
 Shape: TypeAlias = tuple[Field, ...]
 
 
-def match(session: Session, filter: Filter | None) -> list[tuple[Field, bytes]]:
+def match(session: DataSession, filter: DataFilter | None) -> list[tuple[Field, bytes]]:
     """The fields that single out a session's packets, from one sender or from any, and their values."""
     version = session.destination.version
-    told = [
-        (DESTINATION[version], session.destination.packed),
-        (PROTOCOL, bytes([session.protocol])),
-    ]
+    told = [(DESTINATION[version], session.destination.packed)]
+    if (version, session.protocol) == (6, Protocol.AH):
+        told.append((AH_RESERVED, bytes(2)))
+    else:
+        told.append((PROTOCOL, bytes([session.protocol])))
     if filter is not None:
         told.append((SOURCE[version], filter.address.packed))
+    if isinstance(session, GpiSession) or isinstance(filter, GpiFilter):
+        return told + _spi(session, filter)
     if session.protocol in PROTOCOLS_WITH_PORTS and session.port:
         told.append((DESTINATION_PORT, session.port.to_bytes(2, "big")))
     if isinstance(filter, FlowLabelFilterSpec):
@@ -95,12 +115,23 @@ def match(session: Session, filter: Filter | None) -> list[tuple[Field, bytes]]:
     return told
 
 
+def _spi(session: DataSession, filter: DataFilter | None) -> list[tuple[Field, bytes]]:
+    """What tells an encrypted flow; its session's virtual port is in no packet (RFC 2207 section 4.1)."""
+    if not isinstance(filter, GpiFilter) or session.protocol not in (Protocol.ESP, Protocol.AH):
+        return []
+    field = ESP_SPI if session.protocol == Protocol.ESP else AH_SPI[session.destination.version]
+    return [(field, filter.gpi.to_bytes(4, "big"))]
+
+
 Key: TypeAlias = tuple[str, bytes]
 """A map's name, and a key in it."""
 FIELDS = {
     version: {
         field.name: field
-        for field in (DESTINATION[version], PROTOCOL, SOURCE[version], DESTINATION_PORT, SOURCE_PORT, LABEL)
+        for field in (
+            *(DESTINATION[version], PROTOCOL, SOURCE[version], DESTINATION_PORT, SOURCE_PORT, LABEL),
+            *(ESP_SPI, AH_SPI[version], AH_RESERVED),
+        )
     }
     for version in (4, 6)
 }
@@ -108,7 +139,7 @@ AT_ONCE = 2000
 """Elements that one batch changes: more would not fit a netlink socket's buffer."""
 
 
-def key(session: Session, filter: Filter | None) -> Key:
+def key(session: DataSession, filter: DataFilter | None) -> Key:
     """The element that stands for one sender's packets, or for those of all senders if None."""
     told = match(session, filter)
     name = "_".join([f"ip{session.destination.version}", *(field.name for field, _ in told)])

@@ -22,8 +22,7 @@ from ..errors import TrafficControlError
 from ..iana import Service
 from ..intserv import effective
 from ..netlink import Request
-from ..objects import Filter
-from . import Flow
+from . import DataFilter, Flow
 from .classifier import Classifier, Key
 from .kernel import ROOT, delete_class, delete_qdisc, fifo, htb_class, htb_root, put_class, put_qdisc
 
@@ -72,7 +71,7 @@ class Reserved:
     """
 
     flow: Flow
-    matches: tuple[Filter | None, ...]
+    matches: tuple[DataFilter | None, ...]
     keys: frozenset[Key] = frozenset()
     there: Flow | None = None
     minor: int = 0

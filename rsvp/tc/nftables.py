@@ -65,6 +65,9 @@ NESTED = 0x8000
 AT_ONCE = 400
 """Elements in one message: an attribute has at most 65,535 bytes."""
 
+IPV6_EXTENSION = 0
+"""NFT_EXTHDR_OP_IPV6."""
+
 Expression: TypeAlias = Any
 
 
@@ -275,6 +278,12 @@ def load_meta(what: Meta, register: int) -> Expression:
 def load_bytes(base: int, offset: int, size: int, register: int) -> Expression:
     """Bytes of a header, into a register; a packet that has no such header leaves the rule."""
     return genex("payload", {"dreg": register, "base": base, "offset": offset, "len": size})
+
+
+def load_extension(kind: int, offset: int, size: int, register: int) -> Expression:
+    """Bytes of an IPv6 extension header, into a register; a packet that has none such leaves the rule."""
+    where = {"dreg": register, "type": kind, "offset": offset, "len": size}
+    return genex("exthdr", where | {"flags": (), "op": IPV6_EXTENSION})
 
 
 def mask(register: int, value: bytes) -> Expression:

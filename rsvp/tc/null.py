@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from ..intserv import Flowspec, Tspec
-from ..objects import Filter, Session
-from . import Counters, Flow, Refused
+from . import Counters, DataFilter, DataSession, Flow, Refused
 
 
 class NullTrafficControl:
@@ -31,10 +30,10 @@ class NullTrafficControl:
     def modify_flow(self, interface: int, handle: int, flowspec: Flowspec, tspec: Tspec | None) -> None:
         """Nothing changes for a reservation that nothing schedules."""
 
-    def add_filter(self, interface: int, handle: int, session: Session, filter: Filter) -> None:
+    def add_filter(self, interface: int, handle: int, session: DataSession, filter: DataFilter) -> None:
         """Nothing is classified."""
 
-    def delete_filter(self, interface: int, handle: int, session: Session, filter: Filter) -> None:
+    def delete_filter(self, interface: int, handle: int, session: DataSession, filter: DataFilter) -> None:
         """Nothing is classified."""
 
     def delete_flow(self, interface: int, handle: int) -> None:

@@ -6,6 +6,7 @@ import math
 import pickle
 import select
 import socket
+import struct
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -16,14 +17,18 @@ from typing import Any
 
 import pytest
 from pyroute2.netlink.exceptions import NetlinkError
+from pyroute2.netlink.nfnetlink.nftsocket import NFPROTO_INET
+from pyroute2.nftables.main import NFTables
 
 from rsvp.demo.measure import Run, measure
 from rsvp.demo.network import add_background_cable
 from rsvp.demo.traffic import discard, listen, open_background, percentile, send_background, send_flow
 from rsvp.errors import TrafficControlError
+from rsvp.iana import Protocol
 from rsvp.intserv import Flowspec, Tspec, controlled_load, guaranteed
 from rsvp.lab import End, Lab
 from rsvp.objects import FilterSpec, FlowLabelFilterSpec, Session
+from rsvp.sessions import GpiFilter, GpiSession
 from rsvp.tc import Counters, Flow
 from rsvp.transport import Packet
 from rsvp.transport.raw import RawTransport
@@ -154,6 +159,29 @@ def test_ipv6_is_classified_by_ports_and_by_flow_label(lab: Lab, traffic: HtbTra
     counters = traffic.counters(out(lab).index)
     assert counters[1].packets == 3
     assert counters[2].packets == 0
+
+
+@pytest.mark.parametrize("version", [4, 6])
+@pytest.mark.parametrize("protocol", [Protocol.ESP, Protocol.AH])
+def test_encrypted_flows_are_told_by_their_spi(
+    lab: Lab, traffic: HtbTrafficControl, version: int, protocol: int
+) -> None:
+    """The virtual port of their session is in no packet; a wildcard reservation is for any SPI (RFC 2207)."""
+    source, to = ((n.address, n.address6)[version == 6] for n in (lab["h1"], lab["h2"]))
+    session = GpiSession(to, protocol, 5000)
+    traffic.add_flow(out(lab).index, Flow(1, session, (GpiFilter(source, 0x1234),), FLOW.flowspec))
+    traffic.add_flow(out(lab).index, Flow(2, GpiSession(to, protocol, 5001), (), FLOW.flowspec))
+
+    def encrypted(spi: int) -> bytes:
+        name = struct.pack("!II", spi, 1)
+        return name + bytes(24) if protocol == Protocol.ESP else b"\x11\x04\0\0" + name + bytes(28)
+
+    family = socket.AF_INET if version == 4 else socket.AF_INET6
+    with lab["h1"], socket.socket(family, socket.SOCK_RAW, protocol) as sock:
+        for spi in (0x1234, 0x1235, 0x1234):
+            sock.sendto(encrypted(spi), (str(to), 0))
+    carried = partial(traffic.counters, out(lab).index)
+    until(lambda: (carried()[1].packets, carried()[2].packets) == (2, 1), "each in its class")
 
 
 def test_packets_with_ip_options_are_classified_and_fragments_follow_no_port(
@@ -338,6 +366,33 @@ def test_an_htb_that_only_looks_like_ours_is_not_touched(lab: Lab) -> None:
             control.open_interface(end.index, end.name, LINK, 1500)
     control.close()
     assert judge.root(out(lab)) == "htb 2e:"
+
+
+def test_what_somebody_else_hooked_in_stays_and_works_on(lab: Lab) -> None:
+    """Ingress, clsact and other nftables tables are beside ours: they are neither asked nor touched."""
+    end = out(lab)
+
+    def theirs() -> tuple[list[str], list[str]]:
+        with end.node, end.node.iproute() as ipr, NFTables(nfgen_family=NFPROTO_INET) as nft:
+            kinds = [q.get_attr("TCA_KIND") for q in ipr.get_qdiscs(end.index)]
+            tables = [str(t.get_attr("NFTA_TABLE_NAME")) for t in nft.get_tables()]
+        return sorted({str(kind) for kind in kinds} & {"clsact"}), sorted(set(tables) & {"operator"})
+
+    with end.node, end.node.iproute() as ipr, NFTables(nfgen_family=NFPROTO_INET) as nft:
+        ipr.tc("add", "clsact", end.index)
+        nft.table("add", name="operator")
+    before = theirs()
+    assert before == (["clsact"], ["operator"])
+    with end.node:
+        control = HtbTrafficControl()
+        control.open_interface(end.index, end.name, LINK, 1500)
+    control.add_flow(end.index, FLOW)
+    ping(lab, (DESTINATION, 5000), (SOURCE, 4000))
+    assert control.counters(end.index)[7].packets == 1
+    assert theirs() == before
+    control.close()
+    assert theirs() == before
+    assert judge.filters(end) == []
 
 
 def test_two_processes_do_not_share_an_interface(lab: Lab, traffic: HtbTrafficControl) -> None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from rsvp.errors import TrafficControlError
 from rsvp.intserv import Flowspec, Tspec
-from rsvp.objects import Filter, Session
-from rsvp.tc import Flow, Refused, htb
+from rsvp.tc import DataFilter, DataSession, Flow, Refused, htb
 
 
 class HtbTrafficControl(htb.HtbTrafficControl):
@@ -24,11 +23,11 @@ class HtbTrafficControl(htb.HtbTrafficControl):
         super().modify_flow(interface, handle, flowspec, tspec)
         self.settle()
 
-    def add_filter(self, interface: int, handle: int, session: Session, filter: Filter) -> None:
+    def add_filter(self, interface: int, handle: int, session: DataSession, filter: DataFilter) -> None:
         super().add_filter(interface, handle, session, filter)
         self.settle()
 
-    def delete_filter(self, interface: int, handle: int, session: Session, filter: Filter) -> None:
+    def delete_filter(self, interface: int, handle: int, session: DataSession, filter: DataFilter) -> None:
         super().delete_filter(interface, handle, session, filter)
         self.settle()
 
