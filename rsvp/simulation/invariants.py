@@ -40,8 +40,8 @@ class Wanted:
     """What should be installed: a flowspec for the senders that go this way, of those that are named."""
 
     flowspec: Flowspec
-    filters: frozenset[Filter]
-    named: frozenset[Filter]
+    filters: frozenset[DataFilter]
+    named: frozenset[DataFilter]
 
 
 Piece: TypeAlias = tuple[SessionKey, int, IPAddress | None, Filter | None]
@@ -142,12 +142,14 @@ def _merge(senders: list[SenderView], reservations: list[ReservationView]) -> di
     for view in reservations:
         if view.interface == LOCAL:
             continue
-        for group in view.filters if not view.style.shared else (None,):
-            asked.setdefault((view.session, view.interface, group), []).append(view)
+        for one in view.filters if not view.style.shared else (None,):
+            asked.setdefault((view.session, view.interface, one), []).append(view)
     wanted: dict[Group, Wanted | None] = {}
     for (session, interface, group), views in asked.items():
         explicit = views[0].style.explicit
-        named = {group} if group is not None else {one for view in views for one in view.filters}
+        named: set[DataFilter] = {one for view in views for one in view.filters}
+        if group is not None:
+            named = {group}
         covered = {
             sender.sender
             for sender in senders
