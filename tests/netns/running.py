@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -16,6 +19,18 @@ from tests.patience import PATIENCE, until
 
 BANDWIDTH = 1_250_000
 """Bytes/s of every link: 10 Mbit/s."""
+
+
+def proc(pid: int) -> Path:
+    """/proc/PID of a process of this PID namespace, also where /proc is that of an outer one."""
+    if os.readlink("/proc/self") == str(os.getpid()):
+        return Path(f"/proc/{pid}")
+    for found in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            for line in (found / "status").read_text().splitlines():
+                if line.startswith("NSpid:") and len(line.split()) > 2 and line.split()[-1] == str(pid):
+                    return found
+    raise FileNotFoundError(f"/proc of process {pid}")
 
 
 class Running:
