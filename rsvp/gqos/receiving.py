@@ -16,26 +16,30 @@ from ..engine.outputs import PathEvent, PathGone, ResvConfirmed, ResvError, Upca
 from ..errors import RsvpError
 from ..iana import DEFAULT_TTL, ErrorFlag
 from ..messages import Flow, Sender, base_filter
-from ..objects import Filter, IPAddress, Session, Style
+from ..objects import Filter, IPAddress, PolicyData, Session, Style
 from .checks import SIGNALLED, Direction
 from .constants import AD_FLAG_BREAK_BIT, ServiceFlag, Status
 from .errors import FlowspecError
 from .events import UNCHANGED, QosEvent
 from .mapping import adspec_info, announced, reservation, reserved
 from .matching import Place, choose_style, matches, read_filter, sessions
-from .policies import policy_info
+from .policies import policy_data, policy_info
 from .status import BAD_FLOWSPEC, LOST, REFUSED_HERE, status_of
-from .structures import UNSPECIFIED, FlowSpec, ReserveInfo, StatusInfo
+from .structures import UNSPECIFIED, FlowSpec, PolicyElement, ReserveInfo, StatusInfo
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a socket wants to receive, where it stands, and the TTL of its Resvs by group."""
+    """What a socket wants to receive, where it stands, and the TTL of its Resvs by group.
+
+    `policy` are the elements for a policy server; those of `info` go before them.
+    """
 
     place: Place
     spec: FlowSpec = UNSPECIFIED
     info: ReserveInfo | None = None
     ttls: tuple[tuple[IPAddress, int], ...] = ()
+    policy: tuple[PolicyElement, ...] = ()
 
     @property
     def watches(self) -> bool:
@@ -47,6 +51,12 @@ class Request:
         """Whether a Resv is sent."""
         return self.watches and not self.spec.has(ServiceFlag.NO_QOS_SIGNALING)
 
+    @property
+    def policy_data(self) -> tuple[PolicyData, ...]:
+        """What a Resv carries for a policy server."""
+        own = () if self.info is None else self.info.policy_elements
+        return policy_data(own or self.policy)
+
     def ttl(self, session: Session) -> int | None:
         """The TTL of the messages of one session, None for a unicast one."""
         return dict(self.ttls).get(session.destination, DEFAULT_TTL) if self.place.groups else None
@@ -57,7 +67,7 @@ class _Part:
     part: aio.Session
     listener: asyncio.Task[None]
     heard: dict[Filter, Sender] = field(default_factory=dict)
-    asked: tuple[Style, tuple[Flow, ...]] | None = None
+    asked: tuple[Style, tuple[Flow, ...], tuple[PolicyData, ...]] | None = None
 
 
 class Receiving:
@@ -130,9 +140,12 @@ class Receiving:
             part.asked = None
             await self._api.release(part.part.handle)
         confirm = request.info is not None and request.info.confirm_request != 0
-        if flows and (part.asked != (style, flows) or (ask and confirm)):
-            await part.part.reserve_flows(style, flows, confirm=confirm, ttl=request.ttl(session))
-            part.asked = (style, flows)
+        wanted = (style, flows, request.policy_data)
+        if flows and (part.asked != wanted or (ask and confirm)):
+            await part.part.reserve_flows(
+                style, flows, confirm=confirm, ttl=request.ttl(session), policy=request.policy_data
+            )
+            part.asked = wanted
 
     def _flows(self, session: Session, style: Style) -> tuple[Flow, ...]:
         """Flow descriptors for the senders that are there; empty for none."""

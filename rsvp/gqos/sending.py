@@ -11,7 +11,7 @@ from ..api import Api
 from ..engine.outputs import PathError, ResvEvent, ResvGone, Upcall
 from ..iana import ErrorFlag
 from ..intserv import Adspec, Flowspec, Tspec
-from ..objects import Filter, IPAddress, Session
+from ..objects import Filter, IPAddress, PolicyData, Session
 from .checks import Direction
 from .constants import Status
 from .events import UNCHANGED, QosEvent
@@ -30,6 +30,7 @@ class Announcement:
     tspec: Tspec
     adspec: Adspec
     ttl: int
+    policy: tuple[PolicyData, ...] = ()
 
 
 @dataclass(eq=False)
@@ -86,7 +87,12 @@ class Sending:
 
     async def _say(self, part: aio.Session, said: Announcement) -> aio.Sender:
         return await part.send(
-            said.tspec, source=said.source, port=said.port, ttl=said.ttl, adspec=said.adspec
+            said.tspec,
+            source=said.source,
+            port=said.port,
+            ttl=said.ttl,
+            adspec=said.adspec,
+            policy=said.policy,
         )
 
     async def _end(self, session: Session) -> None:

@@ -9,7 +9,16 @@ from .constants import ReservationStyle, ServiceType
 from .errors import ProviderBufferError
 from .extended import Extended
 from .matching import Address, Place, check_reserve_info
-from .structures import UNSPECIFIED, DestAddr, FlowSpec, Qos, QosObject, ReserveInfo
+from .structures import (
+    UNSPECIFIED,
+    DestAddr,
+    FlowSpec,
+    PolicyElement,
+    PolicyInfo,
+    Qos,
+    QosObject,
+    ReserveInfo,
+)
 
 NOTHING = FlowSpec(service_type=ServiceType.NOTRAFFIC)
 
@@ -27,6 +36,12 @@ class Settings:
     def reserve_info(self) -> ReserveInfo | None:
         """How to reserve."""
         return find(self.objects, ReserveInfo)
+
+    @property
+    def policy(self) -> tuple[PolicyElement, ...]:
+        """Elements for a policy server."""
+        found = find(self.objects, PolicyInfo)
+        return () if found is None else found.elements
 
     @property
     def qos(self) -> Qos:

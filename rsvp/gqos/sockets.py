@@ -40,6 +40,7 @@ from .mapping import sender_adspec, sender_tspec
 from .marking import mark
 from .matching import Address, Place
 from .packing import HOST, Layout
+from .policies import policy_data
 from .receiving import Receiving, Request
 from .sending import Announcement, Sending
 from .settings import Settings
@@ -388,7 +389,7 @@ class Socket:
         settings, place = self._settings, self.place
         await self._sending.follow(self._announcements())
         ttls = tuple((name.address, one.ttl) for name, one in self._groups.items())
-        request = Request(place, settings.receiving, settings.reserve_info, ttls)
+        request = Request(place, settings.receiving, settings.reserve_info, ttls, settings.policy)
         everywhere = request.watches and place.bound is not None and place.bound.any
         own = await questions.own_addresses(self._api) if everywhere else ()
         await self._receiving.follow(request, own, ask)
@@ -400,6 +401,7 @@ class Socket:
             return {}
         tspec = sender_tspec(spec)
         adspec = sender_adspec(spec, find(self._settings.objects, AdspecInfo))
+        policy = policy_data(self._settings.policy)
         source = None if local.any else local.address
         chosen = self.kernel.multicast_source()
         found = {}
@@ -407,7 +409,7 @@ class Socket:
             group = name.address.is_multicast
             session = Session(name.address, self.kernel.protocol, name.port)
             origin = chosen or source if group else source
-            found[session] = Announcement(origin, local.port, tspec, adspec, ttl)
+            found[session] = Announcement(origin, local.port, tspec, adspec, ttl, policy)
         return found
 
     def _destinations(self) -> dict[Address, int]:

@@ -27,6 +27,8 @@ from rsvp.gqos import (
     NoBuffers,
     NotASocket,
     NotSupported,
+    PolicyElement,
+    PolicyInfo,
     Provider,
     ProviderBufferError,
     Qos,
@@ -543,6 +545,26 @@ def test_on_a_reservation_the_flow_takes_its_service():
             await receiver(w, spec=FlowSpec(service_type=ServiceType.GUARANTEED))
             await until(sending, Status.RECEIVERS)
             assert (kernel(sending).paces[-1], kernel(sending).marks[-1]) == (8500, (0x28, 5))
+
+    run(story())
+
+
+def test_policy_elements_reach_the_other_end():
+    """1.3, RSVP_POLICY_INFO and a PolicyElementList: in at one end, out at the other."""
+    ours, theirs = PolicyElement(53248, b"from the sender!"), PolicyElement(49152, b"back")
+
+    async def story() -> None:
+        async with world() as w:
+            sending = await sender(w)
+            await sending.set_qos(Qos(provider_specific=(PolicyInfo((ours,)),)))
+            receiving = w.socket("h2")
+            await receiving.bind((H2, 5150))
+            info = ReserveInfo(policy_elements=(theirs,))
+            await receiving.set_qos(Qos(receiving=WANT, provider_specific=(info,)))
+            assert (await until(receiving, Status.SENDERS)).policy == PolicyInfo((ours,))
+            event = await until(sending, Status.RECEIVERS)
+            assert event.policy == PolicyInfo((theirs,))
+            assert event.qos.provider_specific == (event.info, event.policy)
 
     run(story())
 
