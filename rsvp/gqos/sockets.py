@@ -159,6 +159,7 @@ class Socket:
             await self._apply(Settings(), self._settings)
             if self.kernel.protocol == Protocol.UDP and self.kernel.peer() is not None:
                 self.kernel.disconnect()
+                self._bound = self.kernel.local()  # the system takes back a port that it chose itself
 
     async def accept(self, condition: Decide | None = None) -> Socket:
         """WSAAccept: wait for a connection; the new socket has the QOS of this one.
