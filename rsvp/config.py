@@ -73,6 +73,7 @@ class _Checked(msgspec.Struct, frozen=True, kw_only=True):
 class InterfaceConfig(_Checked, frozen=True, kw_only=True):
     """One [interfaces.NAME] table.
 
+    `shape` False leaves its queues alone and only counts what is reserved there.
     `bandwidth` is the link's rate in bytes/s, None for what the driver says; `reservable` the
     share of it that reservations may take together; `per_flow` the most that one may take, bytes/s;
     `guaranteed` and `controlled_load` the shares that reservations of one service may take, within that;
@@ -81,6 +82,7 @@ class InterfaceConfig(_Checked, frozen=True, kw_only=True):
     """
 
     enabled: Switch = True
+    shape: Switch = True
     bandwidth: Rate | None = None
     reservable: Share = 0.75
     per_flow: Rate = math.inf

@@ -36,14 +36,14 @@ class Enforcement:
         self._settling: asyncio.Handle | None = None
         self._sweeps: dict[int, asyncio.TimerHandle] = {}
 
-    def manage(self, link: Link, bandwidth: float, grace: float) -> bool:
+    def manage(self, link: Link, bandwidth: float, grace: float, shape: bool) -> bool:
         """Take charge of an interface's queues, if nobody else has; whether they obey reservations.
 
-        Where the link's rate is not known the books are kept all the same. What an earlier run left
-        is removed after `grace` seconds, but for what reservations came back to meanwhile.
+        Where the link's rate is not known, or without `shape`, they are only counted. What an earlier
+        run left is removed after `grace` seconds, but for what reservations came back to meanwhile.
         """
         try:
-            self._traffic.open_interface(link.index, link.name, bandwidth, link.mtu)
+            self._traffic.open_interface(link.index, link.name, bandwidth, link.mtu, shape=shape)
             if link.index not in self._managed:
                 self._managed.add(link.index)
                 for flow in self._ledger.on(link.index):
@@ -58,7 +58,7 @@ class Enforcement:
             self._release(link.index)
             return False
         self._refusals.pop(link.index, None)
-        return math.isfinite(bandwidth)
+        return shape and math.isfinite(bandwidth)
 
     def leave(self, index: int) -> None:
         """Give an interface's queues back."""

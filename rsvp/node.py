@@ -386,6 +386,7 @@ class Node(Endpoint):
         told, general = self.config.interface(link.name), self.config
         bandwidth = told.bandwidth or link.rate or math.inf
         enabled = self.config.takes(link.name)
+        manages = self._enforcement.manage
         if not enabled:
             self._enforcement.leave(link.index)
         return e.Interface(
@@ -406,7 +407,7 @@ class Node(Endpoint):
             latency=LATENCY_UNKNOWN if told.latency is None else round(told.latency * 1e6),
             guaranteed=told.guaranteed,
             controlled_load=told.controlled_load,
-            controls_traffic=enabled and self._enforcement.manage(link, bandwidth, general.lifetime),
+            controls_traffic=enabled and manages(link, bandwidth, general.lifetime, told.shape),
         )
 
     # --- applications -----------------------------------------------------------------------------

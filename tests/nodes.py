@@ -28,7 +28,9 @@ class Ledger:
         self.refuses = False
         self.closed = False
 
-    def open_interface(self, index: int, name: str, bandwidth: float, mtu: int) -> None:
+    def open_interface(
+        self, index: int, name: str, bandwidth: float, mtu: int, *, shape: bool = True
+    ) -> None:
         self.interfaces[index] = bandwidth
 
     def sweep(self, interface: int) -> None:

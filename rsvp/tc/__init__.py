@@ -57,8 +57,13 @@ class Refused:
 class TrafficControl(Protocol):
     """A scheduler and classifier for some interfaces."""
 
-    def open_interface(self, index: int, name: str, bandwidth: float, mtu: int) -> None:
+    def open_interface(
+        self, index: int, name: str, bandwidth: float, mtu: int, *, shape: bool = True
+    ) -> None:
         """Take charge of an interface of `bandwidth` bytes/s, and of what an earlier run left there.
+
+        Without `shape`, or where the rate is infinite because nobody knows it, its queues are left alone
+        and reservations are only counted, where that can be done.
 
         What it left goes on until `sweep`, or is taken up as it is by a reservation that comes back.
         Raises TrafficControlError where somebody else's configuration is in place.

@@ -23,7 +23,7 @@ from ..iana import PROTOCOLS_WITH_PORTS, RSVP_PROTOCOL, Protocol
 from ..netlink import Request
 from ..objects import FlowLabelFilterSpec
 from ..sessions import GpiFilter, GpiSession
-from . import DataFilter, DataSession
+from . import Counters, DataFilter, DataSession
 from . import nftables as nft
 from .nftables import Expression, MapKey, Nftables
 
@@ -158,13 +158,15 @@ def shape(name: str) -> tuple[int, Shape] | None:
 class Classifier:
     """The rules and maps of one interface. Not for two threads at once.
 
-    `want` and `unwant` say what is to be; `settle` has the kernel do it.
+    `want` and `unwant` say what is to be; `settle` has the kernel do it. One that `counts` sends no packet
+    anywhere, but counts it for the class where it would have gone.
     """
 
-    def __init__(self, nftables: Nftables, device: str) -> None:
+    def __init__(self, nftables: Nftables, device: str, counts: bool = False) -> None:
         self._nftables = nftables
         self._device = device
         self._table = f"rsvp-{device}"
+        self._counting = counts
         self._maps: set[str] = set()
         self._wanted: dict[Key, int] = {}
         self._there: dict[Key, int] = {}
@@ -217,6 +219,8 @@ class Classifier:
         return True
 
     def _own_rules(self, control: int, best_effort: int) -> list[Request]:
+        if self._counting:
+            return []
         reg = nft.FIRST_REGISTER
         own: list[list[Expression]] = [
             [nft.load_meta(Meta.NFT_META_PROTOCOL, reg), nft.only_if(reg, ARP)],
@@ -248,14 +252,17 @@ class Classifier:
             expressions += field.load(register)
             register += field.key.words
         first = nft.FIRST_REGISTER
-        expressions += [nft.look_up(name, first), nft.send_to_class(first), nft.done()]
+        expressions.append(nft.look_up(name, first))
+        if not self._counting:
+            expressions.append(nft.send_to_class(first))
+        expressions.append(nft.done())
         return nft.add_rule(self._table, CHAIN, expressions)
 
     def _add_map(self, name: str, number: int) -> list[Request]:
         known = shape(name)
         assert known is not None, name
         keys = [field.key for field in known[1]]
-        return [nft.add_map(self._table, name, number, keys), self._map_rule(name)]
+        return [nft.add_map(self._table, name, number, keys, self._counting), self._map_rule(name)]
 
     def uninstall(self) -> None:
         """Remove chain and maps."""
@@ -287,6 +294,15 @@ class Classifier:
         for one in gone:
             del self._left[one]
         self._changed.update(gone)
+
+    def counters(self) -> dict[int, Counters]:
+        """Of one that counts, what each class would have carried; a filter takes its count along."""
+        found: dict[int, Counters] = {}
+        for name in self._maps:
+            for class_id, bytes_, packets in self._nftables.counts(self._table, name):
+                sum_ = found.get(class_id, Counters())
+                found[class_id] = Counters(sum_.bytes + bytes_, sum_.packets + packets)
+        return found
 
     def settle(self, only: Iterable[Key] | None = None) -> None:
         """Make the maps hold what is wanted, or in `only` some places. Raises TrafficControlError.

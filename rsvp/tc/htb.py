@@ -37,8 +37,8 @@ ETHERNET_FRAMING = 24
 class HtbTrafficControl:
     """A `TrafficControl` that gives each reservation a class of an HTB at the interface's root.
 
-    On interfaces whose rate nobody knows (infinite `bandwidth`) it only keeps the books. Packets'
-    counts in `counters` are the kernel's: they include the link-layer header.
+    On interfaces whose rate nobody knows (infinite `bandwidth`), and on those that it is not to shape, it
+    only counts, in nftables. Counts are the kernel's: they include the link-layer header.
     """
 
     def __init__(self) -> None:
@@ -49,7 +49,9 @@ class HtbTrafficControl:
 
     # --- interfaces -------------------------------------------------------------------------------
 
-    def open_interface(self, index: int, name: str, bandwidth: float, mtu: int) -> None:
+    def open_interface(
+        self, index: int, name: str, bandwidth: float, mtu: int, *, shape: bool = True
+    ) -> None:
         """Take charge of an interface of `bandwidth` bytes/s, and of what an earlier run left there.
 
         For one that is open already, changes bandwidth and MTU and keeps its reservations. Raises
@@ -57,9 +59,9 @@ class HtbTrafficControl:
         """
         known = self._interfaces.get(index)
         if known is not None:
-            self._reopen(known, name, bandwidth, mtu)
+            self._reopen(known, name, bandwidth, mtu, shape)
             return
-        interface = Scheduled(index, name, bandwidth, mtu, _lock(index, name))
+        interface = Scheduled(index, name, bandwidth, mtu, shape, _lock(index, name))
         try:
             self._establish(interface)
         except BaseException:
@@ -67,20 +69,22 @@ class HtbTrafficControl:
             raise
         self._interfaces[index] = interface
 
-    def _reopen(self, interface: Scheduled, name: str, bandwidth: float, mtu: int) -> None:
+    def _reopen(self, interface: Scheduled, name: str, bandwidth: float, mtu: int, shape: bool) -> None:
         interface.name = name
-        if (interface.bandwidth, interface.mtu) == (bandwidth, mtu):
+        if (interface.bandwidth, interface.mtu, interface.shape) == (bandwidth, mtu, shape):
             return
-        interface.bandwidth, interface.mtu = bandwidth, mtu
-        if math.isfinite(bandwidth) and interface.classifier is not None:
+        before = interface.shaped
+        interface.bandwidth, interface.mtu, interface.shape = bandwidth, mtu, shape
+        if not before and not interface.shaped:
+            return
+        if before and interface.shaped:
             interface.told = None
             for handle, reserved in interface.flows.items():
                 reserved.there = None
                 interface.changed[handle] = None
             self._kernel.require(f"HTB on {name}", *interface.standing())
             return
-        if interface.classifier is not None:
-            self._remove_root(interface)
+        self._vacate(interface, before)
         interface.forget()
         self._establish(interface)
 
@@ -88,10 +92,10 @@ class HtbTrafficControl:
         name = interface.name
         root = self._kernel.root_qdisc(interface.index)
         ours = root is not None and _is_ours(root)
-        if math.isinf(interface.bandwidth):
+        if not interface.shaped:
             if ours:
                 self._remove_root(interface)
-            log.info("%s: its rate is not known; reservations are counted there, but not enforced", name)
+            self._only_count(interface)
             return
         # The kernel's own default has no handle; what somebody set up has one.
         if root is not None and root["handle"] and not ours:
@@ -116,6 +120,25 @@ class HtbTrafficControl:
                 self._remove_root(interface)
             raise
         interface.classifier = classifier
+
+    def _only_count(self, interface: Scheduled) -> None:
+        name = interface.name
+        why = "it is not to be shaped" if math.isfinite(interface.bandwidth) else "its rate is not known"
+        classifier = Classifier(self._nftables, name, counts=True)
+        try:
+            classifier.install(class_id(CONTROL), class_id(BEST_EFFORT))
+        except TrafficControlError as problem:
+            log.info("%s: %s, and reserved data cannot be counted there: %s", name, why, problem)
+            return
+        log.info("%s: %s; reservations are counted there, but not enforced", name, why)
+        interface.classifier = classifier
+
+    def _vacate(self, interface: Scheduled, shaped: bool) -> None:
+        """Take what is ours off an interface."""
+        if shaped and interface.classifier is not None:
+            self._remove_root(interface)
+        elif interface.classifier is not None:
+            interface.classifier.uninstall()
 
     def _measure_header(self, interface: Scheduled) -> None:
         link = self._kernel.link(interface.index)
@@ -146,7 +169,7 @@ class HtbTrafficControl:
     def sweep(self, interface: int) -> None:
         """Remove what an earlier run left and no reservation came back to."""
         at = self._interfaces.get(interface)
-        if at is None or at.classifier is None:
+        if at is None or at.classifier is None or not at.shaped:
             return
         at.classifier.abandon()
         at.classifier.settle()
@@ -161,8 +184,7 @@ class HtbTrafficControl:
         if interface is None:
             return
         try:
-            if interface.classifier is not None:
-                self._remove_root(interface)
+            self._vacate(interface, interface.shaped)
         except TrafficControlError as problem:  # the interface is gone, and so is all on it
             log.debug("%s", problem)
         finally:
@@ -247,6 +269,10 @@ class HtbTrafficControl:
         for reserved in at.going:
             at.give_back(reserved)
         at.going.clear()
+        if not at.shaped:
+            for one in refused:
+                log.info("%s: not counted: %s", at.name, one.reason)
+            return []
         self._finish(at, [*requests, *at.rest()])
         return refused
 
@@ -262,7 +288,7 @@ class HtbTrafficControl:
             except TrafficControlError as problem:
                 refused.append(self._refuse(at, reserved, str(problem)))
                 continue
-            if reserved.fresh:
+            if at.shaped and reserved.fresh:
                 putting.append((reserved, reserved.rate))
                 requests += at.reservation(reserved)
         outcomes = self._kernel.send(requests)
@@ -314,7 +340,8 @@ class HtbTrafficControl:
             try:
                 classifier.settle(reserved.keys)
             except TrafficControlError as problem:
-                self._drop(at, reserved)
+                if at.shaped:
+                    self._drop(at, reserved)
                 refused.append(Refused(at.index, reserved.flow.handle, False, str(problem)))
         self._release(at)
         with contextlib.suppress(TrafficControlError):
@@ -338,21 +365,21 @@ class HtbTrafficControl:
     # --- looking at it ----------------------------------------------------------------------------
 
     def counters(self, interface: int) -> dict[int, Counters]:
-        """Counters of every reservation on an interface, by handle; zeroes where only books are kept."""
+        """Counters of every reservation on an interface, by handle; zeroes where nothing can be counted."""
         at = self._interfaces.get(interface)
         if at is None:
             return {}
         found: dict[int, Counters] = {}
         if at.classifier is not None:
-            found = self._kernel.counters(at.index)
+            found = self._kernel.counters(at.index) if at.shaped else at.classifier.counters()
         return {
             handle: found.get(class_id(reserved.minor), Counters()) for handle, reserved in at.flows.items()
         }
 
     def kernel_handle(self, interface: int, handle: int) -> str | None:
-        """The reservation's class as `tc` writes it, e.g. "2e:10"; None where only books are kept."""
+        """The reservation's class as `tc` writes it, e.g. "2e:10"; None where it has none."""
         at = self._interfaces.get(interface)
-        reserved = at.flows.get(handle) if at is not None else None
+        reserved = at.flows.get(handle) if at is not None and at.shaped else None
         if reserved is None or not reserved.minor:
             return None
         return f"{MAJOR:x}:{reserved.minor:x}"

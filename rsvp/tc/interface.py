@@ -14,6 +14,7 @@ that keeps to its Tspec waits for one packet in transmission and no more than th
 
 from __future__ import annotations
 
+import math
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -90,17 +91,18 @@ class Reserved:
 
 @dataclass
 class Scheduled:
-    """One interface in our charge. `classifier` is None where only books are kept.
+    """One interface in our charge. `shape` False: its queues are not, and reservations only counted.
 
-    `left` are classes of an earlier run that no reservation has come back to, with their rates;
-    `changed` the handles to be settled and `going` the reservations whose classes are to be removed;
-    `told` the rate that best effort's class was given last.
+    `classifier` is None where not even that can be done. `left` are classes of an earlier run that no
+    reservation has come back to, with their rates; `changed` the handles to be settled and `going` the
+    reservations whose classes are to be removed; `told` the rate that best effort's class was given last.
     """
 
     index: int
     name: str
     bandwidth: float
     mtu: int
+    shape: bool
     lock: socket.socket
     header: int = 0
     framing: int = 0
@@ -113,6 +115,11 @@ class Scheduled:
     next_minor: int = FIRST
     reserved: float = 0.0
     told: float | None = None
+
+    @property
+    def shaped(self) -> bool:
+        """Whether reservations have classes; where nobody knows the link's rate they have none."""
+        return self.shape and math.isfinite(self.bandwidth)
 
     @property
     def frame(self) -> int:

@@ -60,7 +60,8 @@ NFGENMSG = struct.Struct("=BBH")
 # What the attributes of sets and their elements are, of linux/netfilter/nf_tables.h.
 SET_TABLE, SET_NAME = 1, 2
 ELEMENTS_TABLE, ELEMENTS_SET, ELEMENTS = 1, 2, 3
-ELEMENT, ELEMENT_KEY, ELEMENT_DATA, VALUE = 1, 1, 2, 1
+ELEMENT, ELEMENT_KEY, ELEMENT_DATA, ELEMENT_EXPRESSION, VALUE = 1, 1, 2, 7, 1
+EXPRESSION_DATA, COUNTER_BYTES, COUNTER_PACKETS = 2, 1, 2
 NESTED = 0x8000
 AT_ONCE = 400
 """Elements in one message: an attribute has at most 65,535 bytes."""
@@ -110,13 +111,26 @@ class Nftables:
 
     def elements(self, table: str, name: str) -> dict[bytes, int]:
         """A map's keys, and the class that each leads to."""
-        asked = attribute(ELEMENTS_TABLE, _text(table)) + attribute(ELEMENTS_SET, _text(name))
-        found: dict[bytes, int] = {}
-        for told in self._dump(NFT_MSG_GETSETELEM, asked) or ():
-            for element in _each(told.get(ELEMENTS, b"")):
-                key = attributes(element[ELEMENT_KEY])[VALUE]
-                found[key] = int.from_bytes(attributes(element[ELEMENT_DATA])[VALUE], sys.byteorder)
+        return {
+            attributes(element[ELEMENT_KEY])[VALUE]: _class_of(element)
+            for element in self._elements(table, name)
+        }
+
+    def counts(self, table: str, name: str) -> list[tuple[int, int, int]]:
+        """Of each element of a map that counts: its class, bytes, packets."""
+        found = []
+        for element in self._elements(table, name):
+            counter = attributes(attributes(element[ELEMENT_EXPRESSION])[EXPRESSION_DATA])
+            bytes_, packets = (
+                int.from_bytes(counter[one], "big") for one in (COUNTER_BYTES, COUNTER_PACKETS)
+            )
+            found.append((_class_of(element), bytes_, packets))
         return found
+
+    def _elements(self, table: str, name: str) -> list[dict[int, bytes]]:
+        asked = attribute(ELEMENTS_TABLE, _text(table)) + attribute(ELEMENTS_SET, _text(name))
+        answers = self._dump(NFT_MSG_GETSETELEM, asked) or ()
+        return [element for told in answers for element in _each(told.get(ELEMENTS, b""))]
 
     def _dump(self, kind: int, asked: bytes) -> list[dict[int, bytes]] | None:
         request = NFGENMSG.pack(NFPROTO_NETDEV, 0, 0) + asked
@@ -138,6 +152,10 @@ def _each(elements: bytes) -> Iterable[dict[int, bytes]]:
             return
         yield attributes(elements[at + WORD : at + length])
         at += (length + 3) & ~3
+
+
+def _class_of(element: dict[int, bytes]) -> int:
+    return int.from_bytes(attributes(element[ELEMENT_DATA])[VALUE], sys.byteorder)
 
 
 def _text(name: str) -> bytes:
@@ -189,8 +207,11 @@ def add_egress_chain(table: str, chain: str, device: str) -> Request:
     return _request(nft_chain_msg(), NFT_MSG_NEWCHAIN, NLM_F_CREATE | NLM_F_EXCL, attributes)
 
 
-def add_map(table: str, name: str, number: int, key: Sequence[MapKey]) -> Request:
-    """Make a hash map from a concatenated key to a class; `number` is unlike any other map's."""
+def add_map(table: str, name: str, number: int, key: Sequence[MapKey], counts: bool) -> Request:
+    """Make a hash map from a concatenated key to a class; `number` is unlike any other map's.
+
+    If it `counts`, each of its elements counts the packets that find it.
+    """
     datatype = 0
     for field in key:
         datatype = datatype << TYPE_BITS | field.datatype
@@ -205,6 +226,8 @@ def add_map(table: str, name: str, number: int, key: Sequence[MapKey]) -> Reques
         ("NFTA_SET_DATA_LEN", WORD),
         ("NFTA_SET_USERDATA", [("NFTNL_UDATA_SET_DATABYTEORDER", HOST_ENDIAN)]),
     ]
+    if counts:
+        attributes.append(("NFTA_SET_EXPR", {"attrs": [("NFTA_EXPR_NAME", "counter")]}))
     return _request(nft_set_msg(), NFT_MSG_NEWSET, NLM_F_CREATE | NLM_F_EXCL, attributes)
 
 

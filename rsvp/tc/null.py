@@ -12,7 +12,9 @@ class NullTrafficControl:
     def __init__(self) -> None:
         self._handles: dict[int, set[int]] = {}
 
-    def open_interface(self, index: int, name: str, bandwidth: float, mtu: int) -> None:
+    def open_interface(
+        self, index: int, name: str, bandwidth: float, mtu: int, *, shape: bool = True
+    ) -> None:
         """Know an interface."""
         self._handles.setdefault(index, set())
 

@@ -405,6 +405,49 @@ def test_two_processes_do_not_share_an_interface(lab: Lab, traffic: HtbTrafficCo
     assert judge.root(out(lab)) == "htb 2e:"
 
 
+def test_an_interface_that_is_not_to_be_shaped_is_only_counted(lab: Lab) -> None:
+    """Its queues stay as they are, whoever's, and nothing is sent anywhere."""
+    end = out(lab)
+    with lab["r1"].iproute() as ipr:
+        ipr.tc("add", "tbf", end.index, 0x50000, rate="100mbit", burst=40000, latency="50ms")
+    with lab["r1"]:
+        control = HtbTrafficControl()
+        control.open_interface(end.index, end.name, LINK, 1500, shape=False)
+    other = FilterSpec(SENDER.address, 4002)
+    control.add_flow(end.index, FLOW)
+    control.add_filter(end.index, 7, SESSION, other)
+    control.add_flow(end.index, Flow(8, Session(SESSION.destination, 17, 5001), (), FLOW.flowspec))
+    ping(lab, (DESTINATION, 5000), (SOURCE, 4000), 3)
+    ping(lab, (DESTINATION, 5000), (SOURCE, 4002), 2)
+    ping(lab, (DESTINATION, 5001), (SOURCE, 4000))
+    ping(lab, (DESTINATION, 5002), (SOURCE, 4000))
+    assert control.counters(end.index) == {7: Counters(5 * 142, 5), 8: Counters(142, 1)}
+    assert control.kernel_handle(end.index, 7) is None
+    assert judge.root(end) == "tbf 5:"
+    control.delete_flow(end.index, 7)
+    assert control.counters(end.index) == {8: Counters(142, 1)}
+    control.close()
+    assert judge.root(end) == "tbf 5:"
+    assert judge.filters(end) == []
+
+
+def test_shaping_is_switched_on_and_off_with_reservations_in_place(lab: Lab) -> None:
+    end = out(lab)
+    before = judge.root(end)
+    with lab["r1"]:
+        control = HtbTrafficControl()
+        control.open_interface(end.index, end.name, LINK, 1500)
+    control.add_flow(end.index, FLOW)
+    for shape, handle in ((False, None), (True, "2e:10"), (False, None)):
+        control.open_interface(end.index, end.name, LINK, 1500, shape=shape)
+        control.settle()
+        assert control.kernel_handle(end.index, 7) == handle
+        ping(lab, (DESTINATION, 5000), (SOURCE, 4000), 2)
+        assert control.counters(end.index)[7].packets == 2
+    assert judge.root(end) == before
+    control.close()
+
+
 def test_an_unknown_rate_is_only_accounted(lab: Lab) -> None:
     end = out(lab)
     before = judge.root(out(lab))
@@ -412,7 +455,8 @@ def test_an_unknown_rate_is_only_accounted(lab: Lab) -> None:
         control = HtbTrafficControl()
         control.open_interface(end.index, end.name, math.inf, 1500)
     control.add_flow(end.index, FLOW)
-    assert control.counters(end.index) == {7: Counters()}
+    ping(lab, (DESTINATION, 5000), (SOURCE, 4000))
+    assert control.counters(end.index) == {7: Counters(142, 1)}
     assert control.kernel_handle(end.index, 7) is None
     assert judge.root(out(lab)) == before
     control.open_interface(end.index, end.name, LINK, 1500)  # now it is known: reservations move in
