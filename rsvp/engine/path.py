@@ -16,7 +16,7 @@ from .interfaces import LOCAL, REFRESH, lifetime
 from .merge import covers, reshaped
 from .outputs import Change, ForgetRoute, PathEvent, PathGone, ResolveRoute, Send
 from .phop import PreviousHop
-from .psb import PathStateBlock
+from .psb import Heard, PathStateBlock
 from .reject import Drop, Reject
 from .rsb import ReservationStateBlock
 from .session import SessionState
@@ -55,10 +55,19 @@ def arrived(core: Core, received: Received, message: Path, now: float) -> None:
     else:
         before, moved = psb.path, (psb.iif, psb.path.hop) != (iif, message.hop)
         far = psb.ttl != ttl
+        if (psb.iif, psb.path.hop.address) != (iif, message.hop.address):
+            psb.other = Heard(psb.path, psb.iif, psb.ttl, psb.expiry.deadline)
         psb.path, psb.ttl, psb.iif = message, ttl, iif
         changes.tell(core, psb, Change.CHANGED)
-    psb.non_rsvp = ttl != message.send_ttl
     watch_expiry(core, psb, now)
+    _take(core, psb, before, now, moved, far)
+
+
+def _take(
+    core: Core, psb: PathStateBlock, before: Path | None, now: float, moved: bool, far: bool = False
+) -> None:
+    """Do whatever follows from what a sender's PSB says now."""
+    psb.non_rsvp = psb.ttl != psb.path.send_ttl
     if moved:
         _move(core, psb, now)
     elif far:
@@ -280,13 +289,35 @@ def tear_arrived(core: Core, received: Received, message: PathTear, now: float) 
     if psb is None or psb.handle is not None:
         raise Drop("tear without state")
     if psb.phop.address != message.hop.address:
+        if psb.other is not None and psb.other.path.hop.address == message.hop.address:
+            psb.other = None
         raise Drop("tear from another previous hop")
-    remove(core, psb, now, Change.TORN, forwarded(message.extra))
+    if not _fall_back(core, psb, now):
+        remove(core, psb, now, Change.TORN, forwarded(message.extra))
 
 
 def expired(core: Core, psb: PathStateBlock, now: float) -> None:
     """A sender was not refreshed in time: it is gone, and downstream hears of it (RFC 2205 3.1.5)."""
-    remove(core, psb, now, Change.TIMED_OUT)
+    if not _fall_back(core, psb, now):
+        remove(core, psb, now, Change.TIMED_OUT)
+
+
+def _fall_back(core: Core, psb: PathStateBlock, now: float) -> bool:
+    """Go on with what the other previous hop said, where the last one gives up.
+
+    After a unicast route changed, nodes on the way that was left refresh on until their state times
+    out, and so both announce the sender in turn; the end of the old way is not that of the sender.
+    """
+    other, psb.other = psb.other, None
+    if other is None or other.until <= now or core.interface(other.iif) is None:
+        return False
+    before = psb.path
+    psb.path, psb.iif, psb.ttl = other.path, other.iif, other.ttl
+    psb.expiry.deadline = other.until
+    core.timers.watch(psb.expiry)
+    changes.tell(core, psb, Change.CHANGED)
+    _take(core, psb, before, now, moved=True)
+    return True
 
 
 def remove(

@@ -34,6 +34,16 @@ class Held:
 
 
 @compiled
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What another previous hop said of a unicast sender, and until when that would stand by itself."""
+
+    path: Path
+    iif: int
+    ttl: int
+    until: float
+
+
 @dataclass(slots=True, eq=False)
 class PathStateBlock:
     """The Path that made this state, where it came from and where it goes.
@@ -60,6 +70,8 @@ class PathStateBlock:
     outgoing: tuple[int, ...] = ()
     blockade: BlockadeStateBlock | None = None
     held: Held | None = None
+    other: Heard | None = None
+    """Of two previous hops that both announce the sender, as while its route changes, not the last."""
     sent: Table[int, Path] = field(default_factory=Table)
     """The Path last built for each outgoing interface, reused while nothing changes."""
 

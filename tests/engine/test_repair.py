@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from rsvp import engine as e
 from rsvp.iana import ApiError, ErrorCode
 from rsvp.messages import Path, PathTear, Resv, ResvErr, ResvTear
-from rsvp.objects import FF, SE, WF
+from rsvp.objects import FF, SE, WF, Hop
 
 from .fabric import (
     a,
@@ -299,6 +301,45 @@ class TestPreviousHop:
         out = node.receive(path_tear(S1, hop="10.1.0.1"), 1)
         assert out == [e.Dropped("tear from another previous hop", 1, 5)]
         assert node.installed == {(2, (str(S1),), 1000.0)}
+
+    def test_the_end_of_the_old_way_is_not_that_of_the_sender(self, node):
+        """Nodes on it refresh until their state times out, and then tear; that may be the last word."""
+        node.receive(path(S1, hop="10.1.0.55", refresh=LONG), 1)
+        node.receive(path(S1, hop="10.1.0.1", refresh=LONG), 1)
+        out = node.receive(path_tear(S1, hop="10.1.0.1"), 1)
+        assert sends(out, PathTear) == traffic(out) == []
+        assert [s.destination for s in of(out, e.Send) if isinstance(s.message, Resv)] == [a("10.1.0.55")]
+        assert node.installed == {(2, (str(S1),), 1000.0)}
+        out = node.receive(path_tear(S1, hop="10.1.0.55"), 1)
+        assert len(sends(out, PathTear)) == 1, "the end of the only way left is"
+        assert node.installed == set()
+
+    def test_nor_is_its_silence(self, node):
+        node.receive(path(S1, hop="10.1.0.55", refresh=LONG), 1)
+        node.receive(path(S1, hop="10.1.0.1", refresh=30.0), 1)
+        node.advance(158)
+        assert [str(view.phop) for view in node.engine.senders(node.now)] == ["10.1.0.55"]
+
+    def test_but_nobody_falls_back_on_a_way_that_is_over(self, node):
+        node.receive(path(S1, hop="10.1.0.55", refresh=30.0), 1)
+        node.receive(path(S1, hop="10.1.0.1", refresh=LONG), 1)
+        node.advance(158)
+        assert len(sends(node.receive(path_tear(S1, hop="10.1.0.1"), 1), PathTear)) == 1
+        node.receive(path(S2, hop="10.1.0.1", refresh=LONG), 1)
+        node.receive(path(S2, hop="10.1.0.55", refresh=LONG), 1)
+        assert of(node.receive(path_tear(S2, hop="10.1.0.1"), 1), e.Dropped) != []
+        assert len(sends(node.receive(path_tear(S2, hop="10.1.0.55"), 1), PathTear)) == 1
+
+    def test_nor_on_one_behind_an_interface_that_is_gone(self, node):
+        node.receive(path(S1, hop="10.3.0.1", refresh=LONG), 3)
+        node.receive(path(S1, hop="10.1.0.1", refresh=LONG), 1)
+        node.feed(e.InterfaceDown(3))
+        assert len(sends(node.receive(path_tear(S1, hop="10.1.0.1"), 1), PathTear)) == 1
+
+    def test_another_handle_is_no_other_way(self, node):
+        one = path(S1, refresh=LONG)
+        node.receive(replace(one, hop=Hop(one.hop.address, 99)), 1)
+        assert len(sends(node.receive(path_tear(S1), 1), PathTear)) == 1
 
     def test_through_the_interface_that_data_went_out_of(self, node):
         """The way turned round: nothing goes back where it comes from."""
