@@ -70,7 +70,17 @@ class ControlSocket:
         """Where there is none; it is its user's, who is to be able to remove the socket."""
         if not self.path.parent.exists():
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            os.chown(self.path.parent, self._owner[0], -1)
+            self._give(self.path.parent, self._owner[0], -1)
+
+    def _give(self, path: Path, user: int, group: int) -> None:
+        try:
+            os.chown(path, user, group)
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            raise ControlError(
+                f"{path} cannot be given to the user and group that are configured: {reason}; "
+                "start as root, or leave them out"
+            ) from None
 
     def _bind(self) -> None:
         mask = os.umask(MODE_MASK)
@@ -79,8 +89,8 @@ class ControlSocket:
         finally:
             os.umask(mask)
         try:
-            os.chown(self.path, *self._owner)
-        except OSError:
+            self._give(self.path, *self._owner)
+        except ControlError:
             self.path.unlink()
             raise
         self._file = _identity(self.path)
