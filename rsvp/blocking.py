@@ -14,18 +14,16 @@ open when the script ends is torn down then.
 from __future__ import annotations
 
 import asyncio
-import atexit
-import contextlib
 import socket
-import threading
-from collections.abc import Coroutine, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Generic, Protocol, Self, TypeVar
+from typing import Generic, Self, TypeVar
 
 from . import aio, attachment, flows, objects
 from .aio import Address, SenderLike
 from .api import Api
+from .beside import LOOP, Closing
 from .control import lasting
 from .engine.outputs import ResvConfirmed, Upcall
 from .errors import RsvpError
@@ -52,53 +50,7 @@ __all__ = [
     "status",
 ]
 
-T = TypeVar("T")
-LAST_WORDS = 2.0
-"""Seconds that tearing down may take when the script ends."""
-
-
-class _Closing(Protocol):
-    async def close(self) -> None: ...
-
-
-C = TypeVar("C", bound=_Closing)
-
-
-class _Loop:
-    """An asyncio loop in a thread, started when first needed."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self.open: dict[int, _Closing] = {}
-
-    def _running(self) -> asyncio.AbstractEventLoop:
-        with self._lock:
-            if self._loop is None:
-                self._loop = asyncio.new_event_loop()
-                threading.Thread(target=self._loop.run_forever, name="rsvp", daemon=True).start()
-                atexit.register(self._end)
-            return self._loop
-
-    def wait(self, what: Coroutine[Any, Any, T], timeout: float | None = None) -> T:
-        """Run a coroutine to its end in the loop; an interrupt cancels it."""
-        future = asyncio.run_coroutine_threadsafe(what, self._running())
-        try:
-            return future.result(timeout)
-        except BaseException:
-            future.cancel()
-            raise
-
-    def _end(self) -> None:
-        async def close_all() -> None:
-            await asyncio.gather(*(one.close() for one in self.open.values()), return_exceptions=True)
-
-        # A daemon notices by itself that the script is gone, if this takes too long.
-        with contextlib.suppress(TimeoutError):
-            self.wait(close_all(), LAST_WORDS)
-
-
-_loop = _Loop()
+C = TypeVar("C", bound=Closing)
 
 
 class _Twin(Generic[C]):
@@ -106,12 +58,12 @@ class _Twin(Generic[C]):
 
     def __init__(self, inner: C) -> None:
         self._inner = inner
-        _loop.open[id(self)] = inner
+        LOOP.open[id(self)] = inner
 
     def close(self) -> None:
         """Tear down what was made in it."""
-        if _loop.open.pop(id(self), None) is not None:
-            _loop.wait(self._inner.close())
+        if LOOP.open.pop(id(self), None) is not None:
+            LOOP.wait(self._inner.close())
 
     def __enter__(self) -> Self:
         return self
@@ -127,7 +79,7 @@ def connect(path: str | Path = CONTROL) -> Client:
 
     Raises NoDaemon, or ControlError where the socket cannot be opened.
     """
-    return Client(_loop.wait(lasting.connect(path)))
+    return Client(LOOP.wait(lasting.connect(path)))
 
 
 class Client(_Twin[lasting.LastingClient]):
@@ -135,15 +87,15 @@ class Client(_Twin[lasting.LastingClient]):
 
     def session(self, destination: Address, port: int = 0, protocol: str | int = "udp") -> Session:
         """Take part in a session; close it, or use it in `with`. Raises LocalError."""
-        return Session(_loop.wait(self._inner.session(destination, port, protocol)))
+        return Session(LOOP.wait(self._inner.session(destination, port, protocol)))
 
     def admit(self, session: objects.Session, style: Style, flows: tuple[Flow, ...]) -> list[dict[str, Json]]:
         """What the daemon would say to a reservation; see `rsvp.api.Api.admit`."""
-        return _loop.wait(self._inner.admit(session, style, flows))
+        return LOOP.wait(self._inner.admit(session, style, flows))
 
     def show(self, what: str, *, why: bool = False) -> list[dict[str, Json]]:
         """Entries as `rsvp show` prints them."""
-        return _loop.wait(self._inner.show(what, why=why))
+        return LOOP.wait(self._inner.show(what, why=why))
 
 
 class Session(_Twin[aio.Session]):
@@ -166,7 +118,7 @@ class Session(_Twin[aio.Session]):
     ) -> Sender:
         """Announce a flow, as `rsvp.aio.Session.send` does. Raises NoRoute, LocalError."""
         sender = self._inner.send(tspec, source=source, port=port, ttl=ttl, adspec=adspec, policy=policy)
-        return Sender(_loop.wait(sender))
+        return Sender(LOOP.wait(sender))
 
     def reserve(
         self,
@@ -180,7 +132,7 @@ class Session(_Twin[aio.Session]):
     ) -> Reservation:
         """Reserve, as `rsvp.aio.Session.reserve` does. Raises LocalError, StyleConflict."""
         asked = self._inner.reserve(style, flowspec, senders, confirm=confirm, ttl=ttl, policy=policy)
-        return Reservation(_loop.wait(asked))
+        return Reservation(LOOP.wait(asked))
 
     def reserve_flows(
         self,
@@ -193,15 +145,15 @@ class Session(_Twin[aio.Session]):
     ) -> Reservation:
         """Reserve flow descriptors as they stand (RFC 2205 section 3.1.4)."""
         asked = self._inner.reserve_flows(style, descriptors, confirm=confirm, ttl=ttl, policy=policy)
-        return Reservation(_loop.wait(asked))
+        return Reservation(LOOP.wait(asked))
 
     def sender(self, timeout: float | None = None) -> SenderDescriptor:
         """Wait until at least one sender is known; the first one. Raises TimeoutError."""
-        return _loop.wait(self._inner.sender(timeout))
+        return LOOP.wait(self._inner.sender(timeout))
 
     def next(self, timeout: float | None = None) -> Upcall | None:
         """Wait for the next event; None after `timeout` seconds or when the session is closed."""
-        return _loop.wait(_next(self._inner, timeout))
+        return LOOP.wait(_next(self._inner, timeout))
 
     def __iter__(self) -> Iterator[Upcall]:
         while (event := self.next()) is not None:
@@ -217,11 +169,11 @@ class Sender:
 
     def change(self, tspec: Tspec, *, ttl: int = DEFAULT_TTL) -> None:
         """Announce another Tspec for the same flow."""
-        _loop.wait(self._inner.change(tspec, ttl=ttl))
+        LOOP.wait(self._inner.change(tspec, ttl=ttl))
 
     def stop(self) -> None:
         """Send a PathTear."""
-        _loop.wait(self._inner.stop())
+        LOOP.wait(self._inner.stop())
 
 
 class Reservation:
@@ -232,11 +184,11 @@ class Reservation:
 
     def confirmed(self, timeout: float | None = None) -> ResvConfirmed:
         """Wait for the confirmation that was asked for. Raises Rejected, TimeoutError."""
-        return _loop.wait(self._inner.confirmed(timeout))
+        return LOOP.wait(self._inner.confirmed(timeout))
 
     def release(self) -> None:
         """Give it back: a ResvTear."""
-        _loop.wait(self._inner.release())
+        LOOP.wait(self._inner.release())
 
 
 class LiveFlow(_Twin[flows.SentFlow | flows.ReceivedFlow]):
@@ -254,15 +206,15 @@ class LiveFlow(_Twin[flows.SentFlow | flows.ReceivedFlow]):
 
     def ready(self, timeout: float | None = None) -> None:
         """Wait until it is green. Raises what turned it red, TimeoutError."""
-        _loop.wait(self._inner.ready(timeout))
+        LOOP.wait(self._inner.ready(timeout))
 
     def wait(self, timeout: float) -> Status:
         """Wait until it is green or red, `timeout` seconds at most; the status then."""
-        return _loop.wait(self._inner.wait(timeout))
+        return LOOP.wait(self._inner.wait(timeout))
 
     def next(self, timeout: float | None = None) -> Upcall | None:
         """Wait for the next event; None after `timeout` seconds or when the flow is closed."""
-        return _loop.wait(_next(self._inner, timeout))
+        return LOOP.wait(_next(self._inner, timeout))
 
     def __iter__(self) -> Iterator[Upcall]:
         while (event := self.next()) is not None:
@@ -279,7 +231,7 @@ class Attachment(_Twin[attachment.Attachment]):
 
     def ready(self, timeout: float | None = None) -> None:
         """Wait until all of it is green. Raises what turned it red, TimeoutError."""
-        _loop.wait(self._inner.ready(timeout))
+        LOOP.wait(self._inner.ready(timeout))
 
 
 def send(
@@ -304,7 +256,7 @@ def send(
         wait=wait,
         via=_api(via),
     )
-    return LiveFlow(_loop.wait(asked))
+    return LiveFlow(LOOP.wait(asked))
 
 
 def receive(
@@ -333,7 +285,7 @@ def receive(
         wait=wait,
         via=_api(via),
     )
-    return LiveFlow(_loop.wait(asked))
+    return LiveFlow(LOOP.wait(asked))
 
 
 def attach(
@@ -362,7 +314,7 @@ def attach(
         wait=wait,
         via=_api(via),
     )
-    return Attachment(_loop.wait(asked))
+    return Attachment(LOOP.wait(asked))
 
 
 def status(destination: Place, source: Place | None = None, *, protocol: str | int = "udp") -> Status:

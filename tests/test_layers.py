@@ -55,6 +55,7 @@ ALLOWED = {
     "vocabulary": set(),
     "config": {"errors", "iana", "engine", "units", "paths"},
     "api": {"iana", "objects", "intserv", "messages", "jsonform", "engine"},
+    "beside": set(),
     "aio": {"api", "engine", "errors", "iana", "intserv", "messages", "objects"},
     "unreadable": {"_wire", "engine", "errors", "iana", "intserv", "messages", "objects", "dissection"},
     "counts": {"engine", "iana_errors"},
@@ -108,6 +109,7 @@ SHELLS = {
     "flows",
     "attachment",
     "blocking",
+    "rapi",
     "__init__",
     "__main__",
 }

@@ -220,6 +220,7 @@ class Client(Endpoint):
             raise ControlError(f"the daemon does not answer within {PATIENCE:g} s") from None
         except OSError:
             lost = ControlError(LOST)
+            del self._waiting[number]
             self._end(lost, for_events=lost)
             self._writer.close()
             raise self._gone or lost from None

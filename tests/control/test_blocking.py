@@ -98,16 +98,25 @@ def test_a_socket(sockets: tuple[Path, Path]):
 SCRIPT = """
 import sys, rsvp.blocking as rsvp
 flow = rsvp.send("10.0.3.2:5000", 1000, port=4000, via=rsvp.connect(sys.argv[1]))
-print(flow.status)
+print(flow.status, flush=True)
+input()
 """
 
 
 def test_what_a_script_leaves_open_is_torn_down(sockets: tuple[Path, Path]):
-    with rsvp.connect(sockets[1]) as h2, h2.session("10.0.3.2", 5000) as receiving:
-        done = subprocess.run(
-            [sys.executable, "-c", SCRIPT, str(sockets[0])], capture_output=True, text=True, timeout=PATIENCE
-        )
-        assert (done.stdout, done.stderr, done.returncode) == ("yellow\n", "", 0)
+    with (
+        rsvp.connect(sockets[1]) as h2,
+        h2.session("10.0.3.2", 5000) as receiving,
+        subprocess.Popen(
+            [sys.executable, "-c", SCRIPT, str(sockets[0])],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as script,
+    ):
         assert isinstance(receiving.next(PATIENCE), PathEvent)
+        assert script.communicate("\n", timeout=PATIENCE) == ("yellow\n", "")
+        assert script.returncode == 0
         assert isinstance(receiving.next(PATIENCE), PathGone)
         until(lambda: h2.show("senders") == [], "nothing left")
