@@ -21,6 +21,7 @@ from ._wire import decode, encode
 from .aio import Endpoint
 from .api import EXPLAINED, WHAT, Api
 from .config import NodeConfig
+from .control.recording import input_to_json
 from .counts import Tally
 from .enforcement import Enforcement
 from .engine.inputs import Input
@@ -193,6 +194,8 @@ class Node(Endpoint):
         self._arm()
 
     def _run(self, event: Input) -> None:
+        if self.failure.done():
+            return  # what the engine would make of anything now is anybody's guess
         try:
             outputs = self._engine.handle(event, self._loop.time())
         except LocalError:
@@ -232,15 +235,16 @@ class Node(Endpoint):
                 return
             self._timer.cancel()
             self._timer = None
-        if due is not None and self._running:
+        if due is not None and self._running and not self.failure.done():
             self._timer = self._loop.call_at(due, self._timeout)
 
     def _fail(self, fault: Exception, event: Input | None) -> None:
         """A fault in the engine is ours: keep what led to it, and let the owner end the node."""
-        log.critical("internal error while handling %r", event, exc_info=fault)
         if not self.failure.done():
             self.failure.set_exception(fault)
             self.failure.exception()  # whoever awaits it still gets it
+        fields = {"input": None if event is None else input_to_json(event)}
+        log.critical("internal error while handling %r", event, exc_info=fault, extra={"fields": fields})
 
     def _spawn(self, name: str, work: Any) -> None:
         task = self._loop.create_task(work, name=name)

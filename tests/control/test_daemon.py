@@ -15,12 +15,15 @@ import pytest
 
 from rsvp.config import NodeConfig
 from rsvp.control.client import Client, connect
+from rsvp.control.recording import read_input
 from rsvp.daemon.notify import notify
 from rsvp.daemon.service import Settings, serve
+from rsvp.engine.inputs import OpenSession
 from rsvp.engine.outputs import PathEvent, PathGone
 from rsvp.errors import ConfigError, ControlError
 from rsvp.node import Node
 from rsvp.objects import FilterSpec
+from rsvp.topics import as_json
 from rsvp.transport.memory import Network
 from tests.control.test_api import SENDER, SESSION, TSPEC
 from tests.nodes import Ledger, chain
@@ -188,17 +191,27 @@ def test_a_fault_in_a_callback_ends_it_orderly_with_status_1(control: str, caplo
     assert "ZeroDivisionError: oops" in caplog.text
 
 
-def test_a_fault_in_the_engine_ends_it_with_status_1(control: str, monkeypatch: pytest.MonkeyPatch):
+def test_a_fault_in_the_engine_ends_it_with_status_1_and_tells_what_led_to_it(
+    control: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    ledgers = []
+
     async def story(daemon: Daemon) -> None:
         assert daemon.node is not None
 
         def fail(*_: object) -> None:
             raise ZeroDivisionError("oops")
 
+        ledgers.append(daemon.traffic)
         monkeypatch.setattr(daemon.node._engine, "handle", fail)
         await daemon.client.open_session(SESSION)
 
     assert live(story, Settings(control=control)) == 1
+    assert not os.path.exists(control)
+    assert ledgers[0].closed
+    (told,) = [as_json(record) for record in caplog.records if record.levelname == "CRITICAL"]
+    assert read_input(told["input"]) == OpenSession(1, SESSION), "as in a recording"
+    assert "ZeroDivisionError: oops" in told["error"]
 
 
 def test_trouble_of_the_kernel_s_is_only_logged(control: str, caplog: pytest.LogCaptureFixture):
