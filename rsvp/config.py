@@ -19,7 +19,7 @@ import msgspec
 
 from .engine.interfaces import BLOCKADE, KEEP, REFRESH, ROUTE_DELAY, SLEW_MAX, Config, lifetime
 from .errors import ConfigError
-from .iana import DEFAULT_TTL
+from .iana import DEFAULT_TTL, Service
 from .paths import CONTROL
 from .units import format_rate, parse_rate
 
@@ -43,6 +43,7 @@ Growth = Annotated[float, msgspec.Meta(gt=0, le=10, description="a share above 0
 Count = Annotated[int, msgspec.Meta(ge=1, le=255, description="a whole number from 1 to 255")]
 Many = Annotated[int, msgspec.Meta(ge=1, le=10**9, description="a whole number from 1 to 1000000000")]
 Messages = Annotated[float, msgspec.Meta(gt=0, description="a number of messages a second above 0")]
+CodePoint = Annotated[int, msgspec.Meta(ge=0, le=63, description="a DSCP from 0 to 63")]
 Text = Annotated[str, msgspec.Meta(min_length=1, description="a path in quotes")]
 Size = Annotated[int, msgspec.Meta(ge=1 << 16, description="a whole number of bytes, 65536 at the least")]
 
@@ -77,6 +78,7 @@ class InterfaceConfig(_Checked, frozen=True, kw_only=True):
     `bandwidth` is the link's rate in bytes/s, None for what the driver says; `reservable` the
     share of it that reservations may take together; `per_flow` the most that one may take, bytes/s;
     `guaranteed` and `controlled_load` the shares that reservations of one service may take, within that;
+    `mark_guaranteed` and `mark_controlled_load` the DSCPs of reserved packets that keep to their Tspec;
     `latency` the least that a packet takes to the next hop, seconds, None where nobody knows it. The
     others are those of `NodeConfig`, None for what that says.
     """
@@ -88,12 +90,23 @@ class InterfaceConfig(_Checked, frozen=True, kw_only=True):
     per_flow: Rate = math.inf
     guaranteed: Share = 1.0
     controlled_load: Share = 1.0
+    mark_guaranteed: CodePoint | None = None
+    mark_controlled_load: CodePoint | None = None
     latency: Latency | None = None
     refresh: Seconds | None = None
     keep_multiplier: Count | None = None
     slew_max: Growth | None = None
     blockade_multiplier: Count | None = None
     repair_wait: Wait | None = None
+
+    @property
+    def marks(self) -> dict[int, int]:
+        """The DSCP of each service that has one."""
+        told = {
+            Service.GUARANTEED: self.mark_guaranteed,
+            Service.CONTROLLED_LOAD: self.mark_controlled_load,
+        }
+        return {service: dscp for service, dscp in told.items() if dscp is not None}
 
 
 class NodeConfig(_Checked, frozen=True, kw_only=True):

@@ -13,6 +13,7 @@ import math
 from collections.abc import Callable
 
 from . import engine as e
+from .config import InterfaceConfig
 from .engine.outputs import TrafficOrder
 from .errors import TrafficControlError, Unavailable
 from .iana import ErrorCode
@@ -36,14 +37,16 @@ class Enforcement:
         self._settling: asyncio.Handle | None = None
         self._sweeps: dict[int, asyncio.TimerHandle] = {}
 
-    def manage(self, link: Link, bandwidth: float, grace: float, shape: bool) -> bool:
+    def manage(self, link: Link, bandwidth: float, grace: float, told: InterfaceConfig) -> bool:
         """Take charge of an interface's queues, if nobody else has; whether they obey reservations.
 
-        Where the link's rate is not known, or without `shape`, they are only counted. What an earlier
-        run left is removed after `grace` seconds, but for what reservations came back to meanwhile.
+        Where the link's rate is not known, or where it is not to be shaped, they are only counted. What
+        an earlier run left is removed after `grace` seconds, but for what reservations came back to.
         """
         try:
-            self._traffic.open_interface(link.index, link.name, bandwidth, link.mtu, shape=shape)
+            self._traffic.open_interface(
+                link.index, link.name, bandwidth, link.mtu, shape=told.shape, marks=told.marks
+            )
             if link.index not in self._managed:
                 self._managed.add(link.index)
                 for flow in self._ledger.on(link.index):
@@ -58,7 +61,7 @@ class Enforcement:
             self._release(link.index)
             return False
         self._refusals.pop(link.index, None)
-        return shape and math.isfinite(bandwidth)
+        return told.shape and math.isfinite(bandwidth)
 
     def leave(self, index: int) -> None:
         """Give an interface's queues back."""

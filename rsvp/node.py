@@ -411,7 +411,7 @@ class Node(Endpoint):
             latency=LATENCY_UNKNOWN if told.latency is None else round(told.latency * 1e6),
             guaranteed=told.guaranteed,
             controlled_load=told.controlled_load,
-            controls_traffic=enabled and manages(link, bandwidth, general.lifetime, told.shape),
+            controls_traffic=enabled and manages(link, bandwidth, general.lifetime, told),
         )
 
     # --- applications -----------------------------------------------------------------------------

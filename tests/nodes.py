@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from random import Random
 
@@ -14,7 +14,7 @@ from rsvp.errors import TrafficControlError
 from rsvp.intserv import Flowspec, Tspec
 from rsvp.node import Node
 from rsvp.objects import Filter, Session
-from rsvp.tc import Counters, Flow, Refused
+from rsvp.tc import NO_MARKS, Counters, Flow, Refused
 from rsvp.transport.memory import Network
 
 
@@ -29,7 +29,14 @@ class Ledger:
         self.closed = False
 
     def open_interface(
-        self, index: int, name: str, bandwidth: float, mtu: int, *, shape: bool = True
+        self,
+        index: int,
+        name: str,
+        bandwidth: float,
+        mtu: int,
+        *,
+        shape: bool = True,
+        marks: Mapping[int, int] = NO_MARKS,
     ) -> None:
         self.interfaces[index] = bandwidth
 

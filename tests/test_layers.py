@@ -61,7 +61,7 @@ ALLOWED = {
     "counts": {"engine", "iana_errors"},
     "topics": {"engine", "errors", "iana", "jsonform", "messages", "show", "transport", "vocabulary"},
     "ledger": {"engine", "tc"},
-    "enforcement": {"engine", "errors", "iana", "ledger", "routing", "tc"},
+    "enforcement": {"config", "engine", "errors", "iana", "ledger", "routing", "tc"},
     "neighbors": {"objects"},
     "metrics": {"counts", "engine", "show"},
     "seldom": set(),

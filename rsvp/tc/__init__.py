@@ -6,7 +6,9 @@ idempotent; `settle` carries out all that was said since the last time, in as fe
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Protocol, TypeAlias
 
 from ..intserv import Flowspec, Tspec
@@ -16,6 +18,9 @@ from ..sessions import GpiFilter, GpiSession
 DataSession: TypeAlias = Session | GpiSession
 DataFilter: TypeAlias = Filter | GpiFilter
 """What tells data packets apart: ports, flow labels, or the SPI of an encrypted flow."""
+
+
+NO_MARKS: Mapping[int, int] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +63,20 @@ class TrafficControl(Protocol):
     """A scheduler and classifier for some interfaces."""
 
     def open_interface(
-        self, index: int, name: str, bandwidth: float, mtu: int, *, shape: bool = True
+        self,
+        index: int,
+        name: str,
+        bandwidth: float,
+        mtu: int,
+        *,
+        shape: bool = True,
+        marks: Mapping[int, int] = NO_MARKS,
     ) -> None:
         """Take charge of an interface of `bandwidth` bytes/s, and of what an earlier run left there.
 
         Without `shape`, or where the rate is infinite because nobody knows it, its queues are left alone
-        and reservations are only counted, where that can be done.
+        and reservations are only counted, where that can be done. `marks` are the DSCPs, by service, of
+        reserved packets that keep to their Tspec.
 
         What it left goes on until `sweep`, or is taken up as it is by a reservation that comes back.
         Raises TrafficControlError where somebody else's configuration is in place.

@@ -25,12 +25,9 @@ from ..objects import FlowLabelFilterSpec
 from ..sessions import GpiFilter, GpiSession
 from . import Counters, DataFilter, DataSession
 from . import nftables as nft
-from .nftables import Expression, MapKey, Nftables
+from .nftables import NETWORK, TRANSPORT, Expression, MapKey, Nftables
 
 CHAIN = "classify"
-NETWORK, TRANSPORT = 1, 2
-"""What the kernel counts a header's offsets from."""
-
 IPV4, IPV6, ARP = b"\x08\x00", b"\x86\xdd", b"\x08\x06"
 ICMPV6 = 58
 NEIGHBOR_DISCOVERY = (135, 136)

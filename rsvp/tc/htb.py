@@ -13,17 +13,18 @@ import contextlib
 import logging
 import math
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from ..errors import TrafficControlError
 from ..intserv import Flowspec, Tspec
 from ..netlink import Request
-from . import Counters, DataFilter, DataSession, Flow, Refused
+from . import NO_MARKS, Counters, DataFilter, DataSession, Flow, Refused
 from .classifier import Classifier, Key, key
 from .interface import BEST_EFFORT, CONTROL, LINK, MAJOR, SIGNATURE, Reserved, Scheduled, class_id
 from .kernel import Kernel
+from .marker import Marker
 from .nftables import Nftables
 
 log = logging.getLogger("rsvp.tc")
@@ -50,7 +51,14 @@ class HtbTrafficControl:
     # --- interfaces -------------------------------------------------------------------------------
 
     def open_interface(
-        self, index: int, name: str, bandwidth: float, mtu: int, *, shape: bool = True
+        self,
+        index: int,
+        name: str,
+        bandwidth: float,
+        mtu: int,
+        *,
+        shape: bool = True,
+        marks: Mapping[int, int] = NO_MARKS,
     ) -> None:
         """Take charge of an interface of `bandwidth` bytes/s, and of what an earlier run left there.
 
@@ -60,10 +68,13 @@ class HtbTrafficControl:
         known = self._interfaces.get(index)
         if known is not None:
             self._reopen(known, name, bandwidth, mtu, shape)
+            if marks or known.marker is not None:
+                self._mark(known, marks)
             return
         interface = Scheduled(index, name, bandwidth, mtu, shape, _lock(index, name))
         try:
             self._establish(interface)
+            self._mark(interface, marks)
         except BaseException:
             interface.lock.close()
             raise
@@ -140,6 +151,37 @@ class HtbTrafficControl:
         elif interface.classifier is not None:
             interface.classifier.uninstall()
 
+    def _mark(self, interface: Scheduled, marks: Mapping[int, int]) -> None:
+        """Mark reserved packets there from now on by these DSCPs; where it cannot be done, say so."""
+        marks = marks if interface.shaped else NO_MARKS
+        if interface.marker is not None and interface.marker.marks == marks:
+            return
+        interface.marker = None
+        marker = Marker(self._nftables, interface.name, marks)
+        try:
+            if not marks:
+                marker.uninstall()
+                return
+            marker.install()
+        except TrafficControlError as problem:
+            log.warning("%s: reserved packets are not marked: %s", interface.name, problem)
+            return
+        interface.marker = marker
+        interface.changed |= dict.fromkeys(interface.flows)
+
+    def _settle_marks(self, at: Scheduled, standing: Iterable[Reserved]) -> None:
+        if at.marker is None:
+            return
+        for reserved in at.going:
+            at.marker.unwant(class_id(reserved.minor))
+        for reserved in standing:
+            if reserved.minor:
+                at.mark(reserved)
+        try:
+            at.marker.settle()
+        except TrafficControlError as problem:
+            log.warning("%s: not marked: %s", at.name, problem)
+
     def _measure_header(self, interface: Scheduled) -> None:
         link = self._kernel.link(interface.index)
         if link["ifi_type"] == ARPHRD_ETHER:
@@ -163,6 +205,7 @@ class HtbTrafficControl:
         return True
 
     def _remove_root(self, interface: Scheduled) -> None:
+        Marker(self._nftables, interface.name, NO_MARKS).uninstall()
         Classifier(self._nftables, interface.name).uninstall()
         self._kernel.require(f"to remove HTB from {interface.name}", interface.no_root())
 
@@ -265,6 +308,7 @@ class HtbTrafficControl:
         refused = self._put_classes(at, changed)
         standing = [reserved for reserved in changed if reserved.minor]
         refused += self._classify(at, standing)
+        self._settle_marks(at, standing)
         requests = [at.no_class(reserved.minor) for reserved in at.going]
         for reserved in at.going:
             at.give_back(reserved)

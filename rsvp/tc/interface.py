@@ -26,6 +26,7 @@ from ..netlink import Request
 from . import DataFilter, Flow
 from .classifier import Classifier, Key
 from .kernel import ROOT, delete_class, delete_qdisc, fifo, htb_class, htb_root, put_class, put_qdisc
+from .marker import Marker, Meter
 
 MAJOR = 0x2E
 SIGNATURE = 46
@@ -93,9 +94,10 @@ class Reserved:
 class Scheduled:
     """One interface in our charge. `shape` False: its queues are not, and reservations only counted.
 
-    `classifier` is None where not even that can be done. `left` are classes of an earlier run that no
-    reservation has come back to, with their rates; `changed` the handles to be settled and `going` the
-    reservations whose classes are to be removed; `told` the rate that best effort's class was given last.
+    `classifier` is None where not even that can be done, `marker` where nothing is to be marked. `left`
+    are classes of an earlier run that no reservation has come back to, with their rates; `changed` the
+    handles to be settled and `going` the reservations whose classes are to be removed; `told` the rate
+    that best effort's class was given last.
     """
 
     index: int
@@ -107,6 +109,7 @@ class Scheduled:
     header: int = 0
     framing: int = 0
     classifier: Classifier | None = None
+    marker: Marker | None = None
     flows: dict[int, Reserved] = field(default_factory=dict)
     left: dict[int, float] = field(default_factory=dict)
     changed: dict[int, None] = field(default_factory=dict)
@@ -194,7 +197,7 @@ class Scheduled:
 
     def forget(self) -> None:
         """Nothing of ours is on the interface any more."""
-        self.classifier = None
+        self.classifier = self.marker = None
         self.left.clear()
         self.going.clear()
         self.free.clear()
@@ -250,6 +253,14 @@ class Scheduled:
             self._class(reserved.minor, rate, burst, prio),
             self._queue(reserved.minor, "bfifo", 2.0 * burst + 8.0 * self.frame),
         ]
+
+    def mark(self, reserved: Reserved) -> None:
+        """Say what of a reservation is to be marked."""
+        flow = reserved.flow
+        if self.marker is not None:
+            tspec = effective(flow.flowspec, flow.tspec).tspec
+            meter = Meter.of(tspec, self.header, self.frame)
+            self.marker.want(class_id(reserved.minor), flow.flowspec.service, meter)
 
     def no_class(self, minor: int) -> Request:
         """A class less."""

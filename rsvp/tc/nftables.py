@@ -61,11 +61,16 @@ NFGENMSG = struct.Struct("=BBH")
 SET_TABLE, SET_NAME = 1, 2
 ELEMENTS_TABLE, ELEMENTS_SET, ELEMENTS = 1, 2, 3
 ELEMENT, ELEMENT_KEY, ELEMENT_DATA, ELEMENT_EXPRESSION, VALUE = 1, 1, 2, 7, 1
+ELEMENT_EXPRESSIONS, EXPRESSION_NAME = 11, 1
+LIMIT_RATE, LIMIT_UNIT, LIMIT_BURST, LIMIT_TYPE = 1, 2, 3, 4
 EXPRESSION_DATA, COUNTER_BYTES, COUNTER_PACKETS = 2, 1, 2
 NESTED = 0x8000
 AT_ONCE = 400
 """Elements in one message: an attribute has at most 65,535 bytes."""
 
+NETWORK, TRANSPORT = 1, 2
+"""What the kernel counts a header's offsets from."""
+INTERNET_CHECKSUM, IPV4_CHECKSUM_AT = 1, 10
 IPV6_EXTENSION = 0
 """NFT_EXTHDR_OP_IPV6."""
 
@@ -83,6 +88,27 @@ class MapKey:
     def words(self) -> int:
         """The 32-bit registers that it takes."""
         return -(-self.size // WORD)
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """No more than `rate` bytes or packets in `unit` seconds, and `burst` more at a time."""
+
+    rate: int
+    unit: int
+    burst: int
+    of_bytes: bool
+
+    def expression(self) -> bytes:
+        """As an element of a set has it."""
+        data = (
+            attribute(LIMIT_RATE, self.rate.to_bytes(8, "big"))
+            + attribute(LIMIT_UNIT, self.unit.to_bytes(8, "big"))
+            + attribute(LIMIT_BURST, self.burst.to_bytes(4, "big"))
+            + attribute(LIMIT_TYPE, self.of_bytes.to_bytes(4, "big"))
+        )
+        name = attribute(EXPRESSION_NAME, b"limit\0")
+        return attribute(ELEMENT | NESTED, name, attribute(EXPRESSION_DATA | NESTED, data))
 
 
 class Nftables:
@@ -191,11 +217,11 @@ def delete_table(table: str) -> Request:
     return _request(nft_table_msg(), NFT_MSG_DELTABLE, 0, [("NFTA_TABLE_NAME", table)])
 
 
-def add_egress_chain(table: str, chain: str, device: str) -> Request:
-    """Make a chain through which goes whatever leaves an interface."""
+def add_egress_chain(table: str, chain: str, device: str, priority: int = 0) -> Request:
+    """Make a chain through which goes whatever leaves an interface, those of lower priority first."""
     hook = [
         ("NFTA_HOOK_HOOKNUM", EGRESS_HOOK),
-        ("NFTA_HOOK_PRIORITY", 0),
+        ("NFTA_HOOK_PRIORITY", priority),
         ("NFTA_HOOK_DEV", device),
     ]
     attributes = [
@@ -231,6 +257,20 @@ def add_map(table: str, name: str, number: int, key: Sequence[MapKey], counts: b
     return _request(nft_set_msg(), NFT_MSG_NEWSET, NLM_F_CREATE | NLM_F_EXCL, attributes)
 
 
+def add_class_set(table: str, name: str, number: int) -> Request:
+    """Make a hash set of classes, whose elements may have limits."""
+    attributes = [
+        ("NFTA_SET_TABLE", table),
+        ("NFTA_SET_NAME", name),
+        ("NFTA_SET_ID", number),
+        ("NFTA_SET_FLAGS", ()),
+        ("NFTA_SET_KEY_TYPE", CLASSID),
+        ("NFTA_SET_KEY_LEN", WORD),
+        ("NFTA_SET_USERDATA", [("NFTNL_UDATA_SET_KEYBYTEORDER", HOST_ENDIAN)]),
+    ]
+    return _request(nft_set_msg(), NFT_MSG_NEWSET, NLM_F_CREATE | NLM_F_EXCL, attributes)
+
+
 def add_rule(table: str, chain: str, expressions: Sequence[Expression]) -> Request:
     """Append a rule to a chain."""
     attributes = [
@@ -253,9 +293,22 @@ def add_elements(table: str, name: str, classes: Sequence[tuple[bytes, int]]) ->
         attribute(
             ELEMENT | NESTED,
             attribute(ELEMENT_KEY | NESTED, attribute(VALUE, key)),
-            attribute(ELEMENT_DATA | NESTED, attribute(VALUE, _class(class_id))),
+            attribute(ELEMENT_DATA | NESTED, attribute(VALUE, class_key(class_id))),
         )
         for key, class_id in classes
+    ]
+    return _elements(table, name, elements, NFT_MSG_NEWSETELEM, NLM_F_CREATE | NLM_F_EXCL)
+
+
+def add_metered(table: str, name: str, classes: Iterable[tuple[int, tuple[Limit, ...]]]) -> list[Request]:
+    """Put classes into a set, each with limits that a packet has to keep to be found."""
+    elements = [
+        attribute(
+            ELEMENT | NESTED,
+            attribute(ELEMENT_KEY | NESTED, attribute(VALUE, class_key(class_id))),
+            attribute(ELEMENT_EXPRESSIONS | NESTED, *(limit.expression() for limit in limits)),
+        )
+        for class_id, limits in classes
     ]
     return _elements(table, name, elements, NFT_MSG_NEWSETELEM, NLM_F_CREATE | NLM_F_EXCL)
 
@@ -285,7 +338,7 @@ def _data(value: bytes) -> Any:
     return {"attrs": [("NFTA_DATA_VALUE", value)]}
 
 
-def _class(class_id: int) -> bytes:
+def class_key(class_id: int) -> bytes:
     """A class as a register holds it: the host's own byte order, like any packet's priority."""
     return class_id.to_bytes(WORD, sys.byteorder)
 
@@ -309,18 +362,31 @@ def load_extension(kind: int, offset: int, size: int, register: int) -> Expressi
     return genex("exthdr", where | {"flags": (), "op": IPV6_EXTENSION})
 
 
-def mask(register: int, value: bytes) -> Expression:
-    """Keep only some of a register's bits."""
-    nothing = bytes(len(value))
+def mask(register: int, value: bytes, bits: bytes = b"") -> Expression:
+    """Keep only some of a register's bits, and set others."""
+    bits = bits or bytes(len(value))
     return genex(
         "bitwise",
-        {"sreg": register, "dreg": register, "len": len(value), "mask": _data(value), "xor": _data(nothing)},
+        {"sreg": register, "dreg": register, "len": len(value), "mask": _data(value), "xor": _data(bits)},
     )
+
+
+def store_bytes(offset: int, size: int, register: int, *, checksum: bool) -> Expression:
+    """Write a register into the network header, and bring IPv4's header checksum up to date."""
+    what = {"sreg": register, "base": NETWORK, "offset": offset, "len": size}
+    if checksum:
+        what |= {"csum_type": INTERNET_CHECKSUM, "csum_offset": IPV4_CHECKSUM_AT}
+    return genex("payload", what)
 
 
 def only_if(register: int, value: bytes) -> Expression:
     """Leave the rule unless a register starts with these bytes."""
     return genex("cmp", {"sreg": register, "op": Cmp.NFT_CMP_EQ, "data": _data(value)})
+
+
+def only_in(name: str, register: int) -> Expression:
+    """Leave the rule unless a set has what a register holds, and its limits let the packet pass."""
+    return genex("lookup", {"set": name, "sreg": register})
 
 
 def look_up(name: str, register: int) -> Expression:
@@ -330,7 +396,7 @@ def look_up(name: str, register: int) -> Expression:
 
 def load_class(class_id: int, register: int) -> Expression:
     """A class, into a register."""
-    return genex("immediate", {"dreg": register, "data": _data(_class(class_id))})
+    return genex("immediate", {"dreg": register, "data": _data(class_key(class_id))})
 
 
 def send_to_class(register: int) -> Expression:

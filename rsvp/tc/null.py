@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from ..intserv import Flowspec, Tspec
-from . import Counters, DataFilter, DataSession, Flow, Refused
+from . import NO_MARKS, Counters, DataFilter, DataSession, Flow, Refused
 
 
 class NullTrafficControl:
@@ -13,7 +15,14 @@ class NullTrafficControl:
         self._handles: dict[int, set[int]] = {}
 
     def open_interface(
-        self, index: int, name: str, bandwidth: float, mtu: int, *, shape: bool = True
+        self,
+        index: int,
+        name: str,
+        bandwidth: float,
+        mtu: int,
+        *,
+        shape: bool = True,
+        marks: Mapping[int, int] = NO_MARKS,
     ) -> None:
         """Know an interface."""
         self._handles.setdefault(index, set())
