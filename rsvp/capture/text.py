@@ -277,8 +277,14 @@ def _flowspec_words(value: i.Flowspec) -> str:
     return f"{value.service_name} {rate}, reserving {bit_rate(value.rspec.rate)}"
 
 
+def _scope_words(value: o.Scope) -> str:
+    shown = ", ".join(map(str, value.addresses[:FILTERS_SHOWN]))
+    return f"scope {shown}" + (" ..." if len(value.addresses) > FILTERS_SHOWN else "")
+
+
 WORDS: Final[Mapping[int, Callable[[Any], str]]] = {
     ClassNum.ERROR_SPEC: lambda value: f"{value.node} says: {error_text(value.code, value.value)}",
+    ClassNum.SCOPE: _scope_words,
     ClassNum.STYLE: lambda value: value.name,
     ClassNum.FLOWSPEC: _flowspec_words,
     ClassNum.FILTER_SPEC: str,

@@ -165,7 +165,8 @@ class Telling:
                 _print_table(what, entries, "node")
         sys.stdout.flush()
         held = f", {self.checks - self.failed} of {self.checks} expectations held" if self.checks else ""
-        print(f"\n{sums['messages']} messages in {sums['time']:g} s, {sums['lost']} lost{held}")
+        messages = "1 message" if sums["messages"] == 1 else f"{sums['messages']} messages"
+        print(f"\n{messages} in {sums['time']:g} s, {sums['lost']} lost{held}")
 
 
 def _print_table(what: str, entries: list[dict[str, object]], *more: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from ..iana import AdmissionError, ErrorCode, ErrorFlag, Service, TrafficControlCode
-from ..intserv import Flowspec, Tspec, at_most, effective, flaw, rate_needed, spend_slack, strictly_less
+from ..intserv import Flowspec, Tspec, at_most, flaw, rate_needed, spend_slack, strictly_less
 from ..objects import Filter
 from . import resvconf
 from .admission import Budget
@@ -126,7 +126,7 @@ def admit(
     except Reject:
         room = budget.room(interface, handle, service)
         less = _spend(state, key, target, interface, room)
-        if less is None and effective(target.flowspec, target.path_te).tspec.rate <= room:
+        if less is None and target.flowspec.tspec.rate <= room:
             # What does not fit is R, and what is above r in that only makes the delay shorter.
             raise Reject(ErrorCode.ADMISSION_CONTROL_FAILURE, AdmissionError.DELAY_BOUND) from None
         if less is None:
