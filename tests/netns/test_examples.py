@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from rsvp.lab import Lab, chain
 from tests.patience import PATIENCE
 
+from . import smcroute
 from .running import Running
 
 EXAMPLES = Path(__file__).parent.parent.parent / "examples"
@@ -37,6 +41,32 @@ def talk(lab: Lab, running: Running) -> None:
     (count,) = re.findall(r"received (\d+) packets", heard)
     assert int(count) == 500, "2 s of 250 packets/s, none lost"
     assert receiver.returncode == sender.returncode == 0
+
+
+@pytest.mark.parametrize("words", [(), ("--ipv6",)], ids=["IPv4", "IPv6"])
+def test_the_diamond(words):
+    """Three senders, six receivers, FF, SE and WF at once; every link is asked for ten times what it has."""
+    smcroute.require()
+    command = [sys.executable, str(EXAMPLES / "diamond.py"), "--json", "--seconds", "4", *words]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=4 * PATIENCE)
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    modest, greedy = result["modest"], result["greedy"]
+    for style in ("FF", "SE", "WF"):
+        flows = [one for one in modest["flows"] if one["style"] == style]
+        assert len(flows) == 3 * 6
+        sent, received = (sum(one[what] for one in flows) for what in ("sent", "received"))
+        assert sent - received <= sent * (0.05 if modest["disturbed"] else 0.001)
+    assert len(modest["links"]) == len(greedy["links"]) == 13
+    for one in (*modest["links"], *greedy["links"]):
+        assert len(one["reservations"]) == len(one["senders"]) + 2, "FF for each sender, SE and WF for all"
+    for one in greedy["links"]:
+        if not greedy["disturbed"]:
+            assert one["best_effort"]["offered"] > 5 * one["rate"]
+            assert one["best_effort"]["rate"] > 0.9 * one["best_effort"]["share"]
+        if len(one["senders"]) == 3:  # all that is reserved there is in use
+            for reservation in one["reservations"].values():
+                assert reservation["rate"] < 1.1 * reservation["reserved"]
 
 
 def test_namespaces():
