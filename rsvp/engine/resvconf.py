@@ -7,7 +7,7 @@ from dataclasses import replace
 from ..iana import DEFAULT_TTL, ErrorCode
 from ..intserv import Flowspec, least_rate
 from ..messages import AnyError, Flow, ResvConf, base_filters
-from ..objects import ErrorSpec, Filter, ResvConfirm, Style
+from ..objects import ErrorSpec, Filter, IPAddress, ResvConfirm, Style
 from .core import Core, forwarded
 from .inputs import Received
 from .interfaces import LOCAL
@@ -41,7 +41,7 @@ def send(
         flows=flows,
         send_ttl=DEFAULT_TTL,
     )
-    interface = None if oi == LOCAL else oi
+    interface = _way(state, confirm.receiver, {oi})
     core.out.append(Send(message, confirm.receiver, DEFAULT_TTL, interface, router_alert=True))
 
 
@@ -56,7 +56,10 @@ def arrived(core: Core, received: Received, message: ResvConf, now: float) -> No
         if ttl <= 0:
             raise Drop("TTL used up")
         onward = replace(message, send_ttl=ttl, integrity=None, extra=forwarded(message.extra))
-        core.out.append(Send(onward, receiver, ttl, _way(state, received.interface), router_alert=True))
+        way = None
+        if state is not None:
+            way = _way(state, receiver, {rsb.oi for rsb in state.reservations()} - {received.interface})
+        core.out.append(Send(onward, receiver, ttl, way, router_alert=True))
         return
     if state is None:
         raise Drop("confirmation without a session")
@@ -64,10 +67,14 @@ def arrived(core: Core, received: Received, message: ResvConf, now: float) -> No
         deliver(core, state, message.error, message.style, flow)
 
 
-def _way(state: SessionState | None, arrived_on: int) -> int | None:
-    """Back to where the reservation came from; routing decides where that is not plain."""
-    ois = {rsb.oi for rsb in state.reservations()} if state is not None else set()
-    ois -= {LOCAL, arrived_on}
+def _way(state: SessionState, receiver: IPAddress, ois: set[int]) -> int | None:
+    """Back to where the reservation came from; routing decides where that is not plain.
+
+    So it does for a group: what leads to the receiver by itself need not be a branch of the tree.
+    """
+    if state.multicast and not receiver.is_link_local:
+        return None
+    ois = ois - {LOCAL}
     return ois.pop() if len(ois) == 1 else None
 
 

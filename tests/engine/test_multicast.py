@@ -6,7 +6,7 @@ import pytest
 
 from rsvp import engine as e
 from rsvp.errors import LocalError
-from rsvp.messages import Flow, Path, PathErr, PathTear, Resv, ResvTear
+from rsvp.messages import Flow, Path, PathErr, PathTear, Resv, ResvConf, ResvTear
 from rsvp.objects import FF, SE, WF, ErrorSpec, Opaque
 
 from .fabric import (
@@ -268,6 +268,49 @@ class TestOneSenderTwice:
         tears = [s.interface for s in of(node.advance(100), e.Send) if isinstance(s.message, ResvTear)]
         assert tears == [A], "the old one is asked no more"
         assert node.installed == {(C, (str(S1),), 1000.0)}
+
+
+class TestConfirmations:
+    """ "forwarded towards a fixed unicast receiver address" (section 3.4): not always along the tree."""
+
+    RECEIVER = "10.8.0.8"
+
+    @pytest.fixture
+    def node(self):
+        r = router(A, B, C, D)
+        r.tree(G, "10.1.0.1", A, C, D)
+        r.receive(path(S1, to=GROUP, hop="10.1.0.1"), A)
+        return r
+
+    def conf(self, out):
+        return [(s.destination, s.interface) for s in of(out, e.Send) if isinstance(s.message, ResvConf)]
+
+    def test_routing_decides_for_one_that_is_made_here(self, node):
+        reserve(node, C, FF, (load(2000), (S1,)))
+        out = reserve(node, D, FF, (load(1000), (S1,)), confirm=self.RECEIVER)
+        assert self.conf(out) == [(a(self.RECEIVER), None)]
+
+    def test_and_for_one_that_passes(self, node):
+        (onward,) = sends(reserve(node, C, FF, (load(), (S1,)), confirm=self.RECEIVER), Resv)
+        message = ResvConf(
+            session=GROUP,
+            error=ErrorSpec(a("10.1.0.1"), 0, 0),
+            confirm=onward.confirm,
+            style=FF,
+            flows=onward.flows,
+            send_ttl=9,
+        )
+        assert self.conf(node.receive(message, A, to=self.RECEIVER)) == [(a(self.RECEIVER), None)]
+
+    def test_a_link_local_receiver_is_on_the_branch(self):
+        r = router(A)
+        r.feed(e.InterfaceUp(e.Interface(C, "eth3", (a("fe80::3"),), bandwidth=1e6)))
+        group, who = session("ff1e::1"), sender("2001:db8::1")
+        r.route("ff1e::1", C)
+        r.receive(path(who, to=group, hop="fe80::1"), A)
+        r.receive(resv(FF, (load(2000), (who,)), to=group, hop="fe80::7", lih=C), C, to="fe80::3")
+        asked = resv(FF, (load(1000), (who,)), to=group, hop="fe80::8", lih=C, confirm="fe80::8")
+        assert self.conf(r.receive(asked, C, to="fe80::3")) == [(a("fe80::8"), C)]
 
 
 class TestSendersHere:
