@@ -37,7 +37,7 @@ from rsvp.lab import SCRATCH, End, Lab, Sandbox
 
 LINK = 50_000.0
 """Bytes/s of the links that are overloaded: 400 kbit/s."""
-FAST = 1_250_000.0
+FAST = 5_000_000.0
 SHARE = 2_500.0
 """Bytes/s that a reservation is for: 20 kbit/s."""
 TIMES = 10
