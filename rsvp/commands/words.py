@@ -36,7 +36,10 @@ def size(value: Json) -> str:
     number = read_number(value)
     if math.isinf(number):
         return "unlimited"
-    return f"{number:.0f} bytes" if number < 10_000 else f"{number / 1000:.4g} kB"
+    for step, unit in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
+        if number >= 10 * step:
+            return f"{number / step:.4g} {unit}"
+    return f"{number:.0f} bytes"
 
 
 def place(value: Json) -> str:

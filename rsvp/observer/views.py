@@ -101,7 +101,7 @@ def _reasons(history: History, entry: dict[str, Json], rule: str, section: str) 
             "neighbor": str(cause.node),
             "interface": None,
             "filters": filters,
-            "spec": spec,
+            "spec": spec if cause.frame >= history.changed.frame else None,
             "frame": cause.frame,
         }
 

@@ -73,7 +73,7 @@ def test_a_timeline_ends_at_the_moment(capsys: pytest.CaptureFixture[str]) -> No
     assert len(lines) == 3
     assert lines[0] == (
         "    0.000000      #1  10.9.2.2:5001/udp: new sender 10.9.1.1:4711 behind 10.9.1.1, "
-        "10 Gbit/s, bucket 2.5e+06 kB, peak 12 Gbit/s (Path from 10.9.1.1)"
+        "10 Gbit/s, bucket 2500 MB, peak 12 Gbit/s (Path from 10.9.1.1)"
     )
 
 
