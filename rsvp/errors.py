@@ -60,6 +60,10 @@ class Unavailable(LocalError):
     """This node lacks a right, a socket or an interface that the call needs."""
 
 
+class AncillaryError(LocalError, OSError):
+    """A traffic class, hop limit or packet info that no message can have; `errno` as RFC 3542 has it."""
+
+
 class Rejected(LocalError):
     """The network refused: a PathErr or ResvErr arrived where a confirmation was awaited."""
 

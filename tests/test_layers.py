@@ -27,6 +27,7 @@ EXTENSIONS = {
 ALLOWED = {
     "units": set(),
     "errors": set(),
+    "ancillary": {"errors"},
     "iana_errors": set(),
     "iana_flags": set(),
     "iana_names": set(),
