@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rsvp.engine.admission import Budget
+from rsvp.engine.admission import Budget, Limit
 from rsvp.engine.interfaces import Interface
 from rsvp.engine.reject import Reject
 from rsvp.iana import Service
@@ -128,6 +128,22 @@ def test_each_service_has_its_pool_within_what_all_may_take():
     assert (budget.pooled(LOAD), budget.pooled(RATE), budget.reserved) == (600.0, 150.0, 750.0)
     budget.release(4)
     assert budget.pooled(LOAD) == 450.0
+
+
+def test_what_each_limit_would_let_one_book():
+    """Whatever is booked already counts, but not one's own; it leaves its pool where its service changes."""
+    link = replace(LINK, guaranteed=0.4, controlled_load=0.3)
+    budget = Budget()
+    budget.admit(link, 1, 100.0, RATE)
+    budget.admit(link, 2, 150.0, RATE)
+    budget.admit(link, 3, 200.0, LOAD)
+    assert budget.rooms(link, 1, RATE) == {Limit.LINK: 400.0, Limit.POOL: 250.0, Limit.FLOW: 500.0}
+    assert budget.rooms(link, 1, LOAD) == {Limit.LINK: 400.0, Limit.POOL: 100.0, Limit.FLOW: 500.0}
+    assert budget.rooms(link, 9, LOAD) == {Limit.LINK: 300.0, Limit.POOL: 100.0, Limit.FLOW: 500.0}
+    assert (budget.room(link, 1, RATE), budget.room(link, 9, LOAD)) == (250.0, 100.0)
+    assert budget.room(link, 3, LOAD) == 300.0
+    smaller = replace(link, guaranteed=0.2)
+    assert (budget.over(smaller, RATE), budget.over(smaller, LOAD)) == (50.0, 0.0)
 
 
 def test_what_is_tried_on_a_copy_changes_nothing():

@@ -8,7 +8,7 @@ from random import Random
 import pytest
 
 from rsvp import engine as e
-from rsvp.iana import AdmissionError, ErrorCode, ErrorFlag
+from rsvp.iana import AdmissionError, ErrorCode, ErrorFlag, Service
 from rsvp.iana_policy import PreemptionError
 from rsvp.intserv import controlled_load, guaranteed, reduced
 from rsvp.messages import Flow, Resv, ResvErr, ResvTear
@@ -132,6 +132,13 @@ class TestShrinking:
         for who in (S1, S2, S3):
             reserve(node, who)
         assert [found for found, _, _ in errors(node.feed(link(bandwidth)))] == [kind]
+
+    def test_who_says_nothing_is_defended_least(self, node):
+        """Whoever came last."""
+        reserve(node, S1)
+        reserve(node, S2, priority=1)
+        reserve(node, S3, priority=1)
+        assert [filters for _, filters, _ in errors(node.feed(link(2500.0)))] == [(S1,)]
 
     def test_who_is_preempted_learns_it_from_its_priority_as_well(self, node):
         for who, priority in ((S1, 7), (S2, None), (S3, None)):
@@ -283,6 +290,7 @@ class TestRefusedChange:
         assert send.message.error.flags == ErrorFlag.IN_PLACE
         assert [v.flowspec.rate for v in node.engine.installed()] == [500.0]
         assert node.engine.interfaces()[1].reserved == 500.0
+        assert node.engine._core.budgets[2].pooled(Service.CONTROLLED_LOAD) == 500.0
         assert len(node.engine.reservations(node.now)) == 2
 
     def test_it_takes_no_more_of_the_link_than_its_sender_sends(self, node):
