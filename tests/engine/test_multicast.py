@@ -7,7 +7,7 @@ import pytest
 from rsvp import engine as e
 from rsvp.errors import LocalError
 from rsvp.messages import Flow, Path, PathErr, PathTear, Resv, ResvConf, ResvTear
-from rsvp.objects import FF, SE, WF, ErrorSpec, Opaque
+from rsvp.objects import FF, SE, WF, ErrorSpec, Opaque, ResvConfirm
 
 from .fabric import (
     a,
@@ -126,6 +126,16 @@ class TestMerging:
         node.receive(path(other, to=GROUP, hop="10.1.0.1"), A)
         (message,) = sends(reserve(node, C, SE, (load(), (S1, other))), Resv)
         assert message.flows == (Flow(load(), (S1, other)),)
+
+    @pytest.mark.parametrize(
+        ("style", "filters"), [(FF, (S1,)), (SE, (S1, S2)), (WF, ())], ids=["FF", "SE", "WF"]
+    )
+    def test_a_confirmation_is_asked_for_through_all_interfaces_at_once(self, node, style, filters):
+        out = reserve(node, C, style, (load(), filters), confirm="10.3.0.1")
+        asked_of = [s.interface for s in of(out, e.Send) if isinstance(s.message, Resv) and s.message.confirm]
+        assert asked_of == ([A] if style is FF else [A, B])
+        out = reserve(node, C, style, (load(2000), filters), confirm="10.3.0.1")
+        assert [m.confirm for m in sends(out, Resv)] == [ResvConfirm(a("10.3.0.1"))] * len(asked_of)
 
     def test_what_merging_hides_is_not_told(self, node):
         """ "propagation of a change stops when and if it reaches a point where merging causes no

@@ -37,9 +37,12 @@ class TestArrival:
         (send,) = of(node.receive(path(ttl=60), 1), e.Send)
         assert send.ttl == send.message.send_ttl == 59
 
-    def test_ttl_of_one_is_not_forwarded_but_kept(self, node):
-        assert sends(node.receive(path(ttl=1), 1), Path) == []
+    @pytest.mark.parametrize("ttl", [0, 1])
+    def test_ttl_of_one_is_not_forwarded_but_kept(self, node, ttl):
+        assert sends(node.receive(path(ttl=ttl), 1), Path) == []
         assert len(node.engine.senders(0.0)) == 1
+        assert sends(node.advance(45), Path) == [], "nor refreshed"
+        assert sends(node.receive(path_tear(), 1), PathTear) == []
 
     def test_refresh_that_says_nothing_new_is_silent(self, node):
         node.receive(path(), 1)
