@@ -24,7 +24,7 @@ from .api import Api
 from .engine.outputs import PathEvent, PathGone, ResvConfirmed, ResvError, Upcall
 from .errors import LocalError, Rejected
 from .iana import DEFAULT_TTL, ErrorFlag, Protocol, error_text
-from .intserv import DEFAULT_ADSPEC, Adspec, Flowspec, Tspec
+from .intserv import DEFAULT_ADSPEC, Adspec, Excess, Flowspec, Tspec
 from .messages import Flow, base_filter
 from .messages import Sender as SenderDescriptor
 
@@ -129,17 +129,19 @@ class Session:
         ttl: int = DEFAULT_TTL,
         adspec: Adspec | None = DEFAULT_ADSPEC,
         policy: tuple[o.PolicyData, ...] = (),
+        excess: Excess = Excess.BORROW,
     ) -> Sender:
         """Announce a flow from `source` (this node's address towards the destination) and `port`.
 
         `ttl` is the multicast TTL of the data: it becomes the TTL of the Path messages. `policy`
-        goes along in them as it is (RFC 2750). Raises NoRoute, LocalError.
+        goes along in them as it is (RFC 2750). `excess` is what this node does with packets beyond
+        `tspec` once the flow is reserved. Raises NoRoute, LocalError.
         """
         template = None if source is None else read_sender((source, port))
         sender = await self.api.add_sender(
-            self.handle, template, tspec, port=port, ttl=ttl, adspec=adspec, policy=policy
+            self.handle, template, tspec, port=port, ttl=ttl, adspec=adspec, policy=policy, excess=excess
         )
-        return Sender(self, sender, policy)
+        return Sender(self, sender, policy, excess)
 
     async def reserve(
         self,
@@ -220,15 +222,22 @@ class Session:
 class Sender:
     """A flow that this node announces."""
 
-    def __init__(self, session: Session, template: o.Filter, policy: tuple[o.PolicyData, ...] = ()) -> None:
+    def __init__(
+        self,
+        session: Session,
+        template: o.Filter,
+        policy: tuple[o.PolicyData, ...] = (),
+        excess: Excess = Excess.BORROW,
+    ) -> None:
         self.session = session
         self.template = template
         self.policy = policy
+        self.excess = excess
 
     async def change(self, tspec: Tspec, *, ttl: int = DEFAULT_TTL) -> None:
         """Announce another Tspec for the same flow."""
         await self.session.api.add_sender(
-            self.session.handle, self.template, tspec, ttl=ttl, policy=self.policy
+            self.session.handle, self.template, tspec, ttl=ttl, policy=self.policy, excess=self.excess
         )
 
     async def stop(self) -> None:

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from .engine.outputs import Upcall
 from .iana import DEFAULT_TTL
-from .intserv import DEFAULT_ADSPEC, Adspec, Tspec
+from .intserv import DEFAULT_ADSPEC, Adspec, Excess, Tspec
 from .jsonform import Json
 from .messages import Flow
 from .objects import Filter, PolicyData, Session, Style
@@ -52,11 +52,13 @@ class Api(Protocol):
         ttl: int = DEFAULT_TTL,
         adspec: Adspec | None = DEFAULT_ADSPEC,
         policy: tuple[PolicyData, ...] = (),
+        excess: Excess = Excess.BORROW,
     ) -> Filter:
         """Announce a sender; returns it.
 
         `template` None: the node's own address towards the destination, with `port`. `ttl` is the
-        application's multicast TTL, `policy` goes along as it is (RFC 2750). Raises NoRoute, or
+        application's multicast TTL, `policy` goes along as it is (RFC 2750), and `excess` is what this
+        node does with packets beyond the Tspec once the flow is reserved. Raises NoRoute, or
         LocalError for an address that is not ours.
         """
 

@@ -17,9 +17,11 @@ from .config import InterfaceConfig
 from .engine.outputs import TrafficOrder
 from .errors import TrafficControlError, Unavailable
 from .iana import ErrorCode
+from .intserv import Excess
 from .ledger import Ledger
+from .objects import Filter
 from .routing import Link
-from .tc import Counters, TrafficControl
+from .tc import Counters, DataSession, Flow, TrafficControl
 
 log = logging.getLogger("rsvp.traffic")
 
@@ -36,6 +38,8 @@ class Enforcement:
         self._ledger = Ledger()
         self._settling: asyncio.Handle | None = None
         self._sweeps: dict[int, asyncio.TimerHandle] = {}
+        self._excess: dict[tuple[int, Filter], tuple[DataSession, Excess]] = {}
+        """What applications here want done with the excess of their flows, by handle and sender."""
 
     def manage(self, link: Link, bandwidth: float, grace: float, told: InterfaceConfig) -> bool:
         """Take charge of an interface's queues, if nobody else has; whether they obey reservations.
@@ -50,7 +54,7 @@ class Enforcement:
             if link.index not in self._managed:
                 self._managed.add(link.index)
                 for flow in self._ledger.on(link.index):
-                    self._traffic.add_flow(link.index, flow)
+                    self._put(link.index, flow)
                 later = asyncio.get_running_loop().call_later
                 self._sweeps[link.index] = later(grace, self._sweep, link.index)
             self._soon()
@@ -82,14 +86,72 @@ class Enforcement:
         """Take one order; it is carried out with the others of this turn."""
         self._ledger.note(order)
         if order.interface not in self._managed:
+            if not isinstance(order, e.RemoveFlow):
+                self._judge(order.handle)
             return
         try:
-            self._tell(order)
+            self._carry_out(order)
         except TrafficControlError as error:
             log.warning("traffic control: %s", error)
             if not isinstance(order, e.RemoveFlow | e.RemoveFilter):
                 self._reject(order.handle, isinstance(order, e.ModifyFlow))
         self._soon()
+
+    def _carry_out(self, order: TrafficOrder) -> None:
+        if not isinstance(order, e.RemoveFlow):
+            changed = self._judge(order.handle)
+            flow = self._ledger.flows[order.handle][1]
+            if changed or flow.excess is Excess.UNCONTROLLED:
+                self._put(order.interface, flow)
+                return
+        self._tell(order)
+
+    def _put(self, interface: int, flow: Flow) -> None:
+        """Have a flow as it is written down; one that nobody is to control gets nothing."""
+        if flow.excess is Excess.UNCONTROLLED:
+            self._traffic.delete_flow(interface, flow.handle)
+        else:
+            self._traffic.add_flow(interface, flow)
+
+    # --- what becomes of excess -------------------------------------------------------------------
+
+    def declare(self, handle: int, session: DataSession, template: Filter, excess: Excess) -> None:
+        """An application here wants this done with packets of its flow beyond the Tspec."""
+        if excess is Excess.BORROW and (handle, template) not in self._excess:
+            return
+        self._excess[handle, template] = (session, excess)
+        self._judge_again()
+
+    def forget(self, handle: int, template: Filter | None = None) -> None:
+        """An application's sender has ended, or all of a handle."""
+        gone = [one for one in self._excess if one[0] == handle and template in (None, one[1])]
+        for one in gone:
+            del self._excess[one]
+        if gone:
+            self._judge_again()
+
+    def _judge_again(self) -> None:
+        for handle, (interface, flow) in list(self._ledger.flows.items()):
+            if self._judge(handle) and interface in self._managed:
+                self._put(interface, self._ledger.flows[flow.handle][1])
+                self._soon()
+
+    def _judge(self, handle: int) -> bool:
+        """Write down what is wanted of a flow's excess; True where that is news.
+
+        Where the senders of a shared reservation want different things, their excess borrows.
+        """
+        _, flow = self._ledger.flows[handle]
+        said = {
+            excess
+            for (_, template), (session, excess) in self._excess.items()
+            if session.key == flow.session.key and (not flow.filters or template in flow.filters)
+        }
+        excess = said.pop() if len(said) == 1 else Excess.BORROW
+        if excess is flow.excess:
+            return False
+        self._ledger.change(handle, excess)
+        return True
 
     def _soon(self) -> None:
         if self._settling is None:

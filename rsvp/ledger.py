@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from .engine.outputs import AddFilter, InstallFlow, ModifyFlow, RemoveFlow, TrafficOrder
+from .intserv import Excess
 from .tc import Flow
 
 
@@ -31,6 +32,13 @@ class Ledger:
         else:
             flow = replace(flow, filters=tuple(one for one in flow.filters if one != order.filter))
         self.flows[order.handle] = (interface, flow)
+
+    def change(self, handle: int, excess: Excess) -> Flow:
+        """Write down what becomes of a flow's excess; the flow as it then is."""
+        interface, flow = self.flows[handle]
+        flow = replace(flow, excess=excess)
+        self.flows[handle] = (interface, flow)
+        return flow
 
     def on(self, interface: int) -> list[Flow]:
         """The flows of one interface."""

@@ -32,7 +32,7 @@ from .iana import (
     LATENCY_UNKNOWN,
     MESSAGE_NAMES,
 )
-from .intserv import DEFAULT_ADSPEC, Adspec, Tspec
+from .intserv import DEFAULT_ADSPEC, Adspec, Excess, Tspec
 from .jsonform import Json
 from .messages import Flow, Message
 from .neighbors import Neighbors
@@ -436,6 +436,7 @@ class Node(Endpoint):
     async def close_session(self, handle: int) -> None:
         """See `Api.close_session`."""
         self._feed(e.CloseSession(handle))
+        self._enforcement.forget(handle)
         queue = self._queues.pop(handle, None)
         if queue is not None:
             queue.put_nowait(None)
@@ -450,9 +451,11 @@ class Node(Endpoint):
         ttl: int = DEFAULT_TTL,
         adspec: Adspec | None = DEFAULT_ADSPEC,
         policy: tuple[PolicyData, ...] = (),
+        excess: Excess = Excess.BORROW,
     ) -> Filter:
         """See `Api.add_sender`."""
-        destination = self._engine.session_of(handle).destination
+        session = self._engine.session_of(handle)
+        destination = session.destination
         source = template.address if template is not None else None
         route = await self._routing.lookup(destination, source)
         if not (route.outgoing or route.local):
@@ -462,11 +465,13 @@ class Node(Endpoint):
                 raise NoRoute(f"this node has no address to reach {destination} from: name one")
             template = FilterSpec(route.source, port)
         self._feed(e.AddSender(handle, template, tspec, ttl, adspec, policy))
+        self._enforcement.declare(handle, session, template, excess)
         return template
 
     async def remove_sender(self, handle: int, template: Filter) -> None:
         """See `Api.remove_sender`."""
         self._feed(e.RemoveSender(handle, template))
+        self._enforcement.forget(handle, template)
 
     async def reserve(
         self,

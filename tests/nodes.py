@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from random import Random
 
 from rsvp.api import Api
@@ -54,16 +55,16 @@ class Ledger:
 
     def modify_flow(self, interface: int, handle: int, flowspec: Flowspec, tspec: Tspec | None) -> None:
         old = self.flows[interface, handle]
-        self.flows[interface, handle] = Flow(handle, old.session, old.filters, flowspec, tspec)
+        self.flows[interface, handle] = replace(old, flowspec=flowspec, tspec=tspec)
 
     def add_filter(self, interface: int, handle: int, session: Session, filter: Filter) -> None:
         old = self.flows[interface, handle]
-        self.flows[interface, handle] = Flow(handle, session, (*old.filters, filter), old.flowspec, old.tspec)
+        self.flows[interface, handle] = replace(old, filters=(*old.filters, filter))
 
     def delete_filter(self, interface: int, handle: int, session: Session, filter: Filter) -> None:
         old = self.flows[interface, handle]
         rest = tuple(one for one in old.filters if one != filter)
-        self.flows[interface, handle] = Flow(handle, session, rest, old.flowspec, old.tspec)
+        self.flows[interface, handle] = replace(old, filters=rest)
 
     def delete_flow(self, interface: int, handle: int) -> None:
         self.flows.pop((interface, handle), None)

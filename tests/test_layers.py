@@ -61,8 +61,11 @@ ALLOWED = {
     "unreadable": {"_wire", "engine", "errors", "iana", "intserv", "messages", "objects", "dissection"},
     "counts": {"engine", "iana_errors"},
     "topics": {"engine", "errors", "iana", "jsonform", "messages", "show", "transport", "vocabulary"},
-    "ledger": {"engine", "tc"},
-    "enforcement": {"config", "engine", "errors", "iana", "ledger", "routing", "tc"},
+    "ledger": {"engine", "intserv", "tc"},
+    "enforcement": {
+        *("config", "engine", "errors", "iana", "intserv"),
+        *("ledger", "objects", "routing", "tc"),
+    },
     "neighbors": {"objects"},
     "metrics": {"counts", "engine", "show"},
     "seldom": set(),

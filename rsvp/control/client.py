@@ -14,7 +14,7 @@ from ..aio import Endpoint
 from ..engine.outputs import Upcall
 from ..errors import ControlError, LocalError, RsvpError
 from ..iana import DEFAULT_TTL
-from ..intserv import DEFAULT_ADSPEC, Adspec, Tspec
+from ..intserv import DEFAULT_ADSPEC, Adspec, Excess, Tspec
 from ..messages import Flow
 from ..objects import Filter, PolicyData, Session, Style
 from ..paths import CONTROL
@@ -98,6 +98,7 @@ class Client(Endpoint):
         ttl: int = DEFAULT_TTL,
         adspec: Adspec | None = DEFAULT_ADSPEC,
         policy: tuple[PolicyData, ...] = (),
+        excess: Excess = Excess.BORROW,
     ) -> Filter:
         """Announce a sender, or change it; without `template` the daemon picks its own address."""
         answer = await self._ask(
@@ -109,6 +110,7 @@ class Client(Endpoint):
             ttl=ttl,
             adspec=None if adspec is None else jsonform.adspec(adspec),
             policy=schema.policy_to_json(policy),
+            excess=excess,
         )
         return jsonform.read_filter(answer)
 

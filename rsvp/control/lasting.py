@@ -21,7 +21,7 @@ from ..aio import Endpoint
 from ..engine.outputs import PathEvent, PathGone, ResvEvent, ResvGone, Upcall
 from ..errors import ControlError, RsvpError, UnknownSession
 from ..iana import DEFAULT_TTL
-from ..intserv import DEFAULT_ADSPEC, Adspec, Tspec
+from ..intserv import DEFAULT_ADSPEC, Adspec, Excess, Tspec
 from ..jsonform import Json
 from ..messages import Flow, base_filter, base_filters
 from ..objects import Filter, PolicyData, Session, Style
@@ -137,10 +137,12 @@ class LastingClient(Endpoint):
         ttl: int = DEFAULT_TTL,
         adspec: Adspec | None = DEFAULT_ADSPEC,
         policy: tuple[PolicyData, ...] = (),
+        excess: Excess = Excess.BORROW,
     ) -> Filter:
         """Announce a sender, or change it; without `template` the daemon picks its own address."""
         part = self._part(handle)
-        what: dict[str, Any] = {"tspec": tspec, "port": port, "ttl": ttl, "adspec": adspec, "policy": policy}
+        what: dict[str, Any] = {"tspec": tspec, "port": port, "ttl": ttl, "adspec": adspec}
+        what |= {"policy": policy, "excess": excess}
         made = await self._ask(lambda: self._connection.add_sender(part.inner, template, **what))
         part.senders[made] = what
         return made

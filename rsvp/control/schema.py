@@ -21,6 +21,7 @@ from ..iana import DEFAULT_TTL, ClassNum
 from ..intserv import (
     Adspec,
     ControlledLoadAdvert,
+    Excess,
     Flowspec,
     General,
     GuaranteedAdvert,
@@ -86,6 +87,7 @@ class AddSender(Request, tag="add_sender"):
     ttl: int = DEFAULT_TTL
     adspec: Object | None = None
     policy: list[Object] = []
+    excess: Excess = Excess.BORROW
 
 
 class RemoveSender(Request, tag="remove_sender"):

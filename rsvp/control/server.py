@@ -288,6 +288,7 @@ class _Connection:
             ttl=request.ttl,
             adspec=self._adspec(request),
             policy=schema.checked(schema.read_policy, request.policy),
+            excess=request.excess,
         )
         return filter_spec(template)
 

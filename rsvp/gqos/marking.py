@@ -6,6 +6,7 @@ objects go before both. Mode SHAPE is SO_MAX_PACING_RATE.
 
 from __future__ import annotations
 
+from ..intserv import Excess
 from .checks import amount, find
 from .constants import DSCP, USER_PRIORITY, ServiceFlag, ServiceType, ShapeMode
 from .kernel import Kernel
@@ -36,6 +37,21 @@ def shape_mode(settings: Settings, reserved: FlowSpec | None) -> ShapeMode:
         return ShapeMode(told.mode)
     service = settings.sending.service if reserved is None else reserved.service
     return ShapeMode.SHAPE if service == ServiceType.GUARANTEED else ShapeMode.BORROW
+
+
+def excess_of(settings: Settings) -> Excess:
+    """What the RSVP service of this host is to do with packets beyond the flowspec, once it is reserved."""
+    if settings.sending.has(ServiceFlag.NO_TRAFFIC_CONTROL):
+        return Excess.UNCONTROLLED
+    told = find(settings.objects, SdMode)
+    return Excess.BY_SERVICE if told is None else _EXCESS[ShapeMode(told.mode)]
+
+
+_EXCESS = {
+    ShapeMode.BORROW: Excess.BORROW,
+    ShapeMode.SHAPE: Excess.SHAPE,
+    ShapeMode.DISCARD: Excess.DISCARD,
+}
 
 
 def shaping_rate(settings: Settings) -> int | None:

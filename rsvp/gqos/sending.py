@@ -10,7 +10,7 @@ from .. import aio
 from ..api import Api
 from ..engine.outputs import PathError, ResvEvent, ResvGone, Upcall
 from ..iana import ErrorFlag
-from ..intserv import Adspec, Flowspec, Tspec
+from ..intserv import Adspec, Excess, Flowspec, Tspec
 from ..objects import Filter, IPAddress, PolicyData, Session
 from .checks import Direction
 from .constants import Status
@@ -31,6 +31,7 @@ class Announcement:
     adspec: Adspec
     ttl: int
     policy: tuple[PolicyData, ...] = ()
+    excess: Excess = Excess.BY_SERVICE
 
 
 @dataclass(eq=False)
@@ -93,6 +94,7 @@ class Sending:
             ttl=said.ttl,
             adspec=said.adspec,
             policy=said.policy,
+            excess=said.excess,
         )
 
     async def _end(self, session: Session) -> None:

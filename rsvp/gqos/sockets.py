@@ -37,7 +37,7 @@ from .extended import Extended
 from .ioctls import MOST_ROOM
 from .kernel import Kernel
 from .mapping import sender_adspec, sender_tspec
-from .marking import mark
+from .marking import excess_of, mark
 from .matching import Address, Place
 from .packing import HOST, Layout
 from .policies import policy_data
@@ -402,7 +402,7 @@ class Socket:
             return {}
         tspec = sender_tspec(spec)
         adspec = sender_adspec(spec, find(self._settings.objects, AdspecInfo))
-        policy = policy_data(self._settings.policy)
+        policy, excess = policy_data(self._settings.policy), excess_of(self._settings)
         source = None if local.any else local.address
         chosen = self.kernel.multicast_source()
         found = {}
@@ -410,7 +410,7 @@ class Socket:
             group = name.address.is_multicast
             session = Session(name.address, self.kernel.protocol, name.port)
             origin = chosen or source if group else source
-            found[session] = Announcement(origin, local.port, tspec, adspec, ttl, policy)
+            found[session] = Announcement(origin, local.port, tspec, adspec, ttl, policy, excess)
         return found
 
     def _destinations(self) -> dict[Address, int]:

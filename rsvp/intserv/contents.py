@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import struct
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 
 from .._values import compiled
 from ..iana import SERVICE_NAMES, ClassNum, CType, Service
@@ -271,3 +272,21 @@ def flaw(flowspec: Flowspec) -> str | None:
         if not t.rate <= flowspec.rspec.rate <= MOST_RATE:
             return f"R is from r = {t.rate:g} to 40 TB/s, not {flowspec.rspec.rate:g}"
     return None
+
+
+# --- what becomes of the rest -----------------------------------------------------------------------
+
+
+class Excess(StrEnum):
+    """What the host where a flow starts does with packets beyond its Tspec (RFC 2211 section 3, RFC 2212).
+
+    `BORROW` sends them in bandwidth that nobody uses, `SHAPE` delays them and `DISCARD` drops them;
+    `BY_SERVICE` shapes guaranteed service and lets all others borrow. With `UNCONTROLLED` the flow is
+    signalled, but this host gives it no bandwidth of its own.
+    """
+
+    BORROW = "borrow"
+    SHAPE = "shape"
+    DISCARD = "discard"
+    BY_SERVICE = "by service"
+    UNCONTROLLED = "uncontrolled"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Protocol, TypeAlias
 
-from ..intserv import Flowspec, Tspec
+from ..intserv import Excess, Flowspec, Tspec
 from ..objects import Filter, Session
 from ..sessions import GpiFilter, GpiSession
 
@@ -27,7 +27,8 @@ NO_MARKS: Mapping[int, int] = MappingProxyType({})
 class Flow:
     """What to give to which packets: one reservation on one interface.
 
-    `filters` empty is every sender of the session. `tspec` is the sum of the senders' Tspecs.
+    `filters` empty is every sender of the session. `tspec` is the sum of the senders' Tspecs. `excess`
+    is what becomes of packets beyond it.
     """
 
     handle: int
@@ -35,6 +36,7 @@ class Flow:
     filters: tuple[DataFilter, ...]
     flowspec: Flowspec
     tspec: Tspec | None = None
+    excess: Excess = Excess.BORROW
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,11 +17,11 @@ from __future__ import annotations
 import math
 import socket
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ..errors import TrafficControlError
 from ..iana import Service
-from ..intserv import effective
+from ..intserv import Excess, effective
 from ..netlink import Request
 from . import DataFilter, Flow
 from .classifier import Classifier, Key
@@ -63,6 +63,13 @@ def class_id(minor: int) -> int:
     return MAJOR << 16 | minor
 
 
+def _keeps_to_its_rate(excess: Excess, service: int) -> bool:
+    """Whether packets beyond the Tspec may take nothing of what others leave idle."""
+    if excess is Excess.BY_SERVICE:
+        return service == Service.GUARANTEED
+    return excess in (Excess.SHAPE, Excess.DISCARD)
+
+
 @dataclass
 class Reserved:
     """A reservation: what it is to be, and what the kernel has of it.
@@ -83,7 +90,7 @@ class Reserved:
     def fresh(self) -> bool:
         """Whether its class has to be made, or made anew."""
         there, flow = self.there, self.flow
-        return there is None or (there.flowspec, there.tspec) != (flow.flowspec, flow.tspec)
+        return there is None or replace(there, filters=flow.filters) != flow
 
     def forget(self) -> None:
         """The kernel has nothing of it any more."""
@@ -249,9 +256,11 @@ class Scheduled:
         prio = GUARANTEED_PRIO if asked.service == Service.GUARANTEED else RESERVED_PRIO
         self.reserved += rate - reserved.rate
         reserved.rate = rate
+        queue = self.frame if flow.excess is Excess.DISCARD else 2.0 * burst + 8.0 * self.frame
+        most = rate if _keeps_to_its_rate(flow.excess, asked.service) else None
         return [
-            self._class(reserved.minor, rate, burst, prio),
-            self._queue(reserved.minor, "bfifo", 2.0 * burst + 8.0 * self.frame),
+            self._class(reserved.minor, rate, burst, prio, most=most),
+            self._queue(reserved.minor, "bfifo", queue),
         ]
 
     def mark(self, reserved: Reserved) -> None:
@@ -266,9 +275,12 @@ class Scheduled:
         """A class less."""
         return delete_class(self.index, class_id(minor))
 
-    def _class(self, minor: int, rate: float, burst: float, prio: int, parent: int = LINK) -> Request:
-        whole = self.bandwidth
-        options = htb_class(rate, whole, burst, self.burst(whole), self.frame, prio, self.framing)
+    def _class(
+        self, minor: int, rate: float, burst: float, prio: int, parent: int = LINK, most: float | None = None
+    ) -> Request:
+        """A class of `rate`, which borrows up to `most`, the whole link if that is None."""
+        ceil, room = (self.bandwidth, self.burst(self.bandwidth)) if most is None else (most, burst)
+        options = htb_class(rate, ceil, burst, room, self.frame, prio, self.framing)
         return put_class(self.index, class_id(parent), class_id(minor), options)
 
     def _queue(self, minor: int, kind: str, limit: float) -> Request:

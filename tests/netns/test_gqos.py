@@ -269,3 +269,46 @@ def test_fd_qos_is_a_descriptor_for_any_loop(lab: Lab):
 
     with Running(lab).start_all() as running:
         asyncio.run(story(running))
+
+
+PACKETS = 15
+
+
+def test_what_the_kernel_does_with_excess(lab: Lab):
+    """2.5: BORROW sends it in idle bandwidth, SHAPE delays it, DISCARD drops it."""
+    flow = gqos.FlowSpec(40_000, 2000, service_type=2, max_sdu_size=1000, minimum_policed_size=1000)
+
+    async def story(running: Running) -> None:
+        async with provider(running, "h1") as h1, provider(running, "h2") as h2:
+            with lab["h2"]:
+                receiver = h2.socket()
+            await receiver.bind(("0.0.0.0", 5150))
+            await receiver.set_qos(gqos.Qos(receiving=WANT))
+            with lab["h1"]:
+                sender = h1.socket()
+            await sender.connect((str(lab["h2"].address), 5150), gqos.Qos(sending=flow))
+            await until_status(sender, gqos.Status.RECEIVERS)
+            for mode in (gqos.ShapeMode.BORROW, gqos.ShapeMode.SHAPE, gqos.ShapeMode.DISCARD):
+                await sender.set_qos(gqos.Qos(provider_specific=(gqos.SdMode(mode),)))
+                [before] = await h1.api.show("installed")
+                assert lends(before["handle"]) == (mode == gqos.ShapeMode.BORROW)
+                for _ in range(PACKETS):
+                    await sender.send(bytes(972))
+                received = dropped = 0
+                while received + dropped < PACKETS:
+                    await asyncio.sleep(0.05)
+                    [installed] = await h1.api.show("installed")
+                    dropped = installed["dropped"] - before["dropped"]
+                    with contextlib.suppress(BlockingIOError):
+                        while receiver.kernel.socket.recv(2048):  # type: ignore[attr-defined]
+                            received += 1
+                assert bool(dropped) == (mode == gqos.ShapeMode.DISCARD), mode
+
+    def lends(handle: str) -> bool:
+        command = ["tc", "class", "show", "dev", lab["h1"].toward("r1").name]
+        shown = lab["h1"].run(command, capture_output=True, text=True, check=True).stdout
+        [words] = [line.split() for line in shown.splitlines() if f" {handle} " in line]
+        return words[words.index("rate") + 1] != words[words.index("ceil") + 1]
+
+    with Running(lab).start_all() as running:
+        asyncio.run(asyncio.wait_for(story(running), PATIENCE))
