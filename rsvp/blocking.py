@@ -29,7 +29,7 @@ from .engine.outputs import ResvConfirmed, Upcall
 from .errors import RsvpError
 from .flows import Place, Status
 from .iana import DEFAULT_TTL
-from .intserv import DEFAULT_ADSPEC, Adspec, Flowspec, Tspec
+from .intserv import DEFAULT_ADSPEC, Adspec, Excess, Flowspec, Tspec
 from .jsonform import Json
 from .messages import Flow
 from .messages import Sender as SenderDescriptor
@@ -115,9 +115,12 @@ class Session(_Twin[aio.Session]):
         ttl: int = DEFAULT_TTL,
         adspec: Adspec | None = DEFAULT_ADSPEC,
         policy: tuple[PolicyData, ...] = (),
+        excess: Excess = Excess.BORROW,
     ) -> Sender:
         """Announce a flow, as `rsvp.aio.Session.send` does. Raises NoRoute, LocalError."""
-        sender = self._inner.send(tspec, source=source, port=port, ttl=ttl, adspec=adspec, policy=policy)
+        sender = self._inner.send(
+            tspec, source=source, port=port, ttl=ttl, adspec=adspec, policy=policy, excess=excess
+        )
         return Sender(LOOP.wait(sender))
 
     def reserve(
