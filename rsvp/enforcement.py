@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 
 from . import engine as e
 from .config import InterfaceConfig
@@ -38,8 +38,8 @@ class Enforcement:
         self._ledger = Ledger()
         self._settling: asyncio.Handle | None = None
         self._sweeps: dict[int, asyncio.TimerHandle] = {}
-        self._excess: dict[tuple[int, Filter], tuple[DataSession, Excess]] = {}
-        """What applications here want done with the excess of their flows, by handle and sender."""
+        self._excess: dict[Hashable, dict[tuple[int, Filter], Excess]] = {}
+        """What applications here want done with the excess of their flows, by session, handle and sender."""
 
     def manage(self, link: Link, bandwidth: float, grace: float, told: InterfaceConfig) -> bool:
         """Take charge of an interface's queues, if nobody else has; whether they obey reservations.
@@ -117,23 +117,29 @@ class Enforcement:
 
     def declare(self, handle: int, session: DataSession, template: Filter, excess: Excess) -> None:
         """An application here wants this done with packets of its flow beyond the Tspec."""
-        if excess is Excess.BORROW and (handle, template) not in self._excess:
-            return
-        self._excess[handle, template] = (session, excess)
-        self._judge_again()
+        said = self._excess.get(session.key, {})
+        if excess is not said.get((handle, template), Excess.BORROW):
+            self._excess[session.key] = {**said, (handle, template): excess}
+            self._judge_again(session.key)
 
     def forget(self, handle: int, template: Filter | None = None) -> None:
         """An application's sender has ended, or all of a handle."""
-        gone = [one for one in self._excess if one[0] == handle and template in (None, one[1])]
-        for one in gone:
-            del self._excess[one]
-        if gone:
-            self._judge_again()
+        for key, said in list(self._excess.items()):
+            left = {
+                one: excess
+                for one, excess in said.items()
+                if one[0] != handle or template not in (None, one[1])
+            }
+            if len(left) < len(said):
+                self._excess[key] = left
+                self._judge_again(key)
+                if not left:
+                    del self._excess[key]
 
-    def _judge_again(self) -> None:
+    def _judge_again(self, key: Hashable) -> None:
         for handle, (interface, flow) in list(self._ledger.flows.items()):
-            if self._judge(handle) and interface in self._managed:
-                self._put(interface, self._ledger.flows[flow.handle][1])
+            if flow.session.key == key and self._judge(handle) and interface in self._managed:
+                self._put(interface, self._ledger.flows[handle][1])
                 self._soon()
 
     def _judge(self, handle: int) -> bool:
@@ -141,12 +147,11 @@ class Enforcement:
 
         Where the senders of a shared reservation want different things, their excess borrows.
         """
+        if not self._excess:
+            return False
         _, flow = self._ledger.flows[handle]
-        said = {
-            excess
-            for (_, template), (session, excess) in self._excess.items()
-            if session.key == flow.session.key and (not flow.filters or template in flow.filters)
-        }
+        about = self._excess.get(flow.session.key, {}).items()
+        said = {excess for (_, sender), excess in about if not flow.filters or sender in flow.filters}
         excess = said.pop() if len(said) == 1 else Excess.BORROW
         if excess is flow.excess:
             return False
