@@ -130,7 +130,9 @@ def test_a_second_daemon_is_refused(tmp_path: Path, capsys):
     where.close()
 
 
-@pytest.mark.parametrize("word", ["", "demo", "daemon", "show", "clear", "log", "send", "reserve", "decode"])
+@pytest.mark.parametrize(
+    "word", ["", "demo", "daemon", "show", "clear", "log", "send", "reserve", "decode", "replay", "sim"]
+)
 def test_every_help_has_an_example(word, capsys):
     assert main([*word.split(), "--help"]) == 0
     out = capsys.readouterr().out

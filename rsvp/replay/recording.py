@@ -22,7 +22,10 @@ from ..neighbors import Neighbors
 from ..objects import Session
 from ..recorder import Recording
 from ..show import Names
-from .changes import SENT, Change, Changes
+from .changes import GONE, SENT, Change, Changes
+
+SOFT = ("sender", "reservation")
+"""What has to be refreshed."""
 
 UNLIMITED = 1e9
 """Messages a second that a neighbour may send, and seconds that it may be silent: that was decided then."""
@@ -172,7 +175,9 @@ class RecordingReplay:
             line = None if event is None else number
             why = cause(event)
             for state, change, entry, _ in watched.since(self.now):
-                yield Change(self.time, line, state, change, entry, why)
+                silent = event is None and change == GONE and state in SOFT
+                reason = "not refreshed in time" if silent else why
+                yield Change(self.time, line, state, change, entry, reason)
             for output in outputs:
                 if isinstance(output, e.Send) and output.trigger:
                     yield Change(self.time, line, "message", SENT, self._sent(output), why)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from ipaddress import ip_address
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from rsvp.engine.interfaces import BLOCKADE, lifetime
 from rsvp.iana import ErrorCode, ErrorFlag
@@ -28,9 +31,10 @@ from rsvp.messages import (
     Srefresh,
 )
 from rsvp.objects import FF, SE, WF, ErrorSpec, FilterSpec, Hop, ResvConfirm, Session, Style, TimeValues
-from rsvp.observer import News, Observer, entries
+from rsvp.observer import WHAT, News, Observer, entries
 from rsvp.reduction import MessageId, MessageIdList, MessageIdNack, SourceId, SourceIdList
 from rsvp.te import HelloRequest, Label, LspTunnelFilter, LspTunnelSession, SessionAttribute
+from tests.strategies import messages
 
 UP, DOWN, FAR = ip_address("10.0.1.1"), ip_address("10.0.1.2"), ip_address("10.0.1.3")
 GROUP = Session(ip_address("239.1.1.1"), 17, 5000)
@@ -400,3 +404,19 @@ def test_who_says_where_a_confirmation_comes_from_is_no_neighbour(link: Link) ->
     conf = ResvConf(session=GROUP, error=ErrorSpec(FAR, 0, 0), confirm=ResvConfirm(DOWN), style=WF)
     link.hear(conf, FAR, DOWN, 0.0)
     assert link.show("neighbors") == []
+
+
+# --- whatever is heard ----------------------------------------------------------------------------------
+
+
+@given(st.lists(st.tuples(messages, st.sampled_from((UP, DOWN, FAR))), max_size=8))
+def test_no_message_is_too_much_for_an_observer(heard: list[tuple[Message, Any]]) -> None:
+    """Whatever the codec decodes can be heard, shown and told."""
+    observer = Observer()
+    for frame, (message, node) in enumerate(heard, start=1):
+        observer.hear(message, node, DOWN, float(frame), frame)
+    for what in WHAT:
+        json.dumps(entries(observer, what, 100.0, why=True))
+    observer.pass_time(1e9)
+    assert not observer.paths
+    assert not observer.reservations

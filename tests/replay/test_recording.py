@@ -13,9 +13,10 @@ import pytest
 
 from rsvp import encode
 from rsvp import engine as e
+from rsvp.daemon.service import Settings
 from rsvp.engine.inputs import Input
 from rsvp.engine.outputs import Output, ResvConfirmed
-from rsvp.errors import LocalError, RecordingError
+from rsvp.errors import ConfigError, LocalError, RecordingError
 from rsvp.intserv import Tspec, controlled_load
 from rsvp.messages import Flow
 from rsvp.node import Node
@@ -378,3 +379,33 @@ def test_a_fault_of_the_engine_is_the_last_line(tmp_path: Path, monkeypatch: pyt
         engine.handle(e.OpenSession(1, SESSION), 1.0)
     recorder.close()
     assert [event for _, (_, event) in Recording(tmp_path / "one")] == [e.OpenSession(1, SESSION)]
+
+
+def test_a_node_records_where_its_configuration_says(tmp_path: Path) -> None:
+    file = tmp_path / "rsvp.toml"
+    file.write_text(f'record = "{tmp_path}/told"\nrecord_limit = 100000\n')
+    assert Settings(str(file)).read().record == f"{tmp_path}/told"
+    told = Settings(str(file), record=f"{tmp_path}/typed").read()
+    assert (told.record, told.record_limit) == (f"{tmp_path}/typed", 100_000)
+
+    async def story() -> None:
+        host = chain().hosts["r1"]
+        async with Node(told, transport=host.transport, routing=host.routing, traffic=Ledger()) as node:
+            handle = await node.open_session(SESSION)
+            await node.close_session(handle)
+
+    run(story())
+    assert not (tmp_path / "told").exists()
+    replay, _ = replayed(tmp_path / "typed")
+    assert {view.name for view in replay.engine.interfaces()} == {"eth0", "eth1"}
+    assert [event for _, (_, event) in Recording(tmp_path / "typed")][-2:] == [
+        e.OpenSession(1, SESSION),
+        e.CloseSession(1),
+    ]
+
+
+def test_a_record_limit_that_is_none_is_named_with_its_line(tmp_path: Path) -> None:
+    file = tmp_path / "rsvp.toml"
+    file.write_text("record_limit = 10\n")
+    with pytest.raises(ConfigError, match="line 1: record_limit has to be a whole number of bytes, 65536 at"):
+        Settings(str(file)).read()
