@@ -2,12 +2,14 @@
 
 For examples, tests and simulation without root. As in RFC 2205 section 3.3, a packet with Router
 Alert is taken by the first node on its way that runs RSVP; any other is forwarded to its
-destination with its TTL going down. Routes are shortest paths in hops.
+destination with its TTL going down. Routes are shortest paths in hops, and so are the branches of a
+group's tree, from each sender to the hosts that have joined.
 
     network = Network(seed=1)
     network.link(("h1", "10.0.1.1"), ("r1", "10.0.1.2"), delay=0.001)
     network.link(("r1", "10.0.2.1"), ("h2", "10.0.2.2"), loss=0.2)
     host = network.hosts["h1"]      # host.transport and host.routing are for a Node
+    network.hosts["h2"].join("239.1.1.1")
 """
 
 from __future__ import annotations
@@ -109,10 +111,28 @@ class Host:
         self.transport = MemoryTransport(self)
         self.routing = MemoryRouting(self)
 
+    def join(self, group: str) -> None:
+        """Become a member of a group: its packets come here from now on, and routing is told."""
+        self.network.members.setdefault(ip_address(group), {})[self] = None
+        self.network.changed()
+
+    def leave(self, group: str) -> None:
+        """Be no member any more."""
+        self.network.members.get(ip_address(group), {}).pop(self, None)
+        self.network.changed()
+
     @property
     def addresses(self) -> tuple[IPAddress, ...]:
         """The addresses of all interfaces."""
         return tuple(a for port in self.ports.values() for a in port.addresses)
+
+
+@dataclass(eq=False)
+class Tree:
+    """The way of one sender's packets to a group: where hosts expect them, and where they send them on."""
+
+    incoming: dict[Host, Port] = field(default_factory=dict)
+    outgoing: dict[Host, dict[int, Port]] = field(default_factory=dict)
 
 
 class Network:
@@ -132,6 +152,8 @@ class Network:
         self._within = Wire(self)
         self._owners: dict[IPAddress, Host] = {}
         self._distances: dict[str, dict[str, int]] = {}
+        self.members: dict[IPAddress, dict[Host, None]] = {}
+        self._trees: dict[tuple[IPAddress, IPAddress], Tree] = {}
 
     def link(
         self,
@@ -166,6 +188,7 @@ class Network:
     def changed(self) -> None:
         """Compute routes afresh and tell every node's routing."""
         self._distances.clear()
+        self._trees.clear()
         for host in self.hosts.values():
             host.routing.notify()
 
@@ -207,11 +230,34 @@ class Network:
                     break
         return known
 
+    def tree(self, source: IPAddress | None, group: IPAddress) -> Tree:
+        """How the packets that a host sends from `source` reach the members of a group."""
+        root = self._owners.get(source) if source is not None else None
+        if source is None or root is None:
+            return Tree()
+        tree = self._trees.get((source, group))
+        if tree is None:
+            tree = self._trees[source, group] = Tree()
+            for member in self.members.get(group, ()):
+                node = member
+                while node is not root and node not in tree.incoming:
+                    way = self.next_hop(node, source)
+                    if way is None:
+                        break
+                    here, above = way
+                    tree.incoming[node] = here
+                    tree.outgoing.setdefault(above.host, {})[above.index] = above
+                    node = above.host
+        return tree
+
     def send(self, host: Host, packet: Packet) -> None:
         """Send a packet from `host`, its source filled in where it has none. Raises OSError."""
         if len(packet.data) > LARGEST_DATAGRAM:
             raise OSError(errno.EMSGSIZE, "Message too long")
         packet = replace(packet, ttl=DEFAULT_IP_TTL if packet.ttl is None else packet.ttl)
+        if packet.destination.is_multicast:
+            self._send_to_group(host, packet)
+            return
         if self._owners.get(packet.destination) is host:
             at = next(port for port in host.ports.values() if packet.destination in port.addresses)
             packet = replace(packet, source=packet.source or packet.destination)
@@ -222,6 +268,18 @@ class Network:
             raise OSError(errno.ENETUNREACH, "Network is unreachable")
         source = packet.source or way[0].address(packet.destination.version)
         self._cross(*way, replace(packet, source=source))
+
+    def _send_to_group(self, host: Host, packet: Packet) -> None:
+        ports = [p for p in host.ports.values() if p.wire.up and packet.interface in (None, p.index)]
+        if not ports:
+            raise OSError(errno.ENETUNREACH, "Network is unreachable")
+        source = packet.source or ports[0].address(packet.destination.version)
+        self._spread(ports[0], replace(packet, source=source))
+
+    def _spread(self, out: Port, packet: Packet) -> None:
+        for into in out.wire.ends:
+            if into is not out:
+                self._cross(out, into, packet)
 
     def _cross(self, out: Port, into: Port, packet: Packet) -> None:
         wire = out.wire
@@ -238,6 +296,9 @@ class Network:
         if not (host.up and at.wire.up):
             self.lost += 1
             return
+        if packet.destination.is_multicast:
+            self._arrive_for_group(at, packet)
+            return
         mine = self._owners.get(packet.destination) is host
         if host.transport.received is not None and (mine or packet.router_alert):
             self.delivered += 1
@@ -248,6 +309,19 @@ class Network:
             self.lost += 1
             return
         self._cross(*way, replace(packet, ttl=packet.ttl - 1))
+
+    def _arrive_for_group(self, at: Port, packet: Packet) -> None:
+        """Members take it, and routers that run RSVP, as they hear all groups; others forward it."""
+        host, tree = at.host, self.tree(packet.source, packet.destination)
+        member, router = host in self.members.get(packet.destination, ()), len(host.ports) > 1
+        if host.transport.received is not None and (member or (router and packet.router_alert)):
+            self.delivered += 1
+            host.transport.received(replace(packet, interface=at.index))
+            if packet.router_alert:
+                return
+        if tree.incoming.get(host) is at and packet.ttl is not None and packet.ttl > 1:
+            for out in tree.outgoing.get(host, {}).values():
+                self._spread(out, replace(packet, ttl=packet.ttl - 1))
 
     def _fly(self, wire: Wire, into: Port, packet: Packet) -> None:
         # Packets keep their order on a link, which timers of the same moment would not.
@@ -311,10 +385,25 @@ class MemoryRouting:
         """The way to `destination`; an empty `Route` where there is none."""
         if destination in self._host.addresses or destination.is_loopback:
             return Route(local=True, source=destination)
+        if destination.is_multicast:
+            return self._look_up_group(destination, source)
         way = self._host.network.next_hop(self._host, destination)
         if way is None:
             return Route()
         return Route((way[0].index,), source=way[0].address(destination.version))
+
+    def _look_up_group(self, group: IPAddress, source: IPAddress | None) -> Route:
+        for port in self._host.ports.values():
+            address = port.address(group.version)
+            if address is not None and (source is None or source in port.addresses):
+                return Route((port.index,), source=source or address)
+        tree = self._host.network.tree(source, group)
+        incoming = tree.incoming.get(self._host)
+        return Route(
+            tuple(sorted(tree.outgoing.get(self._host, ()))),
+            self._host in self._host.network.members.get(group, ()),
+            incoming.index if incoming is not None else None,
+        )
 
     def stop(self) -> None:
         """Stop watching, at once."""
