@@ -1,4 +1,4 @@
-"""Build the codec, the JSON writer and compiled values. The rest is declared in pyproject.toml.
+"""Build what is compiled: codec, JSON writer, values, tables. The rest is declared in pyproject.toml.
 
 Switches, by environment variable: RSVP_DEBUG=1 turns bounds checks and line tracing on for
 coverage, RSVP_SANITIZE=1 compiles with AddressSanitizer and UndefinedBehaviorSanitizer,
@@ -34,7 +34,8 @@ if os.environ.get("RSVP_SANITIZE"):
 codec = Extension("rsvp._wire", ["rsvp/_wire.pyx"])
 writer = Extension("rsvp._json", ["rsvp/_json.pyx"])
 values = Extension("rsvp._values", ["rsvp/_values.pyx"])
-for extension in (codec, writer, values):
+table = Extension("rsvp._table", ["rsvp/_table.pyx"])
+for extension in (codec, writer, values, table):
     extension.define_macros = macros
     extension.extra_compile_args = [*flags]
     extension.extra_link_args = links
@@ -51,5 +52,5 @@ stamp.write_text(kind)
 
 setup(
     options={"build_ext": {"force": other}},
-    ext_modules=cythonize([codec, writer, values], compiler_directives=directives, force=other),
+    ext_modules=cythonize([codec, writer, values, table], compiler_directives=directives, force=other),
 )

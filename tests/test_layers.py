@@ -34,6 +34,7 @@ ALLOWED = {
     "iana_policy": set(),
     "iana": {"iana_errors"},
     "_values": set(),
+    "_table": set(),
     "objects": {"_values", "iana"},
     "intserv": {"_values", "iana", "objects"},
     **{name: {"iana", "objects", "intserv"} for name in EXTENSIONS},
@@ -44,7 +45,7 @@ ALLOWED = {
     "dissection": {"errors"},
     "jsonform": {"dissection", "errors", "flagnames", "iana", "objects", "intserv", *EXTENSIONS},
     "engine": {
-        *("_values", "errors", "iana", "iana_errors", "iana_policy"),
+        *("_table", "_values", "errors", "iana", "iana_errors", "iana_policy"),
         *("objects", "intserv", "policy", "messages"),
     },
     "ip": {"iana"},
@@ -150,7 +151,7 @@ def imports(path: Path) -> list[tuple[str, str]]:
 
 
 def inside(path: Path) -> set[str]:
-    rooms = {room(one) for one in FILES} | {"_wire", "_json", "_values"}
+    rooms = {room(one) for one in FILES} | {"_wire", "_json", "_values", "_table"}
     return {name for name, _ in imports(path) if name in rooms}
 
 

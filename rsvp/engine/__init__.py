@@ -10,7 +10,7 @@ The rooms, each named after what RFC 2209 calls its part:
 - `traffic` UPDATE TRAFFIC CONTROL; `merge` what is installed and asked; `admission` link budgets;
   `preempt` links that shrink
 - `style` what FF, WF and SE mean; `psb`, `rsb`, `tcsb`, `bsb`, `phop`, `session` state blocks
-- `interfaces` parameters; `timers` deadlines; `table` small dictionaries; `refresh` what is repeated
+- `interfaces` parameters; `timers` deadlines; `refresh` what is repeated
 - `core` what a node knows; `look` the views; `standing` what stands as inputs
 """
 

@@ -6,6 +6,7 @@ upcall. Reservations of applications are no soft state: they wait for senders to
 
 from __future__ import annotations
 
+from .._table import Table
 from ..errors import LocalError, StyleConflict, UnknownSession
 from ..iana import ErrorCode, ErrorFlag
 from ..iana_errors import RECEIVER_PROXY_CODE
@@ -23,7 +24,6 @@ from .reject import Drop, Reject
 from .rsb import ReservationStateBlock
 from .session import SessionState
 from .style import compatible, split
-from .table import Table
 from .timers import NEVER, Timer
 
 
@@ -81,13 +81,13 @@ def add_sender(core: Core, verb: AddSender, now: float) -> None:
     psb = application.senders.get(verb.template)
     if psb is None:
         try:
-            path.check_ports(core, state.session, verb.template)
+            path.check_ports(core, state.session, verb.template, state)
         except (Reject, Drop):
             raise LocalError(
                 "source ports do not agree: a session without a port has senders without ports, "
                 "and one host's senders all have ports or all have none"
             ) from None
-        if (existing := state.psbs.get(state.psb_key(verb.template, LOCAL))) is not None:
+        if (existing := state.find_psb(verb.template, LOCAL)) is not None:
             whose = "another application" if existing.handle is not None else "another node"
             raise LocalError(f"{whose} already sends from {verb.template} in this session")
         psb = path.add(core, state, message, LOCAL, verb.ttl, verb.handle)

@@ -8,6 +8,7 @@ from ipaddress import IPv4Address, IPv6Address
 from random import Random
 from typing import Any, Self, TypeAlias, TypeVar, TypeVarTuple
 
+from .._table import Table
 from .._values import compiled, number
 from ..iana import DEFAULT_TTL, UnknownClass
 from ..intserv import Adspec, advertise
@@ -21,7 +22,6 @@ from .outputs import Dropped, Output, Refused, Send
 from .psb import PathStateBlock
 from .refusals import Refusal, Refusals
 from .session import SessionState
-from .table import Table
 from .timers import Timer, Timers
 
 T = TypeVar("T")
@@ -184,7 +184,9 @@ class Core:
 
     def find_session(self, session: AnySession) -> SessionState | None:
         """The state of a session, if there is any."""
-        return self.sessions.get(session.bare) if isinstance(session, Session) else None
+        if not isinstance(session, Session):
+            return None
+        return self.sessions.get(session.bare if session.flags else session)
 
     def add_session(self, session: Session) -> SessionState:
         """The state of a session, made where there is none; flags are not kept."""

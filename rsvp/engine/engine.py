@@ -64,7 +64,7 @@ from .views import (
     VerdictView,
 )
 
-_MESSAGES: dict[type[Any], Callable[[Core, Received, Any, float], None]] = {
+_ARRIVED: dict[type[Any], Callable[[Core, Received, Any, float], None]] = {
     Path: path.arrived,
     Resv: resv.arrived,
     PathErr: patherr.arrived,
@@ -187,13 +187,16 @@ class Engine:
 
 
 def _received(core: Core, received: Received, now: float) -> None:
-    message = received.message
-    arrived, repeats = _MESSAGES.get(type(message)), _REPEATS.get(type(message))
+    message, interface = received.message, core.interface(received.interface)
+    kind = type(message)
     try:
-        if core.interface(received.interface) is None:
+        if interface is None:
             raise Drop("interface disabled")
-        if passes_through(core, received) or (repeats is not None and repeats(core, received, message, now)):
+        if passes_through(core, received, interface):
             return
+        if kind in _REPEATS and _REPEATS[kind](core, received, message, now):
+            return
+        arrived = _ARRIVED.get(kind)
         if arrived is None:
             raise Drop("unsupported message")
         arrived(core, received, screen(core, received, message), now)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
+from .._values import number
 from ..objects import IPAddress
 
 Neighbor: TypeAlias = tuple[int, IPAddress | None]
@@ -16,26 +17,34 @@ class Holdings:
     __slots__ = ("_of", "total")
 
     def __init__(self) -> None:
-        self._of: dict[Neighbor, int] = {}
+        self._of: dict[tuple[int, int, int], int] = {}
         self.total = 0
 
     def of(self, neighbor: Neighbor) -> int:
         """How many blocks a neighbour has."""
-        return self._of.get(neighbor, 0)
+        return self._of.get(_key(neighbor), 0)
 
     def add(self, neighbor: Neighbor) -> None:
         """One more."""
         if neighbor[1] is not None:
-            self._of[neighbor] = self._of.get(neighbor, 0) + 1
+            key = _key(neighbor)
+            self._of[key] = self._of.get(key, 0) + 1
             self.total += 1
 
     def remove(self, neighbor: Neighbor) -> None:
         """One less."""
         if neighbor[1] is None:
             return
-        left = self._of[neighbor] - 1
+        key = _key(neighbor)
+        left = self._of[key] - 1
         if left:
-            self._of[neighbor] = left
+            self._of[key] = left
         else:
-            del self._of[neighbor]
+            del self._of[key]
         self.total -= 1
+
+
+def _key(neighbor: Neighbor) -> tuple[int, int, int]:
+    """Numbers: they are hashed faster than an address."""
+    interface, address = neighbor
+    return (interface, 0, 0) if address is None else (interface, address.version, number(address))

@@ -38,6 +38,8 @@ class Installation:
     filters: tuple[Filter, ...]
     path_te: Tspec
     police: Police
+    psbs: tuple[PathStateBlock, ...] = ()
+    """The path state behind which its senders are, which for one of a group may be several blocks."""
 
 
 def installation(state: SessionState, key: GroupKey) -> Installation | None:
@@ -46,13 +48,11 @@ def installation(state: SessionState, key: GroupKey) -> Installation | None:
     None where there is nothing to install: no reservation, or none of its senders' data leaves
     through that interface.
     """
-    rsbs = state.rsbs.get(key)
-    senders = _senders(state, key)
-    if rsbs is None or not senders:
+    rsbs, psbs = list(state.rsbs.get(key, {}).values()), _served(state, key)
+    if not psbs:
         return None
-    among = rsbs.values()
-    style = next(iter(among)).style
-    flowspec = reduce(merge, [rsb.flowspec for rsb in among])
+    senders, style = {psb.template: psb for psb in psbs}, rsbs[0].style
+    flowspec = reduce(merge, [rsb.flowspec for rsb in rsbs])
     path_te = tspec_sum(*[psb.tspec for psb in senders.values()])
     police = Police.NONE
     if True in [psb.e_police for psb in senders.values()]:
@@ -61,7 +61,7 @@ def installation(state: SessionState, key: GroupKey) -> Installation | None:
         police |= Police.MERGE
     if len(state.rsbs) > 1 and _branches(state, key, flowspec, senders):
         police |= Police.BRANCH
-    return Installation(flowspec, in_order(senders) if style.explicit else (), path_te, police)
+    return Installation(flowspec, in_order(senders) if style.explicit else (), path_te, police, tuple(psbs))
 
 
 def _branches(state: SessionState, key: GroupKey, flowspec: Flowspec, senders: Iterable[Filter]) -> bool:
@@ -75,17 +75,10 @@ def _branches(state: SessionState, key: GroupKey, flowspec: Flowspec, senders: I
     )
 
 
-def _senders(state: SessionState, key: GroupKey) -> dict[Filter, PathStateBlock]:
-    """The senders that one group on one interface is for."""
-    return {psb.template: psb for psb in served(state, key)}
-
-
-def served(state: SessionState, key: GroupKey) -> list[PathStateBlock]:
-    """The path state behind which those senders are, which for one of a group may be several blocks."""
-    rsbs = state.rsbs.get(key)
-    if rsbs is None:
-        return []
-    return [psb for psb in state.senders(key[0]) if _covered(rsbs.values(), psb)]
+def _served(state: SessionState, key: GroupKey) -> list[PathStateBlock]:
+    """The path state of the senders that one group on one interface is for."""
+    rsbs = state.rsbs.get(key, {}).values()
+    return [psb for psb in state.senders(key[0]) if any(covers(rsb, psb) for rsb in rsbs)]
 
 
 def c_tot(state: SessionState, key: GroupKey) -> int | None:
@@ -93,7 +86,8 @@ def c_tot(state: SessionState, key: GroupKey) -> int | None:
 
     None where not all of their Paths told it.
     """
-    adspecs = [psb.path.sender.adspec for psb in _senders(state, key).values()]
+    senders = {psb.template: psb for psb in _served(state, key)}
+    adspecs = [psb.path.sender.adspec for psb in senders.values()]
     adverts = [adspec.guaranteed if adspec is not None else None for adspec in adspecs]
     known = [advert.c_tot for advert in adverts if advert is not None]
     return max(known) if known and len(known) == len(adverts) else None
@@ -119,10 +113,6 @@ def covers(rsb: ReservationStateBlock, psb: PathStateBlock) -> bool:
     if not selects(rsb.style, rsb.filters, psb.template):
         return False
     return rsb.handle is None or not psb.state.multicast or _received(psb, rsb.interface)
-
-
-def _covered(rsbs: Iterable[ReservationStateBlock], psb: PathStateBlock) -> bool:
-    return any(covers(rsb, psb) for rsb in rsbs)
 
 
 def _received(psb: PathStateBlock, joined: int | None) -> bool:
@@ -158,7 +148,7 @@ def request(state: SessionState, phop: PreviousHop, now: float) -> Request | Non
             continue
         asked.append((psb.template, merged))
         for _, group in groups:
-            rsbs.update(dict.fromkeys(group))
+            rsbs |= dict.fromkeys(group)
     if not asked:
         return None
     scope = None
@@ -168,8 +158,8 @@ def request(state: SessionState, phop: PreviousHop, now: float) -> Request | Non
         style,
         wanted(style, asked),
         scope,
-        _union(rsb.policy for rsb in rsbs),
-        _union(rsb.extra for rsb in rsbs),
+        _union([rsb.policy for rsb in rsbs]),
+        _union([rsb.extra for rsb in rsbs]),
     )
 
 
@@ -189,8 +179,8 @@ def _merge_for(groups: list[Wanting], psb: PathStateBlock, now: float) -> Flowsp
     """
     if not groups:
         return psb.held.flowspec if psb.held is not None and now < psb.held.until else None
-    if not any(blockaded(tcsb.flowspec, psb, now) for tcsb, _ in groups):
-        return reduce(merge, (tcsb.forward for tcsb, _ in groups))
+    if True not in [blockaded(tcsb.flowspec, psb, now) for tcsb, _ in groups]:
+        return reduce(merge, [tcsb.forward for tcsb, _ in groups])
     flowspecs = [rsb.flowspec for _, rsbs in groups for rsb in rsbs]
     free = [flowspec for flowspec in flowspecs if not blockaded(flowspec, psb, now)]
     return reduce(merge, free) if free else reduce(glb, flowspecs)
@@ -198,7 +188,10 @@ def _merge_for(groups: list[Wanting], psb: PathStateBlock, now: float) -> Flowsp
 
 def blockaded(flowspec: Flowspec, psb: PathStateBlock, now: float) -> bool:
     """Whether as much was refused upstream a short while ago (RFC 2205 section 3.5)."""
-    return any(bsb is not None and bsb.blocks(flowspec, now) for bsb in (psb.blockade, psb.phop.blockade))
+    for_sender, for_phop = psb.blockade, psb.phop.blockade
+    return (for_sender is not None and for_sender.blocks(flowspec, now)) or (
+        for_phop is not None and for_phop.blocks(flowspec, now)
+    )
 
 
 def sources(state: SessionState, psb: PathStateBlock) -> list[TrafficControlStateBlock]:
@@ -230,9 +223,9 @@ def wanting(state: SessionState, psb: PathStateBlock) -> list[Wanting]:
     return found
 
 
-def _union(parts: Iterable[tuple[T, ...]]) -> tuple[T, ...]:
+def _union(parts: list[tuple[T, ...]]) -> tuple[T, ...]:
     """Every object once, in the order they were met (RFC 2205 section 3.10, RFC 2750 section 4.2)."""
-    return tuple(dict.fromkeys(item for part in parts for item in part))
+    return tuple(dict.fromkeys([item for part in parts for item in part]))
 
 
 def strictly_largest(tcsb: TrafficControlStateBlock, among: list[TrafficControlStateBlock]) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
+from .._table import Table
 from ..iana import ApiError, ErrorCode, SessionFlag, TrafficControlCode
 from ..intserv import Tspec
 from ..messages import AnyHop, Path, PathTear, Sender, base_filter, base_session
@@ -20,7 +21,6 @@ from .psb import Heard, PathStateBlock
 from .reject import Drop, Reject
 from .rsb import ReservationStateBlock
 from .session import SessionState
-from .table import Table
 from .timers import NEVER, Timer
 
 # --- Path arrives ---------------------------------------------------------------------------------
@@ -32,7 +32,7 @@ def arrived(core: Core, received: Received, message: Path, now: float) -> None:
         message = replace(message, integrity=None, layout=None)
     state = core.find_session(message.session)
     template, iif = base_filter(message.sender.template), received.interface
-    psb = state.psbs.get(state.psb_key(template, iif)) if state is not None else None
+    psb = state.find_psb(template, iif) if state is not None else None
     ttl = message.send_ttl if received.ttl is None else received.ttl
     if psb is not None and psb.iif == iif and psb.ttl == ttl and psb.path == message:
         watch_expiry(core, psb, now)
@@ -41,7 +41,7 @@ def arrived(core: Core, received: Received, message: Path, now: float) -> None:
         raise Drop("own sender")
     tspec = _check_sender(core, message)
     try:
-        check_ports(core, base_session(message), template)
+        check_ports(core, base_session(message), template, state)
         if not traffic.reasonable(tspec):
             raise Reject(ErrorCode.TRAFFIC_CONTROL_ERROR, TrafficControlCode.BAD_TSPEC)
     except Reject as refusal:
@@ -50,7 +50,7 @@ def arrived(core: Core, received: Received, message: Path, now: float) -> None:
     if psb is None:
         if not changes.has_room(core, (iif, message.hop.address)):
             raise Drop("too much state")
-        psb = add(core, _room_for(core, base_session(message)), message, iif, ttl, None)
+        psb = add(core, _room_for(core, base_session(message), state), message, iif, ttl, None)
         before, moved, far = None, False, False
     else:
         before, moved = psb.path, (psb.iif, psb.path.hop) != (iif, message.hop)
@@ -89,8 +89,8 @@ def _check_sender(core: Core, message: Path) -> Tspec:
     return message.sender.tspec
 
 
-def check_ports(core: Core, session: Session, template: Filter) -> None:
-    """Hold the three rules on ports (RFC 2205 section 3.2).
+def check_ports(core: Core, session: Session, template: Filter, state: SessionState | None) -> None:
+    """Hold the three rules on ports (RFC 2205 section 3.2); `state` is what there is of the session.
 
     Raises Reject with code 7 or 8, and Drop for a source port in a session without ports.
     """
@@ -100,7 +100,6 @@ def check_ports(core: Core, session: Session, template: Filter) -> None:
         return
     if template.port and not session.port:
         raise Drop("bad source port")
-    state = core.find_session(session)
     for psb in state.psbs.values() if state is not None else ():
         other = psb.template
         if other.address != template.address or isinstance(other, FlowLabelFilterSpec):
@@ -109,8 +108,7 @@ def check_ports(core: Core, session: Session, template: Filter) -> None:
             raise Reject(ErrorCode.CONFLICTING_SENDER_PORTS)
 
 
-def _room_for(core: Core, session: Session) -> SessionState:
-    state = core.find_session(session)
+def _room_for(core: Core, session: Session, state: SessionState | None) -> SessionState:
     if state is None:
         if len(core.sessions) >= core.config.max_sessions:
             raise Drop("too many sessions")
@@ -285,7 +283,7 @@ def tear_arrived(core: Core, received: Received, message: PathTear, now: float) 
     """Remove a sender that its previous hop gave up (RFC 2205 section 3.1.5)."""
     state = core.find_session(message.session)
     key = (base_filter(message.sender.template), received.interface)
-    psb = state.psbs.get(state.psb_key(*key)) if state is not None else None
+    psb = state.find_psb(*key) if state is not None else None
     if psb is None or psb.handle is not None:
         raise Drop("tear without state")
     if psb.phop.address != message.hop.address:

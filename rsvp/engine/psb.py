@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from .._table import Table
 from .._values import compiled
 from ..messages import Path, base_filter, base_session
 from ..objects import Filter
 from .bsb import BlockadeStateBlock
 from .holdings import Neighbor
 from .interfaces import LOCAL
-from .table import Table
 from .timers import Timer
 
 if TYPE_CHECKING:

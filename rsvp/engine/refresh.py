@@ -21,7 +21,7 @@ def repeats_path(core: Core, received: Received, message: Path, now: float) -> b
     state = core.find_session(message.session)
     if state is None:
         return False
-    psb = state.psbs.get(state.psb_key(base_filter(message.sender.template), received.interface))
+    psb = state.find_psb(base_filter(message.sender.template), received.interface)
     if psb is None or psb.path != message or psb.iif != received.interface or psb.handle is not None:
         return False
     if psb.ttl != (message.send_ttl if received.ttl is None else received.ttl):
@@ -67,7 +67,7 @@ def _leave(state: SessionState, oi: int, filters: list[Filter]) -> bool:
         leaving = {psb.template for psb in state.senders(oi)}
         return leaving.issuperset(filters) and bool(leaving)
     for one in filters:
-        psb = state.psbs.get(state.psb_key(one, oi))
+        psb = state.find_psb(one, oi)
         if psb is None or not psb.routes_to(oi):
             return False
     return True

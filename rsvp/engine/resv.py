@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from .._table import Table
 from ..iana import ErrorCode
 from ..iana_errors import RsvpSystemError
 from ..messages import Flow, Resv, ResvTear, base_filters, base_session
@@ -22,7 +23,6 @@ from .reject import Drop, Reject
 from .rsb import ReservationStateBlock
 from .session import SessionState
 from .style import compatible, selects, split
-from .table import Table
 from .timers import NEVER, Timer
 from .upstream import sync
 
@@ -59,7 +59,7 @@ def arrived(core: Core, received: Received, message: Resv, now: float) -> None:
 
 def outgoing_interface(core: Core, received: Received, lih: int) -> int:
     """OI from the handle that we once gave out, else from where the message came in (RFC 2209)."""
-    return lih if core.interface(lih) is not None else received.interface
+    return lih if lih == received.interface or core.interface(lih) is not None else received.interface
 
 
 def _check_session(core: Core, state: SessionState | None, message: Resv) -> SessionState:
@@ -131,7 +131,7 @@ def _reserve(
         if old is None or old.flowspec != flow.flowspec:
             traffic.check(core, state, oi, flow.flowspec, old)
         state.add_rsb(rsb)
-        touched |= traffic.update(core, state, key)
+        changed = traffic.update(core, state, key)
     except Reject:
         # The old reservation, if any, stands and lives on: a failed increase is no loss (section 3.5).
         if old is not None:
@@ -146,7 +146,7 @@ def _reserve(
     else:
         changes.made(core, rsb)
     _watch_expiry(core, rsb)
-    touched.update(phops_of(psb for psb in state.senders(oi) if covers(rsb, psb)))
+    touched |= changed or phops_of([psb for psb in state.senders(oi) if covers(rsb, psb)])
 
 
 def good_until(core: Core, message: Resv, oi: int, now: float) -> float:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from .._table import Table
 from .._values import compiled
 from ..intserv import Flowspec
 from ..objects import AnyObject, Filter, IPAddress, PolicyData, ResvConfirm, Scope, Style
 from .holdings import Neighbor
 from .style import Group
-from .table import Table
 from .timers import NEVER, Timer
 
 if TYPE_CHECKING:

@@ -17,6 +17,7 @@ from ..objects import FilterSpec, FlowLabelFilterSpec, Hop, Session, ctype_of
 from . import patherr, resverr
 from .core import Core, is_host
 from .inputs import Received
+from .interfaces import Interface
 from .outputs import Send
 from .reject import Drop, Reject
 
@@ -60,13 +61,13 @@ def screen(core: Core, received: Received, message: Any) -> Any:
     return message
 
 
-def passes_through(core: Core, received: Received) -> bool:
+def passes_through(core: Core, received: Received, interface: Interface) -> bool:
     """Whether a message is for another node and only came by (RFC 2205 section 2.9, RFC 2209).
 
     Path, PathTear and ResvConf are for every node on their way.
     """
     to = received.destination
-    if received.message.type in _FOR_ALL or to in core.interfaces[received.interface].addresses:
+    if received.message.type in _FOR_ALL or to in interface.addresses:
         return False
     if to.is_multicast or to in core.own:
         return False

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from .._table import Table
 from .._values import compiled
 from ..objects import Filter, IPAddress, Session, Style
 from .phop import PreviousHop
 from .psb import PathStateBlock
 from .rsb import ReservationStateBlock
 from .style import Group
-from .table import Table
 from .tcsb import TrafficControlStateBlock
 
 GroupKey: TypeAlias = tuple[int, Group]
@@ -47,15 +47,19 @@ class SessionState:
     @property
     def style(self) -> Style | None:
         """The style of the reservations in place; they all agree (RFC 2205 section 1.3)."""
-        for rsb in self.reservations():
-            return rsb.style
-        return None
+        rsb = self._one()
+        return rsb.style if rsb is not None else None
 
     def service(self, but: ReservationStateBlock | None = None) -> int | None:
         """The service of the reservations in place, one left aside; they all agree (RFC 2210 section 2.2)."""
-        for rsb in self.reservations():
-            if rsb is not but:
-                return rsb.flowspec.service
+        rsb = self._one(but)
+        return rsb.flowspec.service if rsb is not None else None
+
+    def _one(self, but: ReservationStateBlock | None = None) -> ReservationStateBlock | None:
+        for group in self.rsbs.values():
+            for rsb in group.values():
+                if rsb is not but:
+                    return rsb
         return None
 
     def reservations(self) -> Iterator[ReservationStateBlock]:
@@ -66,6 +70,10 @@ class SessionState:
     def psb_key(self, template: Filter, iif: int) -> tuple[Filter, int]:
         """Path state is kept for each incoming interface of a group, once for unicast (3.1.3)."""
         return (template, iif if self.multicast else 0)
+
+    def find_psb(self, template: Filter, iif: int) -> PathStateBlock | None:
+        """The path state of a sender, of a group that which came in through `iif`."""
+        return self.psbs.get((template, iif if self.multicast else 0))
 
     def find_rsb(self, oi: int, group: Group, nexthop: NextHop) -> ReservationStateBlock | None:
         """What one next hop has reserved for a group of senders on an interface."""

@@ -9,14 +9,14 @@ else None, of all.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from typing import TypeAlias
 
+from .._table import Table
 from .._values import number
 from ..intserv import Flowspec, merge
 from ..messages import Flow
 from ..objects import Filter, FlowLabelFilterSpec, Style
-from .table import Table
 
 Group: TypeAlias = Filter | None
 Wanted: TypeAlias = Table[Group, Flowspec]
@@ -33,13 +33,11 @@ def selects(style: Style, filters: Collection[Filter], sender: Filter) -> bool:
     return not style.explicit or sender in filters
 
 
-def split(style: Style, filters: tuple[Filter, ...]) -> Iterator[tuple[Group, tuple[Filter, ...]]]:
+def split(style: Style, filters: tuple[Filter, ...]) -> list[tuple[Group, tuple[Filter, ...]]]:
     """The groups that one flow descriptor reserves for, with the filters of each."""
     if style.shared:
-        yield None, filters
-    else:
-        for one in filters:
-            yield one, (one,)
+        return [(None, filters)]
+    return [(one, (one,)) for one in filters]
 
 
 def wanted(style: Style, asked: list[tuple[Filter, Flowspec]]) -> Wanted:
@@ -57,7 +55,7 @@ def wanted(style: Style, asked: list[tuple[Filter, Flowspec]]) -> Wanted:
         largest = merge(largest, flowspec)
     if not style.explicit:
         return Table([(None, largest)])
-    return Table((sender, largest) for sender, _ in pairs)
+    return Table([(sender, largest) for sender, _ in pairs])
 
 
 def flows(style: Style, want: Wanted) -> tuple[Flow, ...]:
@@ -65,9 +63,9 @@ def flows(style: Style, want: Wanted) -> tuple[Flow, ...]:
     if not want:
         return ()
     if not style.shared:
-        return tuple(Flow(flowspec, (sender,)) for sender, flowspec in want.items() if sender)
+        return tuple([Flow(flowspec, (sender,)) for sender, flowspec in want.items() if sender])
     flowspec = next(iter(want.values()))
-    return (Flow(flowspec, tuple(sender for sender in want if sender is not None)),)
+    return (Flow(flowspec, tuple([sender for sender in want if sender is not None])),)
 
 
 def in_order(filters: Collection[Filter]) -> tuple[Filter, ...]:

@@ -11,7 +11,7 @@ from . import resvconf
 from .admission import Budget
 from .core import Core
 from .interfaces import LOCAL, Interface
-from .merge import Installation, c_tot, installation, served
+from .merge import Installation, c_tot, installation
 from .outputs import AddFilter, InstallFlow, ModifyFlow, RemoveFilter, RemoveFlow
 from .phop import PreviousHops, phops_of
 from .reject import Reject
@@ -74,7 +74,7 @@ def update(core: Core, state: SessionState, key: GroupKey) -> PreviousHops:
         _police_branches(core, state, key)
         _tell_paths(core, state, oi)
     _settle_confirmations(core, state, key)
-    return {} if before == (tcsb.flowspec, tcsb.forward) else phops_of(served(state, key))
+    return {} if before == (tcsb.flowspec, tcsb.forward) else phops_of(target.psbs)
 
 
 def _police_branches(core: Core, state: SessionState, key: GroupKey) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from ipaddress import ip_address
 
+from .._table import Table
 from ..iana import ErrorCode, error_text
 from ..intserv import Flowspec, rate_needed
 from ..messages import Flow, base_filters
@@ -26,7 +27,6 @@ from .reject import Reject
 from .rsb import ReservationStateBlock
 from .session import GroupKey, SessionState
 from .style import Group, compatible, selects, split
-from .table import Table
 from .timers import NEVER
 from .views import VerdictView
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from .._table import Table
 from ..messages import Resv, ResvTear, base_filters
 from ..objects import AnyObject, Filter, ResvConfirm
 from . import resvconf
@@ -20,7 +21,6 @@ from .phop import PreviousHop, Request
 from .psb import Held, PathStateBlock
 from .session import SessionState
 from .style import Group, Wanted, compatible, flows, in_order
-from .table import Table
 from .tcsb import TrafficControlStateBlock
 from .timers import NEVER
 
@@ -112,7 +112,7 @@ def _difference(this: Request | None, that: Request | None) -> Wanted:
         return Table()
     if that is None or not compatible(this.style, that.style):
         return this.want
-    return Table((one, spec) for one, spec in this.want.items() if that.want.get(one) != spec)
+    return Table([(one, spec) for one, spec in this.want.items() if that.want.get(one) != spec])
 
 
 def _confirmations(
@@ -242,7 +242,8 @@ def _send(core: Core, phop: PreviousHop, message: Resv, *, trigger: bool) -> Non
 
 def _ttl(core: Core, state: SessionState, phop: PreviousHop) -> int:
     """The TTL that a receiver on this node set for its session, else the interface's."""
-    set_here = [rsb.ttl for rsb in state.reservations() if rsb.ttl is not None]
+    here = state.reservations() if state.handles else ()
+    set_here = [rsb.ttl for rsb in here if rsb.ttl is not None]
     return max(set_here) if set_here else core.hop_ttl(phop.iif)
 
 

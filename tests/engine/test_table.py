@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import sys
 from typing import Any
 
@@ -9,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rsvp.engine.table import Table
+from rsvp._table import Table
 
 KEYS = st.integers(0, 3)
 STEPS = st.lists(
@@ -74,3 +76,14 @@ def test_equal_by_entries_and_shown_with_them() -> None:
     assert Table([(1, "one")]) != Table([(1, "two")])
     assert Table() != {}
     assert repr(Table([(1, "one")])) == "Table([(1, 'one')])"
+
+
+def test_copied_and_pickled_with_what_refers_back():
+    table: Table[str, object] = Table()
+    table["itself"] = [table, 1]
+    for again in (copy.deepcopy(table), pickle.loads(pickle.dumps(table))):
+        assert again["itself"][0] is again is not table
+        assert list(again) == ["itself"]
+    table["more"] = 2
+    assert copy.copy(table) == table
+    assert copy.copy(Table()) == Table() != table
