@@ -149,21 +149,21 @@ class Engine:
         """Every session."""
         return look.sessions(self._core)
 
-    def senders(self, now: float) -> list[SenderView]:
-        """Path state: every PSB."""
-        return look.senders(self._core, now)
+    def senders(self, now: float, session: Session | None = None) -> list[SenderView]:
+        """Path state: every PSB, or those of one session."""
+        return look.senders(self._core, now, session)
 
-    def reservations(self, now: float) -> list[ReservationView]:
-        """Reservation state: every RSB."""
-        return look.reservations(self._core, now)
+    def reservations(self, now: float, session: Session | None = None) -> list[ReservationView]:
+        """Reservation state: every RSB, or those of one session."""
+        return look.reservations(self._core, now, session)
 
-    def requests(self) -> list[RequestView]:
-        """What is asked of each previous hop."""
-        return look.requests(self._core)
+    def requests(self, session: Session | None = None) -> list[RequestView]:
+        """What is asked of each previous hop, for all sessions or one."""
+        return look.requests(self._core, session)
 
-    def installed(self) -> list[InstalledView]:
-        """What traffic control holds: every TCSB but those of applications here."""
-        return look.installed(self._core)
+    def installed(self, session: Session | None = None) -> list[InstalledView]:
+        """What traffic control holds: every TCSB but those of applications here, or those of one session."""
+        return look.installed(self._core, session)
 
     def refusals(self) -> list[RefusalView]:
         """What was refused lately, the latest last."""

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 from ..iana import ErrorFlag, error_text
 from ..messages import base_filters
+from ..objects import Session
 from .core import Core
 from .interfaces import LOCAL
+from .session import SessionState
 from .style import flows
 from .views import (
     InstalledView,
@@ -59,8 +62,16 @@ def sessions(core: Core) -> list[SessionView]:
     ]
 
 
-def senders(core: Core, now: float) -> list[SenderView]:
-    """Every PSB."""
+def _states(core: Core, session: Session | None) -> Iterable[SessionState]:
+    """Those of one session, if one was named."""
+    if session is None:
+        return core.sessions.values()
+    state = core.find_session(session)
+    return () if state is None else (state,)
+
+
+def senders(core: Core, now: float, session: Session | None = None) -> list[SenderView]:
+    """Every PSB, or those of one session."""
     return [
         SenderView(
             state.session,
@@ -72,13 +83,13 @@ def senders(core: Core, now: float) -> list[SenderView]:
             psb.path.sender.adspec,
             _left(psb.expiry.deadline, now),
         )
-        for state in core.sessions.values()
+        for state in _states(core, session)
         for psb in state.psbs.values()
     ]
 
 
-def reservations(core: Core, now: float) -> list[ReservationView]:
-    """Every RSB."""
+def reservations(core: Core, now: float, session: Session | None = None) -> list[ReservationView]:
+    """Every RSB, or those of one session."""
     return [
         ReservationView(
             state.session,
@@ -89,12 +100,12 @@ def reservations(core: Core, now: float) -> list[ReservationView]:
             rsb.flowspec,
             _left(rsb.deadline, now),
         )
-        for state in core.sessions.values()
+        for state in _states(core, session)
         for rsb in state.reservations()
     ]
 
 
-def requests(core: Core) -> list[RequestView]:
+def requests(core: Core, session: Session | None = None) -> list[RequestView]:
     """Every flow that a previous hop is asked for, where there is an interface to ask through."""
     return [
         RequestView(
@@ -105,7 +116,7 @@ def requests(core: Core) -> list[RequestView]:
             base_filters(flow.filters),
             flow.flowspec,
         )
-        for state in core.sessions.values()
+        for state in _states(core, session)
         for phop in state.phops.values()
         if phop.request is not None and (phop.handle is not None or core.interface(phop.iif) is not None)
         for flow in flows(phop.request.style, phop.request.want)
@@ -113,11 +124,11 @@ def requests(core: Core) -> list[RequestView]:
     ]
 
 
-def installed(core: Core) -> list[InstalledView]:
+def installed(core: Core, session: Session | None = None) -> list[InstalledView]:
     """Every TCSB that traffic control was told of."""
     return [
         InstalledView(state.session, tcsb.oi, tcsb.filters, tcsb.installed, tcsb.handle)
-        for state in core.sessions.values()
+        for state in _states(core, session)
         for tcsb in state.tcsbs.values()
         if tcsb.oi != LOCAL
     ]

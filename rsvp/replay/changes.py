@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from .. import show
 from ..engine import Engine
 from ..jsonform import Json, to_json
-from ..objects import Session
+from ..objects import Session, SessionKey
 from ..show import Names
 
 NEW, CHANGED, GONE, SENT = "new", "changed", "gone", "sent"
@@ -46,9 +46,10 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class _Watched:
-    """One word of `rsvp show`: what tells its entries apart, and what of them only time changes."""
+    """One word of `rsvp show`: where it is, what tells entries apart, whether time alone changes them."""
 
     state: str
+    look: Callable[[Engine, float, Session | None], Sequence[Any]]
     key: Callable[[Any], Hashable]
     ticks: bool = False
 
@@ -59,17 +60,21 @@ def _by_filters(view: Any) -> Hashable:
 
 
 WATCHED: Final[Mapping[str, _Watched]] = {
-    "senders": _Watched("sender", lambda view: (view.session, view.sender, view.interface), True),
+    "senders": _Watched("sender", Engine.senders, lambda view: (view.sender, view.interface), True),
     "reservations": _Watched(
-        "reservation", lambda view: (view.session, view.nhop, view.interface, _by_filters(view)), True
+        "reservation", Engine.reservations, lambda view: (view.nhop, view.interface, _by_filters(view)), True
     ),
     "requests": _Watched(
-        "request", lambda view: (view.session, view.phop, view.interface, _by_filters(view))
+        "request",
+        lambda engine, now, session: engine.requests(session),
+        lambda view: (view.phop, view.interface, _by_filters(view)),
     ),
-    "installed": _Watched("installed", lambda view: view.handle),
+    "installed": _Watched(
+        "installed", lambda engine, now, session: engine.installed(session), lambda view: view.handle
+    ),
 }
 
-_Views = dict[Hashable, Any]
+_Views = dict[SessionKey, dict[Hashable, Any]]
 
 
 class Changes:
@@ -79,26 +84,38 @@ class Changes:
         self._engine = engine
         self._seen: dict[str, _Views] = {what: {} for what in WATCHED}
 
-    def since(self, now: float) -> Iterator[tuple[str, str, dict[str, Json], Session]]:
-        """(state, change, entry, session) for all that is not as it was when this was asked last."""
+    def since(
+        self, now: float, sessions: Collection[Session] | None = None
+    ) -> Iterator[tuple[str, str, dict[str, Json]]]:
+        """(state, change, entry) for all that is not as it was when this was asked last.
+
+        `sessions` are those where anything can have changed, None if it can be all.
+        """
         names = Names({view.index: view.name for view in self._engine.interfaces()})
         for what, watched in WATCHED.items():
-            old = self._seen[what]
-            new = self._seen[what] = self._views(what, watched, now)
-            for key, view in new.items():
-                if key not in old:
-                    yield watched.state, NEW, self._entry(view, names), view.session
-                elif view != old[key]:
-                    yield watched.state, CHANGED, self._entry(view, names), view.session
-            for key in old.keys() - new.keys():
-                view = old[key]
-                yield watched.state, GONE, self._entry(view, names), view.session
+            seen = self._seen[what]
+            found = self._views(what, now, sessions)
+            all_of_them = (*seen, *found) if sessions is None else (session.key for session in sessions)
+            for session in dict.fromkeys(all_of_them):
+                old, new = seen.pop(session, {}), found.get(session, {})
+                if new:
+                    seen[session] = new
+                for key, view in new.items():
+                    if view != old.get(key):
+                        yield watched.state, CHANGED if key in old else NEW, _entry(view, names)
+                for key, view in old.items():
+                    if key not in new:
+                        yield watched.state, GONE, _entry(view, names)
 
-    def _views(self, what: str, watched: _Watched, now: float) -> _Views:
-        views = show.views(self._engine, what, now)
-        if watched.ticks:
-            views = [replace(view, expires_in=None) for view in views]
-        return {watched.key(view): view for view in views}
+    def _views(self, what: str, now: float, sessions: Collection[Session] | None) -> _Views:
+        watched = WATCHED[what]
+        found: _Views = {}
+        for session in (None,) if sessions is None else sessions:
+            for view in watched.look(self._engine, now, session):
+                shown = replace(view, expires_in=None) if watched.ticks else view
+                found.setdefault(view.session.key, {})[watched.key(view)] = shown
+        return found
 
-    def _entry(self, view: Any, names: Names) -> dict[str, Json]:
-        return show.entries([view], names)[0]
+
+def _entry(view: Any, names: Names) -> dict[str, Json]:
+    return show.entries([view], names)[0]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Collection, Hashable, Iterator
 from dataclasses import replace
 from random import Random
 from typing import Any
@@ -14,7 +14,7 @@ from ..api import WHAT
 from ..capture.text import gist, plain
 from ..control.recording import Checkpoint, checkpoint_handle, read_config
 from ..counts import Tally
-from ..engine.inputs import Input
+from ..engine.inputs import Configure, Input
 from ..engine.outputs import Output
 from ..errors import LocalError
 from ..jsonform import Json, session
@@ -56,6 +56,7 @@ class RecordingReplay:
         self._tally = Tally()
         self._neighbors = Neighbors(UNLIMITED, UNLIMITED)
         self._handles: Callable[[int], int] = int
+        self._tells = read_config(header.config).tells
 
     def run(self, until: float | None = None, frame: int | None = None) -> None:
         """Take what was recorded up to then: see `steps`."""
@@ -105,6 +106,8 @@ class RecordingReplay:
             if event is None:
                 outputs = self.engine.handle_timeout(at)
             else:
+                if isinstance(event, Configure):
+                    self._tells = event.config.tells
                 if isinstance(event, e.FlowRejected):
                     event = replace(event, handle=self._handles(event.handle))
                 outputs = self.engine.handle(event, at)
@@ -174,13 +177,31 @@ class RecordingReplay:
         for number, event, outputs in self.steps(until, frame):
             line = None if event is None else number
             why = cause(event)
-            for state, change, entry, _ in watched.since(self.now):
+            for state, change, entry in watched.since(self.now, self._concerned(event, outputs)):
                 silent = event is None and change == GONE and state in SOFT
                 reason = "not refreshed in time" if silent else why
                 yield Change(self.time, line, state, change, entry, reason)
             for output in outputs:
                 if isinstance(output, e.Send) and output.trigger:
                     yield Change(self.time, line, "message", SENT, self._sent(output), why)
+
+    def _concerned(self, event: Input | None, outputs: list[Output]) -> Collection[Session] | None:
+        """The sessions where anything can have changed, None if it can be all.
+
+        Where timers end state this can only be told from outputs, if the engine was to tell of state.
+        """
+        found: dict[Session, None] = {}
+        if isinstance(event, e.Received) and isinstance(getattr(event.message, "session", None), Session):
+            found[event.message.session] = None  # type: ignore[union-attr, index]
+        elif event is not None or not self._tells:
+            return None
+        for output in outputs:
+            if isinstance(output, e.ModifyFlow | e.RemoveFlow):
+                return None  # only handles say whose
+            about = getattr(output.message if isinstance(output, e.Send) else output, "session", None)
+            if isinstance(about, Session):
+                found[about] = None
+        return found
 
     def _sent(self, send: e.Send) -> dict[str, Json]:
         about = getattr(send.message, "session", None)

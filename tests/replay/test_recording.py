@@ -409,3 +409,24 @@ def test_a_record_limit_that_is_none_is_named_with_its_line(tmp_path: Path) -> N
     file.write_text("record_limit = 10\n")
     with pytest.raises(ConfigError, match="line 1: record_limit has to be a whole number of bytes, 65536 at"):
         Settings(str(file)).read()
+
+
+def test_a_timeline_looks_only_where_something_can_have_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And misses nothing by that: nodes over a lossy network, until all that was not refreshed is gone."""
+    run(_live(tmp_path, 1 << 26, 300.0))
+
+    def timelines() -> dict[str, list[str]]:
+        return {
+            name: sorted(
+                repr(one.as_json())
+                for one in RecordingReplay(Recording(tmp_path / f"{name}.jsonl")).changes(until=2000.0)
+            )
+            for name in ("h1", "r1", "r2", "h2")
+        }
+
+    quick = timelines()
+    monkeypatch.setattr(RecordingReplay, "_concerned", lambda *_: None)
+    assert quick == timelines()
+    assert any("not refreshed in time" in line for line in quick["r2"])
