@@ -56,6 +56,8 @@ def test_giving_some_back_is_never_refused():
     budget = Budget()
     budget.admit(LINK, 1, 500.0, LOAD)
     small = Interface(1, "eth0", (), bandwidth=100.0)
+    budget.admit(small, 1, 500.0, LOAD)
+    assert budget.reserved == 500.0, "nor is what stands"
     budget.admit(small, 1, 400.0, LOAD)
     assert budget.reserved == 400.0
 
