@@ -13,7 +13,7 @@ import re
 import tomllib
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -44,6 +44,10 @@ Count = Annotated[int, msgspec.Meta(ge=1, le=255, description="a whole number fr
 Many = Annotated[int, msgspec.Meta(ge=1, le=10**9, description="a whole number from 1 to 1000000000")]
 Messages = Annotated[float, msgspec.Meta(gt=0, description="a number of messages a second above 0")]
 CodePoint = Annotated[int, msgspec.Meta(ge=0, le=63, description="a DSCP from 0 to 63")]
+Speech = Annotated[
+    Literal["heard", "raw", "udp", "both"],
+    msgspec.Meta(description='"heard", "raw", "udp" or "both"'),
+]
 Text = Annotated[str, msgspec.Meta(min_length=1, description="a path in quotes")]
 Size = Annotated[int, msgspec.Meta(ge=1 << 16, description="a whole number of bytes, 65536 at the least")]
 
@@ -81,6 +85,9 @@ class InterfaceConfig(_Checked, frozen=True, kw_only=True):
     `mark_guaranteed` and `mark_controlled_load` the DSCPs of reserved packets that keep to their Tspec;
     `latency` the least that a packet takes to the next hop, seconds, None where nobody knows it. The
     others are those of `NodeConfig`, None for what that says.
+    `latency` the least that a packet takes to the next hop, seconds, None where nobody knows it;
+    `encapsulation` how RSVP goes over the link, in IP or in UDP (RFC 2205 appendix C). The others are
+    those of `NodeConfig`, None for what that says.
     """
 
     enabled: Switch = True
@@ -93,6 +100,7 @@ class InterfaceConfig(_Checked, frozen=True, kw_only=True):
     mark_guaranteed: CodePoint | None = None
     mark_controlled_load: CodePoint | None = None
     latency: Latency | None = None
+    encapsulation: Speech = "heard"
     refresh: Seconds | None = None
     keep_multiplier: Count | None = None
     slew_max: Growth | None = None

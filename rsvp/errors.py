@@ -64,6 +64,10 @@ class AncillaryError(LocalError, OSError):
     """A traffic class, hop limit or packet info that no message can have; `errno` as RFC 3542 has it."""
 
 
+class NoRight(Unavailable):
+    """This process may not open raw sockets."""
+
+
 class Rejected(LocalError):
     """The network refused: a PathErr or ResvErr arrived where a confirmation was awaited."""
 

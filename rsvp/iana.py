@@ -10,6 +10,7 @@ know (RFC 2205 section 3.10).
 from __future__ import annotations
 
 from enum import IntEnum, IntFlag
+from ipaddress import IPv4Address, IPv6Address
 from typing import Final
 
 from .iana_errors import (
@@ -29,8 +30,17 @@ RSVP_VERSION: Final = 1
 RSVP_PROTOCOL: Final = 46
 """IP protocol number of RSVP (RFC 2205 section 3.3)."""
 
-UDP_ENCAPSULATION_PORTS: Final = (1698, 1699)
+UDP_FROM_HOST, UDP_TO_HOST = 1698, 1699
+"""UDP ports Pu, to which a host without raw sockets sends, and Pu', to which others answer it."""
+
+UDP_ENCAPSULATION_PORTS: Final = (UDP_FROM_HOST, UDP_TO_HOST)
 """UDP ports Pu and Pu' of encapsulated RSVP (RFC 2205 appendix C)."""
+
+UDP_ENCAPSULATION_GROUPS: Final[dict[int, IPv4Address | IPv6Address]] = {
+    4: IPv4Address("224.0.0.14"),
+    6: IPv6Address("ff02::e"),
+}
+"""G*, the group of the nodes on a link that understand RSVP in UDP, by IP version."""
 
 ROUTER_ALERT: Final = b"\x94\x04\x00\x00"
 IPV6_ROUTER_ALERT: Final = b"\x05\x02\x00\x01"

@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from . import engine as e
-from . import metrics, show, topics, unreadable
+from . import host, metrics, show, topics, unreadable
 from ._wire import decode, encode
 from .aio import Endpoint
 from .api import EXPLAINED, WHAT, Api
@@ -43,7 +43,7 @@ from .routing import Link, Routing
 from .seldom import Seldom
 from .show import Names
 from .tc import TrafficControl
-from .transport import Packet, Transport
+from .transport import Encapsulation, Packet, Transport
 from .vocabulary import CLEARED
 
 __all__ = ["Api", "Node"]
@@ -61,7 +61,8 @@ class Node(Endpoint):
     """An RSVP host or router in this process. Use it in `async with`, or `start` and `close` it.
 
     Without arguments it takes over this host: raw sockets, netlink, HTB. That needs CAP_NET_RAW and
-    CAP_NET_ADMIN; `Unavailable` says so. Other transports, routings and traffic controls make
+    CAP_NET_ADMIN; without the former it speaks UDP to the next router (RFC 2205 appendix C), and what it
+    cannot have it says in `Unavailable` or in the log. Other transports, routings and traffic controls make
     networks in memory, or nodes that only account.
     """
 
@@ -77,8 +78,8 @@ class Node(Endpoint):
     ) -> None:
         """`recorder` writes down what enters the engine. Raises OSError where the configuration's cannot."""
         self.config = config or NodeConfig()
-        self._transport = transport or _raw_transport()
-        self._routing = routing or _netlink_routing()
+        self._transport = transport or host.transport()
+        self._routing = routing or host.routing()
         if recorder is None and self.config.record is not None:
             recorder = Recorder(self.config.record, limit=self.config.record_limit)
         self._recorder = recorder
@@ -89,7 +90,7 @@ class Node(Endpoint):
             self._engine = recorder.engine(None, rng.getrandbits(SEED_BITS))
         self._pending: deque[Input] = deque()
         self._links: dict[int, Link] = {}
-        self._enforcement = Enforcement(traffic or _htb_traffic_control(), self._feed)
+        self._enforcement = Enforcement(traffic or host.traffic_control(), self._feed)
         self._routes = Routes(self._routing, self._feed)
         self._stale = self._following = False
         self._queues: dict[int, asyncio.Queue[Upcall | None]] = {}
@@ -269,24 +270,24 @@ class Node(Endpoint):
             if topics.watched("errors"):
                 topics.unreadable(packet, error, self._names)
             answer = unreadable.answer(packet.data, packet.interface, error)
-            if answer is not None and self._listens(packet.interface, None):
+            if answer is not None and self._listens(packet.interface, None, packet.encapsulated):
                 self._feed(answer)
             return
         counts.received[message.name] += 1
         event = e.Received(message, packet.interface, packet.source, packet.destination, packet.ttl)
         if topics.watched("received"):
             topics.received(event, packet, self._names)
-        if self._listens(packet.interface, message):
+        if self._listens(packet.interface, message, packet.encapsulated):
             self._feed(event)
 
-    def _listens(self, interface: int, message: Message | None) -> bool:
+    def _listens(self, interface: int, message: Message | None, in_udp: bool) -> bool:
         """Whether whoever sent this has said no more than one neighbour may; else it is counted."""
         now = self._loop.time()
         hop = getattr(message, "hop", None)
         if hop is None:  # it may come from further away, or from another address
             listens = self._neighbors.heard_stranger(interface, now)
         else:
-            listens = self._neighbors.heard(hop.address, interface, "ip", now)
+            listens = self._neighbors.heard(hop.address, interface, "udp" if in_udp else "ip", now)
         if not listens:
             self._tally.of(interface).errors["rate limited"] += 1
             who = "somebody" if hop is None else hop.address
@@ -382,6 +383,10 @@ class Node(Endpoint):
             self._enforcement.leave(index)
             self._feed(e.InterfaceDown(index))
         self._links = now
+        taken = [link for link in now.values() if self.config.takes(link.name)]
+        self._transport.attend(
+            {link.index: Encapsulation(self.config.interface(link.name).encapsulation) for link in taken}
+        )
         self._names = Names({link.index: link.name for link in links})
         for link in now.values():
             self._feed(e.InterfaceUp(self._interface(link)))
@@ -546,21 +551,3 @@ class Node(Endpoint):
             for entry, view in zip(entries, found, strict=True):
                 entry["why"] = show.why(self._engine.explain(view, now), names)
         return entries
-
-
-def _raw_transport() -> Transport:
-    from .transport.raw import RawTransport
-
-    return RawTransport()
-
-
-def _netlink_routing() -> Routing:
-    from .routing.netlink import NetlinkRouting
-
-    return NetlinkRouting()
-
-
-def _htb_traffic_control() -> TrafficControl:
-    from .tc.htb import HtbTrafficControl
-
-    return HtbTrafficControl()

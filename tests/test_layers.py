@@ -102,6 +102,7 @@ ALLOWED = {
 
 SHELLS = {
     "node",
+    "host",
     "recorder",
     "replay",
     "simulation",

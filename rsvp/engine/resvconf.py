@@ -48,7 +48,8 @@ def send(
 def arrived(core: Core, received: Received, message: ResvConf, now: float) -> None:
     """Deliver a confirmation, or pass it on towards the receiver it is for."""
     receiver = message.confirm.receiver
-    if received.destination != receiver:
+    in_udp = received.ttl is None  # then it is for the first router to take on (appendix C)
+    if received.destination != receiver and not in_udp:
         raise Drop("confirmation for another receiver")
     state = core.find_session(message.session)
     if receiver not in core.own:

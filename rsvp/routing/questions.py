@@ -58,15 +58,21 @@ class Arrival:
 
 
 def question(
-    destination: IPAddress, source: IPAddress | None = None, flow: Flow | None = None, flags: int = 0
+    destination: IPAddress,
+    source: IPAddress | None = None,
+    flow: Flow | None = None,
+    flags: int = 0,
+    outgoing: int | None = None,
 ) -> bytes:
-    """The body of an RTM_GETROUTE for a packet to `destination`."""
+    """The body of an RTM_GETROUTE for a packet to `destination`, out of an interface if that is given."""
     family = socket.AF_INET if destination.version == 4 else socket.AF_INET6
     bits = 0 if source is None else source.max_prefixlen
     body = RTMSG.pack(family, destination.max_prefixlen, bits, 0, 0, 0, 0, 0, flags)
     body += attribute(DESTINATION, destination.packed)
     if source is not None:
         body += attribute(SOURCE, source.packed)
+    if outgoing is not None:
+        body += attribute(OUTGOING, NUMBER.pack(outgoing))
     if flow is None:
         return body
     if flow.incoming:

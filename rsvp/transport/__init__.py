@@ -5,8 +5,9 @@ A transport knows bytes, addresses and interface numbers, nothing of what the by
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Protocol
 
 from ..objects import IPAddress
@@ -18,7 +19,8 @@ class Packet:
 
     Received: `interface` is where it came in and `ttl` the IP TTL on arrival. To send: `interface`
     None leaves the choice to routing, `source` None to the kernel. `gateway` overrules the next hop
-    that the kernel would choose on the interface, where a transport can do that.
+    that the kernel would choose on the interface, where a transport can do that. `encapsulated` says
+    that it came in UDP.
     """
 
     data: bytes
@@ -28,6 +30,19 @@ class Packet:
     ttl: int | None
     router_alert: bool = False
     gateway: IPAddress | None = None
+    encapsulated: bool = False
+
+
+class Encapsulation(StrEnum):
+    """How RSVP goes over a link (RFC 2205 appendix C).
+
+    `HEARD`: in IP, and in UDP as well while somebody there has spoken it lately.
+    """
+
+    HEARD = "heard"
+    RAW = "raw"
+    UDP = "udp"
+    BOTH = "both"
 
 
 class Transport(Protocol):
@@ -38,6 +53,9 @@ class Transport(Protocol):
 
     def send(self, packet: Packet) -> None:
         """Send one packet. Raises OSError where the kernel refuses."""
+
+    def attend(self, links: Mapping[int, Encapsulation]) -> None:
+        """The numbers of the interfaces that RSVP runs on, and how it goes there; may change at any time."""
 
     def close(self) -> None:
         """Stop receiving and give back the sockets."""

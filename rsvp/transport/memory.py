@@ -18,14 +18,14 @@ import asyncio
 import errno
 import itertools
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
 from random import Random
 
 from ..objects import IPAddress
 from ..routing import Flow, Link, Route
-from . import Packet
+from . import Encapsulation, Packet
 
 LOOPBACK = 1
 """The number of every host's loopback interface; others count from the next."""
@@ -347,6 +347,9 @@ class MemoryTransport:
         """Send one packet; nothing leaves a node that was killed. Raises OSError as a socket does."""
         if not self._closed:
             self._host.network.send(self._host, packet)
+
+    def attend(self, links: Mapping[int, Encapsulation]) -> None:
+        """There is one way only to go here."""
 
     def close(self) -> None:
         """Stop receiving."""

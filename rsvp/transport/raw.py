@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import errno
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from ..errors import Unavailable
-from . import Packet, Transport
+from . import Encapsulation, Packet
 from .ipv4 import IPv4Transport
 from .ipv6 import IPv6Transport
 from .transit import MulticastTransit
@@ -20,7 +20,7 @@ class RawTransport:
 
     def __init__(self) -> None:
         """Open the sockets. Raises Unavailable without CAP_NET_RAW."""
-        self._by_version: dict[int, Transport] = {4: IPv4Transport()}
+        self._by_version: dict[int, IPv4Transport | IPv6Transport] = {4: IPv4Transport()}
         try:
             self._by_version[6] = IPv6Transport()
         except Unavailable as refusal:
@@ -53,6 +53,9 @@ class RawTransport:
                 errno.EAFNOSUPPORT, f"cannot send RSVP from {packet.source} to {packet.destination}"
             )
         self._by_version[version].send(packet)
+
+    def attend(self, links: Mapping[int, Encapsulation]) -> None:
+        """Raw sockets hear everything, and are not asked where they may."""
 
     def close(self) -> None:
         """Stop receiving, give back the sockets; packets that still wait to be sent are tried once."""

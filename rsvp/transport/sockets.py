@@ -1,4 +1,4 @@
-"""One raw socket on the event loop: read in batches, written in order, however full its buffer is."""
+"""One socket on the event loop: read in batches, written in order, however full its buffer is."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-from ..errors import Unavailable
+from ..errors import NoRight, Unavailable
 
 log = logging.getLogger("rsvp.transport")
 
@@ -31,36 +31,26 @@ Taken: TypeAlias = Callable[[bytes, Ancillary, Any], None]
 """What is told of a datagram: its bytes, its control messages, and where it came from."""
 
 
-class RawSocket:
-    """A raw socket of the network namespace that it is made in."""
+class LoopSocket:
+    """A datagram socket on the event loop."""
 
-    def __init__(
-        self,
-        family: socket.AddressFamily,
-        protocol: int,
-        options: list[tuple[int, int]],
-        kind: int = socket.SOCK_RAW,
-    ) -> None:
-        """Open it, with socket options (level, name) switched on. Raises Unavailable."""
-        try:
-            sock = socket.socket(family, kind | socket.SOCK_CLOEXEC, protocol)
-        except PermissionError:
-            raise Unavailable(NO_RIGHT) from None
-        except OSError as problem:
-            raise Unavailable(f"RSVP cannot open a raw socket: {problem.strerror}") from None
+    def __init__(self, sock: socket.socket) -> None:
         self._socket = sock
         self._loop: asyncio.AbstractEventLoop | None = None
         self._taken: Taken | None = None
         self._pending: deque[tuple[bytes, Ancillary, Any]] = deque()
+
+    def prepare(self, options: list[tuple[int, int]]) -> None:
+        """Switch socket options (level, name) on, and make room. Raises OSError, the socket closed."""
         try:
-            sock.setblocking(False)
+            self._socket.setblocking(False)
             for level, name in options:
-                sock.setsockopt(level, name, 1)
+                self._socket.setsockopt(level, name, 1)
             for name in (socket.SO_RCVBUF, socket.SO_SNDBUF):
-                sock.setsockopt(socket.SOL_SOCKET, name, BUFFER)
-        except OSError as problem:
-            sock.close()
-            raise Unavailable(f"RSVP cannot set up its raw socket: {problem.strerror}") from None
+                self._socket.setsockopt(socket.SOL_SOCKET, name, BUFFER)
+        except OSError:
+            self._socket.close()
+            raise
 
     def set(self, level: int, name: int, value: int | bytes) -> None:
         """Set a socket option."""
@@ -129,3 +119,27 @@ class RawSocket:
             self._pending.popleft()
         if self._loop is not None and not self._loop.is_closed():
             self._loop.remove_writer(self._socket)
+
+
+class RawSocket(LoopSocket):
+    """A raw socket of the network namespace that it is made in."""
+
+    def __init__(
+        self,
+        family: socket.AddressFamily,
+        protocol: int,
+        options: list[tuple[int, int]],
+        kind: int = socket.SOCK_RAW,
+    ) -> None:
+        """Open it, with socket options (level, name) switched on. Raises NoRight, Unavailable."""
+        try:
+            sock = socket.socket(family, kind | socket.SOCK_CLOEXEC, protocol)
+        except PermissionError:
+            raise NoRight(NO_RIGHT) from None
+        except OSError as problem:
+            raise Unavailable(f"RSVP cannot open a raw socket: {problem.strerror}") from None
+        super().__init__(sock)
+        try:
+            self.prepare(options)
+        except OSError as problem:
+            raise Unavailable(f"RSVP cannot set up its raw socket: {problem.strerror}") from None

@@ -8,7 +8,7 @@ import pytest
 
 from rsvp import engine as e
 from rsvp.errors import LocalError
-from rsvp.iana import ClassNum
+from rsvp.iana import ClassNum, ErrorCode
 from rsvp.intserv import DEFAULT_ADSPEC, guaranteed
 from rsvp.messages import Flow, Path, PathErr, PathTear, Resv, ResvConf, ResvErr, ResvTear, Sender
 from rsvp.objects import FF, SE, WF, ErrorSpec, Hop, Integrity, Opaque, ResvConfirm
@@ -73,6 +73,21 @@ def test_without_an_ip_ttl_send_ttl_stands_for_it(node):
     out = node.feed(e.Received(message, 1, a("10.1.0.1"), a("10.9.0.9"), None))
     (onward,) = sends(out, Path)
     assert onward.send_ttl == 43
+
+
+def test_a_confirmation_in_udp_is_for_the_first_router_to_take_on(node):
+    """Appendix C: a host sends there what is for somebody off its link."""
+    message = ResvConf(
+        session=session(),
+        error=ErrorSpec(a("10.2.0.1"), ErrorCode.CONFIRMATION, 0),
+        confirm=ResvConfirm(a("10.9.0.9")),
+        style=FF,
+        flows=(Flow(load(), (S1,)),),
+        send_ttl=60,
+    )
+    out = node.feed(e.Received(message, 1, a("10.1.0.1"), a("10.1.0.254"), None))
+    (onward,) = of(out, e.Send)
+    assert (onward.destination, onward.ttl) == (a("10.9.0.9"), 59)
     assert not onward.sender.adspec.general.broken
     assert node.feed(e.Received(message, 1, a("10.1.0.1"), a("10.9.0.9"), None)) == []
     passing = resv(FF, (load(), (S1,)))
