@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import json
 import socket
-import struct
 import subprocess
 from collections import Counter
 from pathlib import Path
@@ -155,10 +154,9 @@ def test_a_group(lab: Lab, tmp_path: Path) -> None:
         routers.route("r1", GROUP, h1, "h1", "r2")
         routers.route("r2", GROUP, h1, "r1", "h2")
         taps = [decoders.tap(lab["r1"].toward("h1")), decoders.tap(lab["r2"].toward("h2"))]
-        with lab["h2"]:
-            member = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        join = struct.pack("=4s4si", socket.inet_aton(GROUP), bytes(4), lab["h2"].ends[0].index)
-        member.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, join)
+        for name in ("h1", "h2"):
+            route = ["ip", "route", "add", "239.0.0.0/8", "dev", lab[name].ends[0].name]
+            lab[name].run(route, check=True)
         to = f"{GROUP}:5000"
         receiver = running.host("h2", "reserve", to, "--style", "wf", "--rate", "1mbit", "--confirm")
         announced = ("--source", f"{h1}:4000", "--rate", "1mbit", "--ttl", "9")
@@ -168,7 +166,6 @@ def test_a_group(lab: Lab, tmp_path: Path) -> None:
         assert running.spoken("r2")[h2] == "udp"
         stop(receiver, sender)
         first, last = (seen(tap, tmp_path) for tap in taps)
-        member.close()
     assert (h1, "224.0.0.14", PU, 1, "1") in first
     assert (str(lab["r2"].toward("h2").address), GROUP, PU2, 1, "1") in last, "it does not leave the link"
     assert any(
