@@ -242,14 +242,14 @@ def read_entry(line: bytes) -> Entry:
     """A line after the header. Raises ValueError with what is wrong."""
     try:
         value = read_line(line)
-        at = value["at"]
+        at = float(value["at"])
         if value["input"] == TIMEOUT:
-            return float(at), None
+            return at, None
         if value["input"] == "checkpoint":
-            return float(at), msgspec.convert(value, Checkpoint)
-    except (msgspec.MsgspecError, KeyError, TypeError) as error:
+            return at, msgspec.convert(value, Checkpoint)
+    except (msgspec.MsgspecError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"no line of a recording ({error})") from None
-    return float(at), read_input(value)
+    return at, read_input(value)
 
 
 def config_to_json(config: Config) -> Object:
@@ -258,16 +258,19 @@ def config_to_json(config: Config) -> Object:
 
 
 def read_config(value: Mapping[str, Any]) -> Config:
-    """The engine's configuration; what a later version has added is left out."""
-    known = {field.name for field in fields(Config)}
-    return Config(**{name: one for name, one in value.items() if name in known})
+    """The engine's configuration; what a later version has added is left out. Raises ValueError."""
+    try:
+        return msgspec.convert(value, Config)
+    except msgspec.MsgspecError as error:
+        raise ValueError(f"configuration: {error}") from None
 
 
 def read_header(line: bytes) -> Header:
     """The first line. Raises ValueError where it is none."""
     try:
         header = _headers.decode(line)
-    except msgspec.MsgspecError as error:
+        read_config(header.config)
+    except (msgspec.MsgspecError, ValueError) as error:
         raise ValueError(f"no recording ({error})") from None
     if header.recording != FORMAT:
         raise ValueError(f"a recording of format {header.recording}, where this version reads {FORMAT}")

@@ -99,7 +99,8 @@ class LinkReplay:
         """What of the packets was not understood, and what could not be followed."""
         observer = self.observer
         heard = sum(observer.received.values())
-        found = [f"{heard} RSVP message{'' if heard == 1 else 's'} up to packet {self.frame}"]
+        where = f"in {self.capture.packets} packets" if self.ended else f"up to packet {self.frame}"
+        found = [f"{heard} RSVP message{'' if heard == 1 else 's'} {where}"]
         for reason, count in sorted(observer.unread_count.items()):
             frames = observer.unread[reason]
             more = ", ..." if count > len(frames) else ""

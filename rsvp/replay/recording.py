@@ -16,7 +16,7 @@ from ..control.recording import Checkpoint, checkpoint_handle, read_config
 from ..counts import Tally
 from ..engine.inputs import Configure, Input
 from ..engine.outputs import Output
-from ..errors import LocalError
+from ..errors import LocalError, RecordingError
 from ..jsonform import Json, session
 from ..neighbors import Neighbors
 from ..objects import Session
@@ -113,6 +113,11 @@ class RecordingReplay:
                 outputs = self.engine.handle(event, at)
         except LocalError:
             outputs = []  # as it was then: an application was told that it may not
+        except Exception as fault:
+            self._next = None
+            raise RecordingError(
+                f"{self.recording.name}, line {self.frame}: the engine fails here ({fault!r})"
+            ) from fault
         self._count(event, outputs, at)
         return outputs
 

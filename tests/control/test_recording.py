@@ -123,6 +123,9 @@ def test_people_find_the_message_and_its_session() -> None:
         (b"[]\n", "no line"),
         (b'{"at": 1}\n', "no line"),
         (b'{"at": null, "input": "timeout"}\n', "no line"),
+        (b'{"at": null, "input": "Received"}\n', "no line"),
+        (b'{"at": "now", "input": "timeout"}\n', "no line"),
+        (b'{"at": 1, "input": "Configure", "config": {"max_sessions": "x"}}\n', "configuration: Expected"),
         (b'{"at": 1, "input": "Sleep"}\n', "no such input: 'Sleep'"),
         (b'{"at": 1, "input": "CloseSession"}\n', "JSON form"),
         (b'{"at": 1, "input": "Received", "data": "00"}\n', "truncated header"),
@@ -140,6 +143,9 @@ def test_a_header_of_another_format_is_refused() -> None:
     told = {"recording": FORMAT + 1, "version": "9", "seed": 1, "config": {}, "at": 0.0}
     with pytest.raises(ValueError, match=f"format {FORMAT + 1}"):
         read_header(write_line(told))
+    for wrong in ({"max_sessions": "many"}, []):
+        with pytest.raises(ValueError, match="no recording"):
+            read_header(write_line({**told, "recording": FORMAT, "config": wrong}))
     with pytest.raises(ValueError, match="no recording"):
         read_header(b"{}\n")
 

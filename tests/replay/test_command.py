@@ -239,3 +239,11 @@ def test_moments(text: str, seconds: float, absolute: bool) -> None:
 )
 def test_sessions(text: str, session: dict[str, object], passes: bool) -> None:
     assert read_session_test(text)(session) is passes
+
+
+def test_how_much_there_was_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["replay", KOM, "--frame", "2"]) == main(["replay", TUNNEL]) == 0
+    assert capsys.readouterr().err.splitlines() == [
+        "2 RSVP messages up to packet 2",
+        "18 RSVP messages in 32 packets",
+    ]

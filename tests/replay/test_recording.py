@@ -379,6 +379,11 @@ def test_a_fault_of_the_engine_is_the_last_line(tmp_path: Path, monkeypatch: pyt
         engine.handle(e.OpenSession(1, SESSION), 1.0)
     recorder.close()
     assert [event for _, (_, event) in Recording(tmp_path / "one")] == [e.OpenSession(1, SESSION)]
+    replay = RecordingReplay(Recording(tmp_path / "one"))
+    replay.engine._inputs[e.OpenSession] = fail
+    with pytest.raises(RecordingError, match=r"one, line 2: the engine fails here \(AssertionError"):
+        replay.run()
+    assert replay.ended
 
 
 def test_a_node_records_where_its_configuration_says(tmp_path: Path) -> None:
