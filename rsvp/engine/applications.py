@@ -141,7 +141,7 @@ def reserve(core: Core, verb: Reserve, now: float) -> None:
     unchanged = _same(old, new)
     _tell(core, old, new, unchanged)
     for rsb in new:
-        state.add_rsb(rsb)
+        state.add_rsb((LOCAL, rsb.group), rsb)
     for rsb in (*old, *new):
         touched[rsb] = None
     concerned = {**before, **_phops(state, verb.handle)}

@@ -130,12 +130,12 @@ def _reserve(
     try:
         if old is None or old.flowspec != flow.flowspec:
             traffic.check(core, state, oi, flow.flowspec, old)
-        state.add_rsb(rsb)
+        state.add_rsb(key, rsb)
         changed = traffic.update(core, state, key)
     except Reject:
         # The old reservation, if any, stands and lives on: a failed increase is no loss (section 3.5).
         if old is not None:
-            state.add_rsb(old)
+            state.add_rsb(key, old)
             prolong(core, old, [one for one in filters if one in old.filters], until)
         else:
             state.remove_rsb(rsb)

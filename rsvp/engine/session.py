@@ -80,10 +80,12 @@ class SessionState:
         siblings = self.rsbs.get((oi, group))
         return siblings.get(nexthop) if siblings is not None else None
 
-    def add_rsb(self, rsb: ReservationStateBlock) -> ReservationStateBlock | None:
-        """Enter an RSB; returns the one of the same next hop and group that it replaces."""
-        key, who = (rsb.oi, rsb.group), rsb.who
-        siblings = self.rsbs.get(key)
+    def add_rsb(self, key: GroupKey, rsb: ReservationStateBlock) -> ReservationStateBlock | None:
+        """Enter an RSB; returns the one of the same next hop and group that it replaces.
+
+        `key` is its interface and group; the TCSB is entered under the same object, which saves memory.
+        """
+        siblings, who = self.rsbs.get(key), rsb.who
         if siblings is None:
             siblings = self.rsbs[key] = Table()
         old = siblings.get(who)
