@@ -102,13 +102,23 @@ def sender_adspec(spec: FlowSpec, limits: AdspecInfo | None = None) -> Adspec:
 def reservation(spec: FlowSpec, senders: list[Sender]) -> Flowspec:
     """What to reserve for senders that share it: the largest of what each of them needs.
 
-    Raises FlowspecError where no rate keeps to the latency that was asked for.
+    Raises FlowspecError where none of them offers the service, and where no rate keeps to the latency
+    that was asked for.
     """
+    senders = [sender for sender in senders if _offers(sender, SERVICES[ServiceType(spec.service)])]
+    if not senders:
+        raise FlowspecError(f"the sender does not offer {ServiceType(spec.service).name}")
     asked = [_reservation(spec, sender) for sender in senders]
     shared = reduce(lub, asked)
     for sender in senders:
         shared = replace(shared, tspec=fit(shared.tspec, sender.adspec, shared.service))
     return shared
+
+
+def _offers(sender: Sender, service: Service) -> bool:
+    """Whether a receiver may choose a service: what an ADSPEC leaves out is not wanted (RFC 2210 2.2)."""
+    adspec = sender.adspec
+    return adspec is None or service == Service.NULL or offer(adspec, service) is not None
 
 
 def _reservation(spec: FlowSpec, sender: Sender) -> Flowspec:

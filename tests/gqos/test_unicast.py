@@ -12,6 +12,7 @@ from rsvp.gqos import (
     DestAddr,
     Direction,
     FlowSpec,
+    FlowspecError,
     InvalidArgument,
     Qos,
     ReserveInfo,
@@ -393,6 +394,23 @@ def test_e1_guaranteed(asked: FlowSpec, rspec: Rspec):
             assert flow.flowspec is not None
             assert (flow.flowspec.service, flow.flowspec.rspec) == (2, rspec)
             assert flow.flowspec.tspec == w.seen(Path)[0].sender.tspec
+
+    run(story())
+
+
+def test_a_service_that_the_sender_does_not_offer():
+    """2.1: if the sender names a single service, the receiver may pick only that one."""
+
+    async def story() -> None:
+        async with world() as w:
+            sending = await sender(w, LOAD)
+            receiving = await receiver(w, spec=FlowSpec(service_type=ServiceType.GUARANTEED))
+            await until(receiving, Status.TRAFFIC_CTRL_ERROR)
+            assert drained(sending) == []
+            with pytest.raises(FlowspecError):
+                await receiving.set_qos(Qos(receiving=FlowSpec(9000, service_type=ServiceType.GUARANTEED)))
+            await receiving.set_qos(Qos(receiving=WANT))
+            await until(sending, Status.RECEIVERS)
 
     run(story())
 
