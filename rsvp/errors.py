@@ -64,6 +64,10 @@ class AncillaryError(LocalError, OSError):
     """A traffic class, hop limit or packet info that no message can have; `errno` as RFC 3542 has it."""
 
 
+class ClassificationError(LocalError, OSError):
+    """A classification that no message can have, or a socket that has none; `errno` says which."""
+
+
 class NoRight(Unavailable):
     """This process may not open raw sockets."""
 

@@ -78,6 +78,7 @@ ALLOWED = {
         *("aio", "api", "engine", "errors", "iana", "iana_policy"),
         *("intserv", "jsonform", "messages", "objects", "policy"),
     },
+    "classify": {"ancillary", "blocking", "errors", "units"},
     "pictures": {"errors"},
     "membership": {"errors", "objects"},
     "capture": {
