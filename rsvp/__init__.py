@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from ._wire import decode, encode
 from .errors import (
+    AncillaryError,
     CaptureError,
     ConfigError,
     ControlError,
     LocalError,
     NoRoute,
+    RecordingError,
     Rejected,
     RsvpError,
     StyleConflict,
@@ -128,6 +130,7 @@ __all__ = [
     "SE",
     "WF",
     "Adspec",
+    "AncillaryError",
     "Attachment",
     "CaptureError",
     "Client",
@@ -163,6 +166,7 @@ __all__ = [
     "PathTear",
     "PolicyData",
     "ReceivedFlow",
+    "RecordingError",
     "Rejected",
     "Resv",
     "ResvConf",
