@@ -2,7 +2,8 @@
 
 For a recording that goes on in another file, and for whoever wants to start an engine where another
 one is. Senders and reservations live as long as before. What is lost is what only time made: the
-waits until the next refreshes, blockades, what is held for routes that changed, what was refused.
+waits until the next refreshes, blockades, what is held for routes that changed, what was refused; and
+senders behind interfaces that are gone, which are only waited for.
 """
 
 from __future__ import annotations
@@ -41,7 +42,8 @@ def standing(core: Core, now: float) -> Iterator[tuple[float, Input]]:
         yield now, OpenSession(application.handle, application.state.session)
     for state in core.sessions.values():
         for psb in state.psbs.values():
-            yield _sender(core, psb, now)
+            if psb.handle is not None or psb.iif in core.interfaces:
+                yield _sender(core, psb, now)
     yield from ((now, answer) for answer in _ways(core))
     for application in core.applications.values():
         yield from ((now, wish) for wish in _wishes(application))

@@ -13,7 +13,15 @@ from rsvp.engine.refusals import _RULES, rule
 from rsvp.engine.views import Explanation, InstalledView, RequestView, ReservationView, SenderView, Source
 from rsvp.iana import AdmissionError, ClassNum, CType, ErrorCode, MessageType, TrafficControlCode
 from rsvp.iana_errors import PolicyControlError, RsvpSystemError
-from rsvp.intserv import NullTspec, Tspec, controlled_load, guaranteed
+from rsvp.intserv import (
+    Adspec,
+    General,
+    GuaranteedAdvert,
+    NullTspec,
+    Tspec,
+    controlled_load,
+    guaranteed,
+)
 from rsvp.messages import Path, Resv, ResvErr, Sender
 from rsvp.objects import FF, SE, WF, ErrorSpec, Hop, Opaque, Style
 from rsvp.sessions import GpiFilter
@@ -220,6 +228,34 @@ def test_a_request_that_outlives_a_change_of_the_route():
     node.feed(e.RouteResolved(a("10.9.0.9"), None, (3,)))
     assert "3.6" in sections(node, node.engine.requests()[0])
     assert "3.6" in sections(node, node.engine.senders(node.now)[0])
+
+
+def test_a_sender_whose_data_ends_here():
+    node = router(1, 2)
+    node.route("10.2.0.254", local=True)
+    node.receive(path(ONE, to=session("10.2.0.254")), 1)
+    assert "applications here" in text(node, node.engine.senders(node.now)[0])
+
+
+def test_what_was_reduced_says_so():
+    node = transit()
+    reserved(node)
+    shrink(node, 500.0)
+    (reservation,), (installed,) = node.engine.reservations(node.now), node.engine.installed()
+    assert "RFC 4495 section 5" in sections(node, reservation)
+    assert "RFC 4495 section 5" in sections(node, installed)
+
+
+def test_slack_that_was_spent_says_so():
+    adspec = Adspec(General(1, 1e6, 0, 1500), GuaranteedAdvert(1500, 15_000, 1500, 15_000), None)
+    node = router(1, 2, bandwidth=2000.0)
+    node.route("10.9.0.9", 2)
+    node.receive(path(ONE, adspec=adspec), 1)
+    node.receive(resv(WF, (guaranteed(1000.0, 4000.0, slack=3_000_000), ())), 2)
+    (installed,) = node.engine.installed()
+    assert installed.flowspec.rate == 2000.0
+    assert "a wildcard reservation is for every sender" in text(node, installed)
+    assert sections(node, installed)[-1] == "RFC 2212, Guidelines for Implementors"
 
 
 def test_of_state_that_is_gone_there_is_nothing_to_say():

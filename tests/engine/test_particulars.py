@@ -53,6 +53,16 @@ def test_a_path_without_a_tspec(node):
     assert out == [e.Dropped("Resv without a flowspec", 2, 2)]
 
 
+def test_what_many_messages_have_in_common_is_not_kept_without_bound(monkeypatch):
+    monkeypatch.setattr("rsvp.engine.core.MADE_AT_MOST", 5)
+    node = router(1, 2)
+    node.route("10.9.0.9", 2)
+    for handle in range(20):
+        node.receive(path(lih=handle), 1)
+        node.receive(resv(FF, (load(), (sender(),))), 2)
+        assert len(node.engine._core.made) <= 5
+
+
 def test_a_null_object_is_ignored(node):
     """Section 3.1.2."""
     null = Opaque(ClassNum.NULL, 0, b"whatever")
@@ -73,6 +83,11 @@ def test_without_an_ip_ttl_send_ttl_stands_for_it(node):
     out = node.feed(e.Received(message, 1, a("10.1.0.1"), a("10.9.0.9"), None))
     (onward,) = sends(out, Path)
     assert onward.send_ttl == 43
+    assert not onward.sender.adspec.general.broken
+    assert node.feed(e.Received(message, 1, a("10.1.0.1"), a("10.9.0.9"), None)) == []
+    passing = resv(FF, (load(), (S1,)))
+    (send,) = node.feed(e.Received(passing, 2, a("10.2.0.1"), a("10.5.0.5"), None))
+    assert send.ttl == passing.send_ttl - 1
 
 
 def test_a_confirmation_in_udp_is_for_the_first_router_to_take_on(node):
@@ -88,11 +103,6 @@ def test_a_confirmation_in_udp_is_for_the_first_router_to_take_on(node):
     out = node.feed(e.Received(message, 1, a("10.1.0.1"), a("10.1.0.254"), None))
     (onward,) = of(out, e.Send)
     assert (onward.destination, onward.ttl) == (a("10.9.0.9"), 59)
-    assert not onward.sender.adspec.general.broken
-    assert node.feed(e.Received(message, 1, a("10.1.0.1"), a("10.9.0.9"), None)) == []
-    passing = resv(FF, (load(), (S1,)))
-    (send,) = node.feed(e.Received(passing, 2, a("10.2.0.1"), a("10.5.0.5"), None))
-    assert send.ttl == passing.send_ttl - 1
 
 
 def test_unknown_objects_of_merged_reservations_are_united(node):
@@ -152,6 +162,13 @@ class TestAddresses:
         messages = [s.message for s in of(node.advance(0.1), e.Send)]
         assert {type(m) for m in messages} == {Path, Resv}
         assert {str(m.hop.address) for m in messages} == {"10.1.0.99", "10.2.0.99"}
+
+    def test_and_no_later_than_with_the_next_refresh(self, node):
+        node.receive(resv(FF, (load(), (S1,))), 2)
+        for index in (1, 2):
+            changed = e.Interface(index, f"eth{index}", (a(f"10.{index}.0.99"),), route_delay=100.0)
+            node.feed(e.InterfaceUp(changed))
+        assert {type(s.message) for s in of(node.advance(45), e.Send)} == {Path, Resv}
 
 
 class TestInterfacesThatGo:

@@ -184,3 +184,11 @@ def test_a_pool_that_shrinks_is_made_to_fit():
 
 def _installed(node: Router) -> list[tuple[int, int, float]]:
     return [(one.interface, one.flowspec.service, one.flowspec.rate) for one in node.engine.installed()]
+
+
+def test_before_any_path_ports_have_to_agree_already():
+    node = router(1, 2, bandwidth=LIMIT)
+    node.route("10.9.0.9", 2)
+    node.receive(path(sender(port=0), to=session(port=0)), 1)
+    (verdict,) = ask(node, WF, (load(1000.0), ()))
+    assert (verdict.accepted, verdict.code) == (False, ErrorCode.CONFLICTING_DEST_PORTS)
