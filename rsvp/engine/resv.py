@@ -97,13 +97,17 @@ def _reserve(
     key = (oi, filters[0] if group is not None else None)
     nhop = message.hop.address
     old = state.find_rsb(*key, nhop)
-    if old is not None and repeats(old, message, flow) and all(one in old.filters for one in filters):
+    tcsb = state.tcsbs.get((oi, group))
+    if (
+        old is not None
+        and tcsb is not None
+        and repeats(old, message, flow)
+        and all(one in old.filters for one in filters)
+    ):
         prolong(core, old, filters, until)
-        tcsb = state.tcsbs.get((oi, group))
-        if tcsb is not None:
-            traffic.restore(core, tcsb)
-            if tcsb.granted is not None and old.flowspec.rate > tcsb.granted.rate:
-                resverr.report_reduction(core, state, old, tcsb.granted)
+        traffic.restore(core, tcsb)
+        if tcsb.granted is not None and old.flowspec.rate > tcsb.granted.rate:
+            resverr.report_reduction(core, state, old, tcsb.granted)
         return
     if old is None and state.reservation_count >= core.config.max_reservations_per_session:
         raise Reject(ErrorCode.RSVP_SYSTEM_ERROR, RsvpSystemError.TOO_MANY_RESERVATIONS)

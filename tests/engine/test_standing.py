@@ -105,6 +105,19 @@ def test_ways_of_each_flow_become_what_they_were():
     assert seen(again(node)) == seen(node)
 
 
+def test_what_routing_has_not_answered_yet_is_asked_again():
+    node = router(1, 2)
+    node.receive(path(S1), 1)
+    assert seen(again(node)) == seen(node)
+
+
+def test_what_is_shown_of_one_session_is_its_own():
+    node = transit()
+    here, nowhere = session(), session("10.9.0.8")
+    assert {view.session for view in node.engine.senders(node.now, here)} == {here}
+    assert node.engine.senders(node.now, nowhere) == []
+
+
 def test_senders_behind_an_interface_that_is_gone_are_not_made_again():
     node = transit()
     node.feed(e.InterfaceDown(1))
