@@ -36,13 +36,21 @@ class Smcroute:
         self.thresholds = thresholds or {}
         self.daemons: dict[str, subprocess.Popen[bytes]] = {}
         for name in names:
-            self.start(name)
+            self._launch(name)
         for name in names:
-            node = lab[name]
-            until(lambda node=node: self._ready(node), f"smcrouted of {name} ready")
+            self._wait(name)
 
-    def start(self, name: str) -> None:
-        """Start a node's daemon; it routes nothing yet."""
+    def restart(self, name: str) -> None:
+        """Kill a node's daemon, and start another, which routes nothing yet."""
+        self.daemons[name].kill()
+        self.daemons[name].wait()
+        self._launch(name)
+        self._wait(name)
+
+    def _wait(self, name: str) -> None:
+        until(lambda: self._ready(self.lab[name]), f"smcrouted of {name} ready")
+
+    def _launch(self, name: str) -> None:
         node, file = self.lab[name], SCRATCH / f"{name}.smcroute"
         file.write_text(
             "".join(

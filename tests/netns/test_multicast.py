@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 import subprocess
 from collections.abc import Iterator
 from ipaddress import ip_address
@@ -19,7 +20,7 @@ from rsvp.transport import Packet
 from rsvp.transport.raw import RawTransport
 from tests.patience import settled, until
 
-from . import smcroute
+from . import judge, smcroute
 from .running import Running, stop
 from .smcroute import Smcroute
 from .test_routing import look_up
@@ -272,3 +273,30 @@ def test_a_threshold_keeps_paths_where_it_keeps_data(lab: Lab) -> None:
         send(running, 4, "--ttl", "10")
         confirmed(receiving)
         assert installed(running, "r2") == {"to-h2"}
+
+
+def test_either_daemon_may_be_restarted(lab: Lab) -> None:
+    """While multicast is not routed there is no branch; while there is no RSVP, Paths pass through."""
+    group, source = GROUP[6], SOURCE[6]
+    r1 = lab["r1"]
+
+    def exempt() -> bool:
+        tables = r1.run([str(judge.NFT), "list", "tables"], capture_output=True, text=True, check=True)
+        return "inet rsvp-transit" in tables.stdout
+
+    with Running(lab, refresh=2.0) as running, Smcroute(lab, "r1", "r2") as routers:
+        running.start_all()
+        send(running, 6)
+        routers.route("r1", group, source, "h1", "r2")
+        routers.route("r2", group, source, "r1", "h2")
+        confirmed(reserve(running, "h2", 6))
+        assert exempt()
+        routers.restart("r1")
+        until(lambda: not running.show("r1", "installed"), "the branch is cut")
+        routers.route("r1", group, source, "h1", "r2")
+        until(lambda: running.show("h1", "installed"), "the reservation is back")
+        running.end("r1", signal.SIGKILL)
+        until(lambda: not exempt(), "the kernel took it back")
+        running.start("r1")
+        until(lambda: running.show("r1", "installed"), "the reservation is back from the neighbours")
+        until(exempt, "Paths are kept from being forwarded like data")
