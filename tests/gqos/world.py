@@ -77,9 +77,11 @@ class MemorySocket:
 
     def join(self, group: IPAddress) -> None:
         self.joined.append(group)
+        self.world.network.hosts[self.host].join(str(group))
 
     def leave(self, group: IPAddress) -> None:
         self.joined.remove(group)
+        self.world.network.hosts[self.host].leave(str(group))
 
     def multicast_ttl(self) -> int:
         return self.ttl
