@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from .checks import Direction, check_flowspec, check_objects, find
-from .constants import ReservationStyle, ServiceType
-from .errors import ProviderBufferError
+from .constants import ReservationStyle, ServiceFlag, ServiceType
+from .errors import NotSupported, ProviderBufferError
 from .extended import Extended
 from .matching import Address, Place, check_reserve_info
 from .structures import (
@@ -53,13 +53,17 @@ class Settings:
         """What is in force after `qos`.
 
         NOCHANGE keeps a direction, and an object stays until another of its kind comes. Raises any of
-        the WSA_QOS_E* errors.
+        the WSA_QOS_E* errors, and NotSupported.
         """
         check_flowspec(qos.sending, Direction.SENDING)
         check_flowspec(qos.receiving, Direction.RECEIVING)
         check_objects(qos.provider_specific, place.tcp)
         sending = self.sending if qos.sending.service == ServiceType.NOCHANGE else qos.sending
         receiving = self.receiving if qos.receiving.service == ServiceType.NOCHANGE else qos.receiving
+        for spec in (sending, receiving):
+            if spec.service == ServiceType.QUALITATIVE and not spec.has(ServiceFlag.NO_QOS_SIGNALING):
+                # A Path of the null service would be refused by the next node, silently for its sender.
+                raise NotSupported("no node here offers QUALITATIVE, the null service (RFC 2997)")
         if (info := find(qos.provider_specific, ReserveInfo)) is not None:
             check_reserve_info(place, info, receiving)
         named = tuple(one for one in qos.provider_specific if isinstance(one, DestAddr))

@@ -336,13 +336,18 @@ def test_what_this_host_refuses_at_once(cause: LocalError, error: type[GqosError
 
 
 def test_a_service_that_no_node_here_offers():
-    """2.1 QUALITATIVE: this host's service refuses to reserve it."""
+    """2.1 QUALITATIVE: refused at once (EOPNOTSUPP), where it is not for this socket only."""
 
     async def story() -> None:
-        async with world() as w:
-            await sender(w)
-            receiving = await receiver(w, spec=FlowSpec(service_type=ServiceType.QUALITATIVE))
-            assert (await until(receiving, Status.GENERIC_ERROR)).extended == (56400, 56402)
+        _, made = alone()
+        null = FlowSpec(service_type=ServiceType.QUALITATIVE)
+        for qos in (Qos(sending=null), Qos(receiving=null)):
+            with pytest.raises(NotSupported) as caught:
+                await made.set_qos(qos)
+            assert caught.value.code == 10045
+        assert made.qos == Qos()
+        quiet = FlowSpec(service_type=ServiceType.QUALITATIVE | ServiceFlag.NO_QOS_SIGNALING)
+        await made.set_qos(Qos(quiet, quiet))
 
     run(story())
 

@@ -248,17 +248,17 @@ def test_what_linux_says_of_an_ipv6_socket_and_a_stream():
 
 
 def test_fd_qos_is_a_descriptor_for_any_loop(lab: Lab):
-    """4.1 with select instead of asyncio: readable once for a change, until it is read."""
+    """4.1 with select instead of asyncio, over IPv6: readable once for a change, until it is read."""
 
     async def story(running: Running) -> None:
         async with provider(running, "h1") as h1, provider(running, "h2") as h2:
             with lab["h2"]:
-                receiver = h2.socket()
-            await receiver.bind(("0.0.0.0", 5150))
+                receiver = h2.socket(socket.AF_INET6)
+            await receiver.bind(("::", 5150))
             await receiver.set_qos(gqos.Qos(receiving=WANT))
             with lab["h1"]:
-                sender = h1.socket()
-            await sender.connect((str(lab["h2"].address), 5150), gqos.Qos(sending=LOAD))
+                sender = h1.socket(socket.AF_INET6)
+            await sender.connect((str(lab["h2"].address6), 5150), gqos.Qos(sending=LOAD))
             fd = receiver.events.fileno()
             await asyncio.to_thread(until, lambda: select.select([fd], [], [], 0)[0], "FD_QOS")
             with contextlib.suppress(gqos.WouldBlock):
