@@ -109,9 +109,10 @@ class Engine:
 
         Raises LocalError, and then nothing has changed, for an application's verb that cannot be.
         """
-        self._core.out = []
-        self._inputs[type(event)](self._core, event, now)
-        return self._core.out
+        core = self._core
+        core.out = []
+        self._inputs[type(event)](core, event, now)
+        return core.out
 
     def next_timeout(self) -> float | None:
         """When `handle_timeout` is to be called next, on the caller's clock; None for never."""
