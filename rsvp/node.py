@@ -204,11 +204,18 @@ class Node(Endpoint):
         except Exception as fault:
             self._fail(fault, event)
             return
-        self._carry_out(outputs)
+        self._carry_out(outputs, event)
 
-    def _carry_out(self, outputs: list[Output]) -> None:
+    def _carry_out(self, outputs: list[Output], event: Input | None) -> None:
+        """What the kernel refuses is told of, and the rest is carried out; any other fault is ours."""
         for output in outputs:
-            self._actions[type(output)](output)
+            try:
+                self._actions[type(output)](output)
+            except OSError as error:
+                self._seldom.warning("output", self._loop.time(), "%s: %s", type(output).__name__, error)
+            except Exception as fault:
+                self._fail(fault, event)
+                return
 
     def _timeout(self) -> None:
         now = self._loop.time()
@@ -222,7 +229,7 @@ class Node(Endpoint):
             return
         self._busy = True
         try:
-            self._carry_out(outputs)
+            self._carry_out(outputs, None)
             while self._pending:
                 self._run(self._pending.popleft())
         finally:

@@ -22,7 +22,7 @@ from .refusals import Refusal
 from .reject import Drop, Reject
 from .rsb import ReservationStateBlock
 from .session import SessionState
-from .style import selects
+from .style import compatible, selects
 
 
 def answer(core: Core, message: Resv, interface: int, flow: Flow | None, refusal: Reject) -> None:
@@ -128,8 +128,8 @@ def arrived(core: Core, received: Received, message: ResvErr, now: float) -> Non
         for phop in _behind(state, received, message):
             _blockade(core, phop, message, now)
     for rsb in list(state.reservations()):
-        if rsb.oi == received.interface:
-            continue
+        if rsb.oi == received.interface or not compatible(rsb.style, message.style):
+            continue  # of another style: what failed is not there any more
         common = tuple(one for one in rsb.filters if one in filters)
         if rsb.style.explicit and not common:
             continue

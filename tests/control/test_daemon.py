@@ -19,7 +19,7 @@ from rsvp.control.recording import read_input
 from rsvp.daemon.notify import notify
 from rsvp.daemon.service import Settings, serve
 from rsvp.engine.inputs import OpenSession
-from rsvp.engine.outputs import PathEvent, PathGone
+from rsvp.engine.outputs import PathEvent, PathGone, StateChanged
 from rsvp.errors import ConfigError, ControlError
 from rsvp.node import Node
 from rsvp.objects import FilterSpec
@@ -212,6 +212,40 @@ def test_a_fault_in_the_engine_ends_it_with_status_1_and_tells_what_led_to_it(
     (told,) = [as_json(record) for record in caplog.records if record.levelname == "CRITICAL"]
     assert read_input(told["input"]) == OpenSession(1, SESSION), "as in a recording"
     assert "ZeroDivisionError: oops" in told["error"]
+
+
+def test_so_does_a_fault_in_what_carries_out_what_the_engine_wants(
+    control: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    def cannot(*_: object) -> None:
+        raise ValueError("no such message")
+
+    monkeypatch.setattr("rsvp.node.encode", cannot)
+
+    async def story(daemon: Daemon) -> None:
+        handle = await daemon.client.open_session(SESSION)
+        await daemon.client.add_sender(handle, SENDER, TSPEC)
+
+    assert live(story, Settings(control=control)) == 1
+    assert "ValueError: no such message" in caplog.text
+
+
+def test_what_the_kernel_refuses_leaves_the_rest_to_be_done(
+    control: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    def cannot(*_: object) -> None:
+        raise OSError("no buffer space")
+
+    async def story(daemon: Daemon) -> None:
+        assert daemon.node is not None
+        daemon.node._actions[StateChanged] = cannot
+        handle = await daemon.client.open_session(SESSION)
+        await daemon.client.add_sender(handle, SENDER, TSPEC)
+        assert (await daemon.client.show("counters"))[0]["sent"] == {"Path": 1}
+        daemon.signal(signal.SIGTERM)
+
+    assert live(story, Settings(control=control)) == 0
+    assert "StateChanged: no buffer space" in caplog.text
 
 
 def test_trouble_of_the_kernel_s_is_only_logged(control: str, caplog: pytest.LogCaptureFixture):

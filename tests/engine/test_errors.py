@@ -238,6 +238,16 @@ class TestResvErr:
         (event,) = of(out, e.ResvError)
         assert (event.code, event.value, event.filters) == (21, 3, (S2,))
 
+    @pytest.mark.parametrize("code", [1, 21])
+    def test_an_error_about_a_style_that_is_not_there_any_more(self, node, code):
+        """The receiver has changed its mind meanwhile: what failed is nobody's."""
+        node.receive(resv(WF, (load(), ())), 2)
+        node.feed(e.OpenSession(1, session()))
+        node.feed(e.Reserve(1, WF, (Flow(load()),)))
+        out = node.receive(resv_err(code, 2, style=FF), 1)
+        assert not sends(out, ResvErr)
+        assert not of(out, e.ResvError)
+
     def test_without_a_flow_blocks_nothing(self, node):
         node.receive(resv(WF, (load(), ())), 2)
         out = node.receive(replace(resv_err(1, 2, style=WF, filters=()), flow=None), 1)
