@@ -194,6 +194,20 @@ def test_the_flags_select_directions(flag: Join, sends: int, receives: int):
     run(story())
 
 
+def test_a_group_that_is_joined_in_one_direction_and_then_the_other():
+    async def story() -> None:
+        host = Host()
+        await host.socket.bind(("0.0.0.0", 5150))
+        await host.socket.join_leaf(GROUP, Qos(LOAD, WANT), flags=Join.SENDER_ONLY)
+        await host.socket.join_leaf(GROUP, flags=Join.RECEIVER_ONLY)
+        await host.hears(path(A))
+        assert (len(host.api.of("send")), len(host.api.of("reserve"))) == (1, 1)
+        await host.socket.connect(None)
+        assert (host.kernel.joined, host.api.sessions) == ([], {})
+
+    run(story())
+
+
 def test_a_socket_does_not_reserve_for_itself():
     """A Path of its own comes back to it; a reservation is for others."""
 

@@ -35,6 +35,7 @@ from rsvp.intserv import (
     General,
     GuaranteedAdvert,
     NullTspec,
+    OtherAdvert,
     Overrides,
     Rspec,
     Tspec,
@@ -214,6 +215,13 @@ def test_what_an_adspec_says():
         ),
     )
     assert adspec_info(Adspec(General(bandwidth=0.0))).general.path_bandwidth_estimate == nothing
+
+
+def test_what_says_nothing():
+    """A Path without a Tspec, an error without a flowspec; the null service in an ADSPEC."""
+    assert announced(Sender(WHO)) == reserved(None) == FlowSpec()
+    adspec = Adspec(others=(OtherAdvert(6, True, b""), OtherAdvert(9, True, b"")))
+    assert adspec_info(adspec).services == (ControlService(S.QUALITATIVE),)
 
 
 def test_policy_elements_cross_the_wire():

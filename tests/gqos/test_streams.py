@@ -13,6 +13,7 @@ from rsvp.gqos import (
     FilterStyleError,
     FlowSpec,
     FlowspecError,
+    NotASocket,
     Qos,
     Refused,
     ReservationStyle,
@@ -175,6 +176,22 @@ def test_a_caller_that_is_put_off():
             assert caught.value.code == 11002
             server = await listener.accept()
             await until(server, Status.RECEIVERS)
+
+    run(story())
+
+
+def test_a_caller_that_was_put_off_goes_with_the_listener():
+    async def story() -> None:
+        async with world() as w:
+            listener = await listening(w, Qos(sending=LOAD))
+            with pytest.raises(TryAgain):
+                await called(w, listener, lambda who: Condition.DEFER)
+            deferred = listener._deferred
+            assert deferred is not None
+            async with listener:
+                pass
+            with pytest.raises(NotASocket):
+                deferred.get_qos()
 
     run(story())
 

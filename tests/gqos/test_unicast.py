@@ -9,12 +9,17 @@ import pytest
 from rsvp import Path, PathTear, Resv, ResvConf, ResvTear
 from rsvp.gqos import (
     UNSPECIFIED,
+    ControlService,
     DestAddr,
     Direction,
+    FlowDescriptor,
     FlowSpec,
     FlowspecError,
+    GuaranteedParams,
     InvalidArgument,
+    ProviderBufferError,
     Qos,
+    ReservationStyle,
     ReserveInfo,
     ServiceFlag,
     ServiceType,
@@ -22,10 +27,11 @@ from rsvp.gqos import (
     Status,
     StatusInfo,
     WouldBlock,
+    filter_for,
 )
 from rsvp.gqos.structures import AdspecInfo
 from rsvp.intserv import Rspec
-from rsvp.objects import FF, WF
+from rsvp.objects import FF, SE, WF
 from tests.virtual_loop import run
 
 from .world import H1, H2, LOAD, SENDER, SESSION, TSPEC, WANT, drained, receiver, sender, until, world
@@ -200,6 +206,49 @@ def test_e2_wildcard_before_a_peer_and_fixed_filter_after():
             await receiving.set_qos(Qos(receiving=FlowSpec(5000, service_type=ServiceType.CONTROLLEDLOAD)))
             await until(sending, Status.RECEIVERS)
             assert [resv.style for resv in w.seen(Resv)] == [WF, FF, FF]
+
+    run(story())
+
+
+def test_e2_listed_senders_become_the_one_peer():
+    """4 WSAConnect: the style becomes FF whatever was listed before; a confirmation is still asked for."""
+    listed = tuple(filter_for(SENDER.address, port) for port in (4000, 4001))
+    info = ReserveInfo(
+        ReservationStyle.SHARED_EXPLICIT,
+        confirm_request=1,
+        flow_descriptors=(FlowDescriptor(filters=listed),),
+    )
+
+    async def story() -> None:
+        async with world() as w:
+            sending, receiving = await sender(w), w.socket("h2")
+            await receiving.bind((H2, 5150))
+            await receiving.set_qos(Qos(receiving=WANT, provider_specific=(info,)))
+            await until(receiving, Status.REQUEST_CONFIRMED)
+            await receiving.connect((H1, 4000))
+            await until(receiving, Status.REQUEST_CONFIRMED)
+            await until(sending, Status.NO_RECEIVERS)
+            assert [resv.style for resv in w.seen(Resv)] == [SE, FF]
+            assert receiving.qos.provider_specific == (ReserveInfo(confirm_request=1),)
+
+    run(story())
+
+
+def test_a_sender_restricts_the_services_of_its_path():
+    """1.3: RSVP_ADSPEC in SET_QOS."""
+    only = AdspecInfo(services=(ControlService(ServiceType.GUARANTEED, guaranteed=GuaranteedParams()),))
+
+    async def story() -> None:
+        async with world() as w:
+            offer = FlowSpec(8500, 680, service_type=ServiceType.GENERAL_INFORMATION, max_sdu_size=340)
+            sending = await sender(w, offer)
+            await sending.set_qos(Qos(provider_specific=(only,)))
+            await asyncio.sleep(1)
+            adspec = w.seen(Path)[-1].sender.adspec
+            assert adspec is not None
+            assert (adspec.controlled_load, adspec.guaranteed is not None) == (None, True)
+            with pytest.raises(ProviderBufferError):
+                await sending.set_qos(Qos(provider_specific=(AdspecInfo(services=(ControlService(1),)),)))
 
     run(story())
 
