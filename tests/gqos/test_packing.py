@@ -332,6 +332,40 @@ def test_lengths_that_are_not_the_object_s():
         assert caught.value.code == 11022
 
 
+def test_pointers_and_counts_that_do_not_agree():
+    """EPROVSPECBUF (11018): lists without a place, places without a list, and what is something else."""
+    reserve, status = struct.Struct("=7I"), struct.pack("=5I", 1000, 20, 0, 0, 0)
+    flow = struct.Struct("=32xII")
+    wrong = [
+        reserve.pack(1001, 28, 2, 0, 0, 1, 0),
+        reserve.pack(1001, 28, 2, 0, 0, 0, 28),
+        reserve.pack(1001, 28 + 20, 2, 0, 28, 0, 0) + status,
+        reserve.pack(1001, 28 + 40, 2, 0, 0, 1, 28) + flow.pack(1, 0),
+        reserve.pack(1001, 28 + 40, 2, 0, 0, 1, 28) + flow.pack(0, 28),
+        struct.pack("=IIII", 2004, 32, 16, 16) + struct.pack("=H14x", 10),
+        struct.pack("=IIII", 2004, 32, 16, 15) + struct.pack("=H14x", 2),
+        struct.pack("=IIIHH", 1003, 16, 1, 5, 1),
+        struct.pack("=IIIHHxxx", 1003, 19, 1, 7, 1),
+    ]
+    for data in wrong:
+        with pytest.raises(ProviderBufferError):
+            unpack_objects(data, ILP32)
+
+
+def test_a_service_that_is_cut_off():
+    general = struct.pack("=5I", 0, 0, 0, 0, 0)
+    for body in (
+        struct.pack("=II", 27, 2) + general,
+        struct.pack("=II", 100, 2) + general,
+        struct.pack("=II", 32, 2) + general + bytes(4),
+        struct.pack("=II", 36, 2) + general + struct.pack("=II", 1, 7),
+        struct.pack("=II", 36, 2) + general + struct.pack("=II", 1, 9),
+    ):
+        head = struct.pack("=II5II", 1002, 32 + len(body), 0, 0, 0, 0, 0, 1)
+        with pytest.raises(ObjectLengthError):
+            unpack_objects(head + body)
+
+
 def test_a_filter_type_that_does_not_exist():
     """EFILTERTYPE (11020): FILTERSPEC_END is a sentinel and no filter."""
     data = bytearray(
