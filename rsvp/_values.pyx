@@ -15,6 +15,7 @@ writes for that is Python: a call for each field to get past `frozen`, two tuple
 cimport cython
 from cpython.dict cimport PyDict_GetItem
 from cpython.long cimport PyLong_CheckExact
+from cpython.object cimport Py_EQ, Py_NE
 from cpython.tuple cimport PyTuple_GET_ITEM, PyTuple_GET_SIZE
 from libc.stdint cimport uint64_t
 
@@ -30,8 +31,16 @@ cdef extern from *:
     static inline void rsvp_call_with(PyObject *cls, void *made) {
         ((PyTypeObject *)cls)->tp_vectorcall = (vectorcallfunc)made;
     }
+    static inline void rsvp_compare_with(PyObject *cls, void *compared) {
+        ((PyTypeObject *)cls)->tp_richcompare = (richcmpfunc)compared;
+    }
+    static inline void rsvp_hash_with(PyObject *cls, void *hashed) {
+        ((PyTypeObject *)cls)->tp_hash = (hashfunc)hashed;
+    }
     """
     void rsvp_call_with(object cls, void *made)
+    void rsvp_compare_with(object cls, void *compared)
+    void rsvp_hash_with(object cls, void *hashed)
     Py_ssize_t PyVectorcall_NARGS(size_t given)
 
 cdef enum:
@@ -103,6 +112,23 @@ def install(cls, Layout layout):
         if function.__name__ in names:
             function.__qualname__ = f"{cls.__qualname__}.{function.__name__}"
             setattr(cls, function.__name__, function)
+    # Setting the methods made the class look them up by name for each `==` and each key of a dict. The
+    # functions below do the same at once; subclasses go on looking up, and so does a class with an order.
+    if cls.__lt__ is object.__lt__:
+        rsvp_compare_with(cls, <void *> compared)
+    if "__hash__" in names:
+        rsvp_hash_with(cls, <void *> hash_of)
+
+
+cdef object compared(a, b, int how):
+    """`a == b` and `a != b` for a class that has no other comparison."""
+    if type(a) is not type(b) or (how != Py_EQ and how != Py_NE):
+        return NotImplemented
+    return equal(<Layout> PyDict_GetItem(LAYOUTS, type(a)), a, b) == (how == Py_EQ)
+
+
+cdef Py_hash_t hash_of(o) except -1:
+    return mixed(<Layout> PyDict_GetItem(LAYOUTS, type(o)), o)
 
 
 cdef object make(PyObject *cls, PyObject **given, size_t count, PyObject *keywords):

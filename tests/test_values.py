@@ -182,3 +182,51 @@ def test_compiled_and_plain_agree(value):
 def test_number():
     assert number(IPv4Address("1.2.3.4")) == 0x01020304
     assert number(IPv6Address("::5")) == 5
+
+
+def test_a_class_with_an_order_keeps_it() -> None:
+    """Comparing at once is for `==` and `!=`; what else a class compares by stays."""
+
+    @compiled
+    @dataclass(frozen=True, slots=True, order=True)
+    class Ordered:
+        rank: int
+
+    assert Ordered(1) < Ordered(2)
+    assert Ordered(2) >= Ordered(2)
+    assert Ordered(1) != Ordered(2)
+    assert {Ordered(1): "one"}[Ordered(1)] == "one"
+    with pytest.raises(TypeError, match="'<' not supported"):
+        assert o.FilterSpec(IPv4Address("10.0.0.1")) < o.FilterSpec(IPv4Address("10.0.0.2"))  # type: ignore[operator]
+
+
+def test_a_subclass_compares_and_hashes_its_own_way() -> None:
+    """What was put into a class for speed is not what a class made from it goes by."""
+
+    class Loud(o.Hop):
+        def __eq__(self, other: object) -> bool:
+            return isinstance(other, int) and other == self.lih
+
+        def __hash__(self) -> int:
+            return self.lih
+
+    class Quiet(o.Hop):
+        pass
+
+    hop = o.Hop(IPv4Address("10.0.0.1"), 7)
+    loud, quiet = Loud(hop.address, 7), Quiet(hop.address, 7)
+    assert loud == 7
+    assert hash(loud) == 7
+    assert {loud: "seven"}[loud] == "seven"
+    assert quiet == Quiet(hop.address, 7)
+    assert quiet != Quiet(hop.address, 8)
+    assert quiet != hop
+    assert hash(quiet) == hash(Quiet(hop.address, 7)) == hash(hop)
+
+
+def test_every_operand_is_compared_as_by_a_dataclass() -> None:
+    """Other classes answer for themselves, and what is not equal is unequal."""
+    hop = o.Hop(IPv4Address("10.0.0.1"), 7)
+    same = o.Hop(IPv4Address("10.0.0.1"), 7)
+    assert (hop == same, hop != same, hop == 7, hop != 7) == (True, False, False, True)
+    assert hop.__eq__(7) is NotImplemented

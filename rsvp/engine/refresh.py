@@ -13,7 +13,6 @@ from .core import Core
 from .inputs import Received
 from .rsb import ReservationStateBlock
 from .session import SessionState
-from .style import split
 
 
 def repeats_path(core: Core, received: Received, message: Path, now: float) -> bool:
@@ -36,10 +35,12 @@ def repeats_resv(core: Core, received: Received, message: Resv, now: float) -> b
     if state is None or message.time_values.refresh_ms == 0:
         return False
     oi, nhop = resv.outgoing_interface(core, received, message.hop.lih), message.hop.address
+    shared = message.style.shared
     known: list[ReservationStateBlock] = []
     filters: list[Filter] = []
     for flow in message.flows:
-        for group, part in split(message.style, base_filters(flow.filters)):
+        listed = base_filters(flow.filters)
+        for group in (None,) if shared else listed:
             rsb = state.find_rsb(oi, group, nhop)
             if rsb is None or not resv.repeats(rsb, message, flow):
                 return False
@@ -48,8 +49,8 @@ def repeats_resv(core: Core, received: Received, message: Resv, now: float) -> b
                 return False
             if rsb.group is not None:
                 filters.append(rsb.group)
-            elif all(one in rsb.filters for one in part):
-                filters += part
+            elif all(one in rsb.filters for one in listed):
+                filters += listed
             else:
                 return False
             known.append(rsb)
