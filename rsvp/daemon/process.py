@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import gc
 import grp
 import os
 import pwd
@@ -49,6 +50,8 @@ def settled(told: NodeConfig) -> Iterator[None]:
     """Be the only daemon here, and no more than that. Raises ControlError, ConfigError."""
     with _alone():
         _drop_rights(told)
+        gc.collect()
+        gc.freeze()  # the program itself is no garbage: whoever looks for some needs not look through it
         yield
 
 

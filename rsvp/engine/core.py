@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
 from random import Random
-from typing import Any, Self, TypeAlias, TypeVar, TypeVarTuple
+from typing import Any, Self, TypeVar, TypeVarTuple
 
 from .._table import Table
 from .._values import compiled, number
@@ -16,9 +16,9 @@ from ..messages import AnySession, Message
 from ..objects import AnyObject, Filter, Hop, IPAddress, Session, TimeValues
 from .admission import Budget
 from .holdings import Holdings
-from .inputs import DataFlow, RouteResolved
+from .inputs import RouteResolved
 from .interfaces import LOCAL, Config, Interface
-from .outputs import Dropped, Output, Refused, Send
+from .outputs import Dropped, Output, Refused, ResolveRoute, Send
 from .psb import PathStateBlock
 from .refusals import Refusal, Refusals
 from .session import SessionState
@@ -26,9 +26,6 @@ from .timers import Timer, Timers
 
 T = TypeVar("T")
 Key = TypeVarTuple("Key")
-
-RouteKey: TypeAlias = tuple[IPAddress, IPAddress | None, DataFlow | None]
-"""The fields of a `ResolveRoute`."""
 
 MADE_AT_MOST = 4096
 """Values that `Core.once` keeps: neighbours may send any number of ADSPECs and handles."""
@@ -57,7 +54,7 @@ class Way:
 class Route:
     """What routing said about a destination, a sender or a flow, and the path state that follows it."""
 
-    key: RouteKey
+    asked: ResolveRoute
     way: Way | None = None
     psbs: Table[PathStateBlock, None] = field(default_factory=Table)
 
@@ -96,7 +93,8 @@ class Core:
         """By the session without flags."""
         self.alike: dict[tuple[int, ...], int] = {}
         """(IP version, destination, protocol, whether there is a port) -> how many sessions."""
-        self.routes: dict[RouteKey, Route] = {}
+        self.routes: dict[ResolveRoute, Route] = {}
+        """By what routing was asked."""
         self.applications: dict[int, Application] = {}
         self.own: frozenset[IPAddress] = frozenset()
         self.made: dict[Hashable, Any] = {}

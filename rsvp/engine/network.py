@@ -10,7 +10,7 @@ from .admission import Budget
 from .core import Core, Growth
 from .inputs import FlowRejected, InterfaceDown, InterfaceUp, Undecodable
 from .interfaces import LOCAL, Interface
-from .outputs import Change, ResolveRoute
+from .outputs import Change
 from .reject import Reject
 from .timers import NEVER, Timer
 
@@ -125,7 +125,7 @@ def _note_addresses(core: Core) -> None:
 
 def _ask_again(core: Core) -> None:
     """Other ways may be open now."""
-    core.out.extend(ResolveRoute(*key) for key in core.routes)
+    core.out.extend(core.routes)
 
 
 def flow_rejected(core: Core, event: FlowRejected, now: float) -> None:

@@ -11,7 +11,7 @@ from ..intserv import Tspec
 from ..messages import AnyHop, Path, PathTear, Sender, base_filter, base_session
 from ..objects import AnyObject, Filter, FlowLabelFilterSpec, Hop, PolicyData, Session, TimeValues
 from . import changes, patherr, resv, traffic, upstream
-from .core import Core, Route, RouteKey, Way, forwarded, is_host
+from .core import Core, Route, Way, forwarded, is_host
 from .inputs import DataFlow, Received, RouteResolved
 from .interfaces import LOCAL, REFRESH, lifetime
 from .merge import covers, reshaped
@@ -162,7 +162,7 @@ def _move(core: Core, psb: PathStateBlock, now: float) -> None:
     psb.phop.request = None
     core.held.add(psb.neighbor)
     way = psb.route.way
-    if psb.route.key != _route_key(psb, by_flow=psb.route.key[2] is not None):
+    if psb.route.asked != _question(psb, by_flow=psb.route.asked.flow is not None):
         _change_route(core, psb, by_flow=True)  # it comes in elsewhere, and so may go elsewhere
     if way is not None:
         psb.outgoing = _outgoing(core, psb, way)
@@ -375,25 +375,25 @@ def _tears(core: Core, psb: PathStateBlock, ways: Iterable[int]) -> Iterator[Sen
 # --- routing ----------------------------------------------------------------------------------------
 
 
-def _route_key(psb: PathStateBlock, *, by_flow: bool) -> RouteKey:
+def _question(psb: PathStateBlock, *, by_flow: bool) -> ResolveRoute:
     """Routes to a group depend on who sends; unicast routes do only where routing said so."""
     session, sender = psb.state.session, psb.template
     if psb.state.multicast:
-        return session.destination, sender.address, None
+        return ResolveRoute(session.destination, sender.address)
     if not by_flow:
-        return session.destination, None, None
+        return ResolveRoute(session.destination)
     label = sender.flow_label if isinstance(sender, FlowLabelFilterSpec) else 0
     port = 0 if isinstance(sender, FlowLabelFilterSpec) else sender.port
     flow = DataFlow(session.protocol, port, session.port, label, psb.iif)
-    return session.destination, sender.address, flow
+    return ResolveRoute(session.destination, sender.address, flow)
 
 
 def _follow_route(core: Core, psb: PathStateBlock, *, by_flow: bool = False) -> None:
-    key = _route_key(psb, by_flow=by_flow)
-    route = core.routes.get(key)
+    asked = _question(psb, by_flow=by_flow)
+    route = core.routes.get(asked)
     if route is None:
-        route = core.routes[key] = Route(key)
-        core.out.append(ResolveRoute(*key))
+        route = core.routes[asked] = Route(asked)
+        core.out.append(asked)
     psb.route = route
     route.psbs[psb] = None
     if route.way is not None:
@@ -405,8 +405,9 @@ def _leave_route(core: Core, psb: PathStateBlock) -> None:
     route = psb.route
     del route.psbs[psb]
     if not route.psbs:
-        del core.routes[route.key]
-        core.out.append(ForgetRoute(*route.key))
+        asked = route.asked
+        del core.routes[asked]
+        core.out.append(ForgetRoute(asked.destination, asked.source, asked.flow))
 
 
 def _change_route(core: Core, psb: PathStateBlock, *, by_flow: bool) -> None:
@@ -440,7 +441,7 @@ def _local_only(psb: PathStateBlock, way: Way) -> bool:
 
 def routed(core: Core, answer: RouteResolved, now: float) -> None:
     """Routing answered, or changed its mind (RFC 2205 section 3.6)."""
-    route = core.routes.get((answer.destination, answer.source, answer.flow))
+    route = core.routes.get(ResolveRoute(answer.destination, answer.source, answer.flow))
     if route is None:
         return
     way, first = core.way(answer), route.way is None

@@ -55,19 +55,19 @@ def standing(core: Core, now: float) -> Iterator[tuple[float, Input]]:
 
 def _ways(core: Core) -> Iterator[RouteResolved]:
     """What routing answered; first of all where it has to be asked for each flow."""
-    for destination in dict.fromkeys(to for to, _, flow in core.routes if flow is not None):
+    for destination in dict.fromkeys(asked.destination for asked in core.routes if asked.flow is not None):
         yield RouteResolved(destination, None, (), by_flow=True)
-    for (destination, source, flow), route in core.routes.items():
+    for asked, route in core.routes.items():
         way = route.way
         if way is not None:
             yield RouteResolved(
-                destination,
-                source,
+                asked.destination,
+                asked.source,
                 way.outgoing,
                 way.incoming,
                 way.local,
-                flow,
-                by_flow=flow is not None,
+                asked.flow,
+                by_flow=asked.flow is not None,
                 thresholds=way.thresholds,
             )
 

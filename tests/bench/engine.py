@@ -159,6 +159,8 @@ def resident() -> int:
 
 def measure(sessions: int, rounds: int, adspecs: bool) -> dict[str, float]:
     """Microseconds and bytes for one of so many sessions; of the refreshes the best of some rounds."""
+    gc.collect()
+    gc.freeze()
     node = Transit(sessions)
     path_of = [paths(n, adspecs) for n in range(sessions)]
     resv_of = [resvs(n) for n in range(sessions)]

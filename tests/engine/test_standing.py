@@ -98,9 +98,9 @@ def test_ways_of_each_flow_become_what_they_were():
     node = router(1, 2, 3)
     node.receive(path(S1), 1)
     node.feed(e.RouteResolved(a("10.9.0.9"), None, (), by_flow=True))
-    for key in list(node.engine._core.routes):
-        if key[2] is not None:
-            node.feed(e.RouteResolved(key[0], key[1], (3,), flow=key[2], by_flow=True))
+    for asked in list(node.engine._core.routes):
+        if asked.flow is not None:
+            node.feed(e.RouteResolved(asked.destination, asked.source, (3,), flow=asked.flow, by_flow=True))
     assert [view.outgoing for view in node.engine.senders(node.now)] == [(3,)]
     assert seen(again(node)) == seen(node)
 
