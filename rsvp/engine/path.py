@@ -445,8 +445,7 @@ def routed(core: Core, answer: RouteResolved, now: float) -> None:
     if route is None:
         return
     way, first = core.way(answer), route.way is None
-    unicast = not answer.destination.is_multicast
-    if unicast and answer.by_flow and answer.flow is None:
+    if answer.by_flow and answer.flow is None and not answer.destination.is_multicast:
         for psb in list(route.psbs):
             _change_route(core, psb, by_flow=True)
         return
