@@ -30,7 +30,7 @@ GIVE_UP = 5 * PATIENCE
 """Seconds after which a test hangs."""
 
 
-FIRST_RUNS = pytest.StashKey[list[pytest.TestReport]]()
+FIRST_RUN = "failed in its first run"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -45,20 +45,23 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
         return None
     item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
     reports = run_in_sandbox(item)
-    failed = [report for report in reports if report.failed]
+    failed = [report.longreprtext for report in reports if report.failed]
     if failed and item.config.getoption("--second-run", default=False):
-        item.config.stash.setdefault(FIRST_RUNS, []).extend(failed)
         reports = run_in_sandbox(item)
+        reports[-1].user_properties += [(FIRST_RUN, text) for text in failed]
     for report in reports:
         item.ihook.pytest_runtest_logreport(report=report)
     item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
     return True
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    for report in config.stash.get(FIRST_RUNS, []):
-        terminalreporter.section(f"failed in its first run: {report.nodeid}", sep="-")
-        terminalreporter.write_line(report.longreprtext)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    reports = [one for group in terminalreporter.stats.values() for one in group]
+    for report in reports:
+        for name, text in getattr(report, "user_properties", ()):
+            if name == FIRST_RUN:
+                terminalreporter.section(f"{FIRST_RUN}: {report.nodeid}", sep="-")
+                terminalreporter.write_line(text)
 
 
 def run_in_sandbox(item: pytest.Item) -> list[pytest.TestReport]:

@@ -25,6 +25,8 @@ from . import judge
 from .running import Running, stop
 from .verbs import HtbTrafficControl
 
+pytestmark = pytest.mark.alone
+
 LINK = 1.25e6
 SOURCE, DESTINATION = "10.0.1.1", "10.0.3.2"
 STANDING = {"2e:1", "2e:2", "2e:3"}

@@ -28,6 +28,8 @@ from rsvp.lab import CLONE_NEWUSER, SCRATCH
 from rsvp.pictures import check
 from tests.patience import PATIENCE
 
+pytestmark = pytest.mark.alone
+
 STEPS = (
     "starting two hosts, two routers, four daemons",
     "overload, and a flow without reservation",

@@ -16,6 +16,8 @@ from tests.patience import PATIENCE
 from . import smcroute
 from .running import Running
 
+pytestmark = pytest.mark.alone
+
 EXAMPLES = Path(__file__).parent.parent.parent / "examples"
 
 

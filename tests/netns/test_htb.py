@@ -37,6 +37,8 @@ from tests.patience import PATIENCE, until
 from . import judge
 from .verbs import HtbTrafficControl
 
+pytestmark = pytest.mark.alone
+
 LINK = 1.25e6
 """10 Mbit/s."""
 SOURCE, DESTINATION = "10.0.1.1", "10.0.3.2"
