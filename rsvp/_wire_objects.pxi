@@ -10,7 +10,7 @@ cdef object read_session(Cursor *c):
 
 
 cdef int write_session(Writer *w, int class_num, object o) except -1:
-    if not rsvp_is(o, session_.type):
+    if type(o) is not <object> session_.type:   # a GpiSession is a Session, too
         return write_form(w, class_num, o)
     destination = get(o, session_.at[0])
     cdef int n = width(destination)

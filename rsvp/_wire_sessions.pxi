@@ -197,8 +197,8 @@ cdef int write_multicast_list(Writer *w, int class_num, object o) except -1:
 
 cdef int fill_sessions() except -1:
     cdef int n
-    measure(&gpi_session_, sessions.GpiSession)
-    measure(&gpi_filter_, sessions.GpiFilter)
+    measure(&gpi_session_, objects.GpiSession)
+    measure(&gpi_filter_, objects.GpiFilter)
     measure(&aggregate_session_, sessions.AggregateSession)
     measure(&aggregate_filter_, sessions.AggregateFilter)
     measure(&generic_session_, sessions.GenericAggregateSession)
@@ -208,15 +208,15 @@ cdef int fill_sessions() except -1:
     measure(&multicast_id_, reduction.MulticastId)
     measure(&source_list_, reduction.SourceIdList)
     measure(&multicast_list_, reduction.MulticastIdList)
-    add_own(SESSION, SESSION_IPV4_GPI, sessions.GpiSession, read_gpi_session, write_gpi_session, 8)
-    add_own(SESSION, SESSION_IPV6_GPI, sessions.GpiSession, read_gpi_session, write_gpi_session, 20)
+    add_own(SESSION, SESSION_IPV4_GPI, objects.GpiSession, read_gpi_session, write_gpi_session, 8)
+    add_own(SESSION, SESSION_IPV6_GPI, objects.GpiSession, read_gpi_session, write_gpi_session, 20)
     add_own(SESSION, AGGREGATE_IPV4, sessions.AggregateSession, read_aggregate_session, write_aggregate_session, 8)
     add_own(SESSION, AGGREGATE_IPV6, sessions.AggregateSession, read_aggregate_session, write_aggregate_session, 20)
     for ctype, n in ((GENERIC_AGGREGATE_IPV4, 16), (GENERIC_AGGREGATE_IPV6, 40)):
         add_own(SESSION, ctype, sessions.GenericAggregateSession, read_generic_session, write_generic_session, n)
     for n in (FILTER_SPEC, SENDER_TEMPLATE):
-        add_own(n, FILTER_IPV4_GPI, sessions.GpiFilter, read_gpi_filter, write_gpi_filter, 8)
-        add_own(n, FILTER_IPV6_GPI, sessions.GpiFilter, read_gpi_filter, write_gpi_filter, 20)
+        add_own(n, FILTER_IPV4_GPI, objects.GpiFilter, read_gpi_filter, write_gpi_filter, 8)
+        add_own(n, FILTER_IPV6_GPI, objects.GpiFilter, read_gpi_filter, write_gpi_filter, 20)
         add_own(n, AGGREGATE_IPV4, sessions.AggregateFilter, read_aggregate_filter, write_aggregate_filter, 4)
         add_own(n, AGGREGATE_IPV6, sessions.AggregateFilter, read_aggregate_filter, write_aggregate_filter, 16)
     add_own(ClassNum.SESSION_OF_INTEREST, IPV4, sessions.SessionOfInterest, read_interest, write_interest, 16)

@@ -56,7 +56,8 @@ class Api(Protocol):
     ) -> Filter:
         """Announce a sender; returns it.
 
-        `template` None: the node's own address towards the destination, with `port`. `ttl` is the
+        `template` None: the node's own address towards the destination, with `port` (the SPI
+        of a session that is a `GpiSession`). `ttl` is the
         application's multicast TTL, `policy` goes along as it is (RFC 2750), and `excess` is what this
         node does with packets beyond the Tspec once the flow is reserved. Raises NoRoute, or
         LocalError for an address that is not ours.

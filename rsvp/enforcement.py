@@ -19,9 +19,9 @@ from .errors import TrafficControlError, Unavailable
 from .iana import ErrorCode
 from .intserv import Excess
 from .ledger import Ledger
-from .objects import Filter
+from .objects import Filter, Session
 from .routing import Link
-from .tc import Counters, DataSession, Flow, TrafficControl
+from .tc import Counters, Flow, TrafficControl
 
 log = logging.getLogger("rsvp.traffic")
 
@@ -115,7 +115,7 @@ class Enforcement:
 
     # --- what becomes of excess -------------------------------------------------------------------
 
-    def declare(self, handle: int, session: DataSession, template: Filter, excess: Excess) -> None:
+    def declare(self, handle: int, session: Session, template: Filter, excess: Excess) -> None:
         """An application here wants this done with packets of its flow beyond the Tspec."""
         said = self._excess.get(session.key, {})
         if excess is not said.get((handle, template), Excess.BORROW):

@@ -16,9 +16,9 @@ from .iana import DiagnosticError, ErrorFlag, IntegrityFlag, MessageIdFlag, Sess
 
 FLAGS: Final[Mapping[type[Any], Mapping[str, type[IntFlag]]]] = {
     o.Session: {"flags": SessionFlag},
+    o.GpiSession: {"flags": SessionFlag},
     o.ErrorSpec: {"flags": ErrorFlag},
     o.Integrity: {"flags": IntegrityFlag},
-    sessions.GpiSession: {"flags": SessionFlag},
     sessions.AggregateSession: {"flags": SessionFlag},
     sessions.GenericAggregateSession: {"flags": SessionFlag},
     sessions.NodeCharacteristics: {"flags": f.NodeFlag},

@@ -41,7 +41,6 @@ from .intserv import (
     Rspec,
     Tspec,
 )
-from .sessions import GpiSession
 
 Json: TypeAlias = Any
 
@@ -135,9 +134,9 @@ FORMS: Final[Mapping[type[Any], Form]] = {
         "e_police": Bit("flags", SessionFlag.E_POLICE),
     },
     # The port of an encrypted flow is virtual and goes by the name of `gpi`.
-    GpiSession: {
+    o.GpiSession: {
         **_same("destination", "protocol"),
-        "gpi": "virtual_port",
+        "gpi": "port",
         "flags": "flags",
         "e_police": Bit("flags", SessionFlag.E_POLICE),
     },
@@ -170,6 +169,7 @@ FORMS: Final[Mapping[type[Any], Form]] = {
     o.Opaque: {"class": "class_num", "ctype": "ctype", "data": "data"},
     o.FilterSpec: _same("address", "port"),
     o.FlowLabelFilterSpec: _same("address", "flow_label"),
+    o.GpiFilter: _same("address", "gpi"),
     Tspec: TSPEC,
     NullTspec: TSPEC,
     Rspec: {"R": "rate", "S": "slack"},
@@ -199,12 +199,13 @@ def number(value: float) -> float | int | str:
 
 
 def session(value: o.Session) -> dict[str, Json]:
-    """{"destination", "protocol", "port"}; flags are the object's, not the session's."""
-    return {"destination": str(value.destination), "protocol": value.protocol, "port": value.port}
+    """{"destination", "protocol", "port" or "gpi"}; flags are the object's, not the session's."""
+    port = "gpi" if isinstance(value, o.GpiSession) else "port"
+    return {"destination": str(value.destination), "protocol": value.protocol, port: value.port}
 
 
 def filter_spec(value: o.Filter) -> dict[str, Json]:
-    """{"address", "port"}, or {"address", "flow_label"}."""
+    """{"address", "port"}, {"address", "flow_label"} or {"address", "gpi"}."""
     return _written(value, FORMS[type(value)])
 
 
@@ -290,17 +291,20 @@ def read_number(value: Json) -> float:
 
 
 def read_session(value: Json) -> o.Session:
-    """A session from {"destination", "protocol", "port"}."""
-    return o.Session(ip_address(value["destination"]), int(value["protocol"]), int(value["port"]))
+    """A session from {"destination", "protocol", "port"}, or one of IPsec with "gpi" in place of "port"."""
+    kind, port = (o.GpiSession, "gpi") if "gpi" in value else (o.Session, "port")
+    return kind(ip_address(value["destination"]), int(value["protocol"]), int(value[port]))
 
 
 def read_filter(value: Json) -> o.Filter:
-    """A filter from {"address", "port"} or {"address", "flow_label"}."""
+    """A filter from {"address", "port"}, {"address", "flow_label"} or {"address", "gpi"}."""
     address = ip_address(value["address"])
     if "flow_label" in value:
         if not isinstance(address, IPv6Address):
             raise ValueError("a flow label goes with an IPv6 address")
         return o.FlowLabelFilterSpec(address, int(value["flow_label"]))
+    if "gpi" in value:
+        return o.GpiFilter(address, int(value["gpi"]))
     return o.FilterSpec(address, int(value["port"]))
 
 

@@ -31,15 +31,13 @@ from .objects import (
     TimeValues,
 )
 from .reduction import MessageIdAck, MessageIdList, MessageIdNack, MulticastIdList, SourceIdList
-from .sessions import AggregateFilter, AggregateSession, GenericAggregateSession, GpiFilter, GpiSession
+from .sessions import AggregateFilter, AggregateSession, GenericAggregateSession
 from .te import HelloAck, HelloRequest, LspTunnelFilter, LspTunnelSession, P2mpFilter, P2mpSession
 
-AnySession: TypeAlias = (
-    Session | GpiSession | AggregateSession | GenericAggregateSession | LspTunnelSession | P2mpSession
-)
+AnySession: TypeAlias = Session | AggregateSession | GenericAggregateSession | LspTunnelSession | P2mpSession
 """What a SESSION may hold; a plain RSVP node implements `Session`."""
 
-AnyFilter: TypeAlias = Filter | GpiFilter | AggregateFilter | LspTunnelFilter | P2mpFilter
+AnyFilter: TypeAlias = Filter | AggregateFilter | LspTunnelFilter | P2mpFilter
 """What FILTER_SPEC and SENDER_TEMPLATE may hold; a plain RSVP node implements `Filter`."""
 
 AnyHop: TypeAlias = Hop | InterfaceHop

@@ -36,7 +36,7 @@ from .intserv import DEFAULT_ADSPEC, Adspec, Excess, Tspec
 from .jsonform import Json
 from .messages import Flow, Message
 from .neighbors import Neighbors
-from .objects import Filter, FilterSpec, PolicyData, Session, Style
+from .objects import Filter, FilterSpec, GpiFilter, GpiSession, PolicyData, Session, Style
 from .recorder import SEED_BITS, Recorder
 from .routes import Routes
 from .routing import Link, Routing
@@ -475,7 +475,8 @@ class Node(Endpoint):
         if template is None:
             if route.source is None:
                 raise NoRoute(f"this node has no address to reach {destination} from: name one")
-            template = FilterSpec(route.source, port)
+            kind = GpiFilter if isinstance(session, GpiSession) else FilterSpec
+            template = kind(route.source, port)
         self._feed(e.AddSender(handle, template, tspec, ttl, adspec, policy))
         self._enforcement.declare(handle, session, template, excess)
         return template

@@ -11,7 +11,7 @@ The contents of FLOWSPEC, SENDER_TSPEC and ADSPEC are integrated services' own a
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any, ClassVar, Protocol, TypeAlias, TypeVar
 
@@ -75,7 +75,12 @@ class Session:
     @property
     def bare(self) -> Session:
         """The same session without flags."""
-        return self if not self.flags else Session(self.destination, self.protocol, self.port)
+        return self if not self.flags else type(self)(self.destination, self.protocol, self.port)
+
+    @property
+    def data_port(self) -> int:
+        """The destination port that its data packets show, 0 for none."""
+        return self.port
 
     @property
     def e_police(self) -> bool:
@@ -85,6 +90,36 @@ class Session:
     def __str__(self) -> str:
         host = f"[{self.destination}]" if self.destination.version == 6 else self.destination
         return f"{host}:{self.port}/{self.protocol}"
+
+
+@register(ClassNum.SESSION, CType.SESSION_IPV4_GPI, CType.SESSION_IPV6_GPI)
+@compiled
+@dataclass(frozen=True, slots=True)
+class GpiSession(Session):
+    """The destination of an IPsec flow (RFC 2207 section 3.1).
+
+    `port` is virtual: it tells sessions of one destination and protocol apart and stands in no data
+    packet. Section 4.1 asks for one other than 0. Its senders are `GpiFilter`s and no others.
+    """
+
+    @property
+    def ctype(self) -> int:
+        """The C-Type of the destination's address family."""
+        return CType.SESSION_IPV4_GPI if self.destination.version == 4 else CType.SESSION_IPV6_GPI
+
+    @property
+    def key(self) -> SessionKey:
+        """As a `Session`'s, but never equal to one: above the virtual port stands the C-Type."""
+        kind = self.ctype << 16
+        return (self.destination.version, number(self.destination), self.protocol, kind | self.port)
+
+    @property
+    def data_port(self) -> int:
+        """None: 0."""
+        return 0
+
+    def __str__(self) -> str:
+        return f"{Session.__str__(self)} (GPI)"
 
 
 @register(ClassNum.RSVP_HOP, CType.IPV4, CType.IPV6)
@@ -270,7 +305,32 @@ class FlowLabelFilterSpec:
         return f"[{self.address}] flow label {self.flow_label:#x}"
 
 
-Filter: TypeAlias = FilterSpec | FlowLabelFilterSpec
+@register(ClassNum.FILTER_SPEC, CType.FILTER_IPV4_GPI, CType.FILTER_IPV6_GPI)
+@register(ClassNum.SENDER_TEMPLATE, CType.FILTER_IPV4_GPI, CType.FILTER_IPV6_GPI)
+@compiled
+@dataclass(frozen=True, slots=True)
+class GpiFilter:
+    """One sender of an IPsec flow: its address and, as `gpi`, its SPI (RFC 2207 sections 3.2, 3.3)."""
+
+    address: IPAddress
+    gpi: int
+
+    def __post_init__(self) -> None:
+        if not int(self.address):
+            raise ValueError("a sender needs an address other than all zeroes")
+        check_bits(self.gpi, 32, "a generalised port identifier")
+
+    @property
+    def ctype(self) -> int:
+        """The C-Type of the sender's address family."""
+        return CType.FILTER_IPV4_GPI if self.address.version == 4 else CType.FILTER_IPV6_GPI
+
+    def __str__(self) -> str:
+        host = f"[{self.address}]" if self.address.version == 6 else self.address
+        return f"{host} GPI {self.gpi:#x}"
+
+
+Filter: TypeAlias = FilterSpec | FlowLabelFilterSpec | GpiFilter
 """What FILTER_SPEC and SENDER_TEMPLATE hold."""
 
 SenderTemplate: TypeAlias = FilterSpec
@@ -322,7 +382,7 @@ def ctype_of(class_num: int, value: Any) -> int:
     """
     mine = ((number, ctype) for (number, ctype), cls in REGISTRY.items() if cls is type(value))
     found = sorted(ctype for number, ctype in mine if number == class_num)
-    addresses = (getattr(value, name) for name in type(value).__slots__)
+    addresses = (getattr(value, field.name) for field in fields(value))
     if any(isinstance(address, IPv6Address) for address in addresses):
         return found[-1]
     return found[0]

@@ -8,8 +8,8 @@ from dataclasses import replace
 from typing import TypeAlias
 
 from . import engine as e
-from .messages import Path, PathTear
-from .objects import FilterSpec, FlowLabelFilterSpec, IPAddress
+from .messages import Path, PathTear, base_filter, base_session
+from .objects import IPAddress
 from .routing import Route, Routing
 
 Question: TypeAlias = tuple[IPAddress, IPAddress | None, e.DataFlow | None]
@@ -79,15 +79,7 @@ class Routes:
         message = send.message
         if not self._gateways or not isinstance(message, Path | PathTear) or send.source is None:
             return None
-        template = message.sender.template
-        if isinstance(template, FilterSpec):
-            port, label = template.port, 0
-        elif isinstance(template, FlowLabelFilterSpec):
-            port, label = 0, template.flow_label
-        else:
-            return None
-        session = message.session
-        flow = e.DataFlow(getattr(session, "protocol", 0), port, getattr(session, "port", 0), label, 0)
+        flow = e.DataFlow.of(base_session(message), base_filter(message.sender.template), 0)
         interface, gateway = self._gateways.get((send.destination, send.source, flow), (None, None))
         return gateway if interface == send.interface else None
 

@@ -1,8 +1,8 @@
-"""Sessions and senders that are told apart by something else than ports (RFC 2207, 2746, 3175, 4860, 2996).
+"""Sessions and senders of aggregates, which have no ports (RFC 2746, 3175, 4860, 2996).
 
-IPsec hides the ports, so a generalised port identifier takes their place; an aggregate reservation
-serves all traffic of one Diffserv class between two routers. DCLASS, which names such classes, and
-what names the aggregate or the tunnel that serves an end-to-end session are here as well.
+An aggregate reservation serves all traffic of one Diffserv class between two routers. DCLASS, which
+names such classes, and what names the aggregate or the tunnel that serves an end-to-end session are
+here as well.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import ClassVar
 
 from .iana import ClassNum, CType
-from .objects import IPAddress, SessionKey, check_bits, register
+from .objects import IPAddress, check_bits, register
 
 
 def _check_destination(address: IPAddress) -> None:
@@ -23,63 +23,6 @@ def _check_destination(address: IPAddress) -> None:
 def _check_sender(address: IPAddress) -> None:
     if not int(address):
         raise ValueError("a sender needs an address other than all zeroes")
-
-
-@register(ClassNum.SESSION, CType.SESSION_IPV4_GPI, CType.SESSION_IPV6_GPI)
-@dataclass(frozen=True, slots=True)
-class GpiSession:
-    """The destination of an IPsec flow (RFC 2207 section 3.1).
-
-    `virtual_port` tells sessions of one destination and protocol apart and stands in no data
-    packet; RFC 2207 section 4.1 asks for one other than 0. `flags` are as in `objects.Session`.
-    """
-
-    destination: IPAddress
-    protocol: int
-    virtual_port: int
-    flags: int = 0
-
-    def __post_init__(self) -> None:
-        _check_destination(self.destination)
-        if not 0 < self.protocol < 256:
-            raise ValueError(f"an IP protocol is 1 to 255, not {self.protocol}")
-        check_bits(self.virtual_port, 16, "a virtual port")
-        check_bits(self.flags, 8, "session flags")
-
-    @property
-    def ctype(self) -> int:
-        """The C-Type of the destination's address family."""
-        return CType.SESSION_IPV4_GPI if self.destination.version == 4 else CType.SESSION_IPV6_GPI
-
-    @property
-    def key(self) -> SessionKey:
-        """(IP version, address, protocol, virtual port): the same for any flags."""
-        return (self.destination.version, int(self.destination), self.protocol, self.virtual_port)
-
-    def __str__(self) -> str:
-        return f"{_host(self.destination)}:{self.virtual_port}/{self.protocol} (GPI)"
-
-
-@register(ClassNum.FILTER_SPEC, CType.FILTER_IPV4_GPI, CType.FILTER_IPV6_GPI)
-@register(ClassNum.SENDER_TEMPLATE, CType.FILTER_IPV4_GPI, CType.FILTER_IPV6_GPI)
-@dataclass(frozen=True, slots=True)
-class GpiFilter:
-    """One sender of an IPsec flow: its address and, as `gpi`, its SPI (RFC 2207 sections 3.2, 3.3)."""
-
-    address: IPAddress
-    gpi: int
-
-    def __post_init__(self) -> None:
-        _check_sender(self.address)
-        check_bits(self.gpi, 32, "a generalised port identifier")
-
-    @property
-    def ctype(self) -> int:
-        """The C-Type of the sender's address family."""
-        return CType.FILTER_IPV4_GPI if self.address.version == 4 else CType.FILTER_IPV6_GPI
-
-    def __str__(self) -> str:
-        return f"{_host(self.address)} GPI {self.gpi:#x}"
 
 
 @register(ClassNum.SESSION, CType.AGGREGATE_IPV4, CType.AGGREGATE_IPV6)

@@ -28,17 +28,17 @@ def sized(data: bytes, v6: bool, fixed: int, addresses: int = 1) -> int:
     return size
 
 
-def gpi_session(data: bytes, ctype: int) -> s.GpiSession:
+def gpi_session(data: bytes, ctype: int) -> o.GpiSession:
     n = sized(data, ctype == 4, 4)
     protocol, flags, port = struct.unpack("!BBH", data[n:])
     where = real_address(data[:n])
     need(protocol != 0, "zero protocol")
-    return s.GpiSession(where, protocol, port, flags)
+    return o.GpiSession(where, protocol, port, flags)
 
 
-def gpi_filter(data: bytes, ctype: int) -> s.GpiFilter:
+def gpi_filter(data: bytes, ctype: int) -> o.GpiFilter:
     n = sized(data, ctype == 5, 4)
-    return s.GpiFilter(real_address(data[:n]), int.from_bytes(data[n:], "big"))
+    return o.GpiFilter(real_address(data[:n]), int.from_bytes(data[n:], "big"))
 
 
 def aggregate_session(data: bytes, ctype: int) -> s.AggregateSession:
@@ -161,7 +161,7 @@ def diagnostic(data: bytes, ctype: int, read: Read) -> d.Diagnostic:
         if contents is not None and class_num != wanted:
             raise Bad(NESTED, (class_num, kind, at))
         value = read_inner(class_num, kind, at, contents, read)
-        fits = isinstance(value, o.FilterSpec | o.FlowLabelFilterSpec | s.GpiFilter)
+        fits = isinstance(value, o.FilterSpec | o.FlowLabelFilterSpec | o.GpiFilter)
         if not fits or value.address.version != last_hop.version:
             raise Bad(NESTED, (class_num, kind, at))
         ends.append(value)

@@ -42,12 +42,12 @@ def real(version: int) -> SearchStrategy[Any]:
     return ADDRESSES[version].filter(int)
 
 
-def gpi_sessions(version: int) -> SearchStrategy[s.GpiSession]:
-    return st.builds(s.GpiSession, real(version), st.integers(1, 255), u16, u8)
+def gpi_sessions(version: int) -> SearchStrategy[o.GpiSession]:
+    return st.builds(o.GpiSession, real(version), st.integers(1, 255), u16, u8)
 
 
-def gpi_filters(version: int) -> SearchStrategy[s.GpiFilter]:
-    return st.builds(s.GpiFilter, real(version), u32)
+def gpi_filters(version: int) -> SearchStrategy[o.GpiFilter]:
+    return st.builds(o.GpiFilter, real(version), u32)
 
 
 def aggregate_sessions(version: int) -> SearchStrategy[s.AggregateSession]:

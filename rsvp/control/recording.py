@@ -90,8 +90,7 @@ def _session(value: Session) -> Json:
 
 
 def _read_session(value: Json) -> Session:
-    bare = j.read_session(value)
-    return Session(bare.destination, bare.protocol, bare.port, int(value.get("flags", 0)))
+    return replace(j.read_session(value), flags=int(value.get("flags", 0)))
 
 
 def _style(value: Style) -> Json:

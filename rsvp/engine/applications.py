@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from .._table import Table
 from ..errors import LocalError, StyleConflict, UnknownSession
-from ..iana import ErrorCode, ErrorFlag
+from ..iana import ErrorCode, ErrorFlag, Protocol
 from ..iana_errors import RECEIVER_PROXY_CODE
 from ..intserv import flaw
-from ..messages import Flow, Sender, base_filters
-from ..objects import Filter, Session, Style
+from ..messages import AnyFilter, Flow, Sender, base_filter, base_filters
+from ..objects import Filter, GpiFilter, GpiSession, Session, Style
 from . import changes, path, patherr, resv, traffic, upstream
 from .core import Application, Core
 from .inputs import AddSender, CloseSession, OpenSession, RefuseSender, Release, RemoveSender, Reserve
@@ -31,6 +31,8 @@ def open_session(core: Core, verb: OpenSession, now: float) -> None:
     """Take part in a session; senders that are known already are announced at once."""
     if verb.handle in core.applications:
         raise LocalError(f"session handle {verb.handle} is in use")
+    if isinstance(verb.session, GpiSession):
+        _check_gpi(verb.session)
     if core.port_conflict(verb.session):
         raise LocalError(
             f"a session to {verb.session.destination} exists with and without a port: "
@@ -41,6 +43,25 @@ def open_session(core: Core, verb: OpenSession, now: float) -> None:
     state.handles += (verb.handle,)
     for psb in state.psbs.values():
         core.out.append(PathEvent(verb.handle, state.session, psb.path.sender, psb.path.policy))
+
+
+def _check_gpi(session: GpiSession) -> None:
+    """What RFC 2207 section 4.1 asks of end stations. Raises LocalError."""
+    if session.protocol not in (Protocol.ESP, Protocol.AH):
+        raise LocalError(f"protocol {session.protocol} has no SPI: a GPI session is of ESP (50) or AH (51)")
+    if not session.port:
+        raise LocalError("a GPI session needs a virtual port, 1 to 65535, that both ends agree on")
+
+
+def check_sender(session: Session, sender: AnyFilter) -> None:
+    """Refuse a sender that cannot be of a session: another family, or told apart by something else.
+
+    RFC 2207 section 4.1: a GPI session has GPI senders and no others. Raises LocalError.
+    """
+    if isinstance(session, GpiSession) != isinstance(sender, GpiFilter):
+        raise LocalError("senders and filters with an SPI belong to a GPI session, and others to one without")
+    if base_filter(sender).address.version != session.destination.version:
+        raise LocalError("senders and filters have an address of the session's family")
 
 
 def close_session(core: Core, verb: CloseSession, now: float) -> None:
@@ -70,8 +91,7 @@ def add_sender(core: Core, verb: AddSender, now: float) -> None:
     """Begin to send Paths for a sender, or change what they say."""
     application = find(core, verb.handle)
     state = application.state
-    if verb.template.address.version != state.session.destination.version:
-        raise LocalError("a sender has an address of the session's family")
+    check_sender(state.session, verb.template)
     if verb.template.address not in core.own:
         raise LocalError(f"{verb.template.address} is not an address of this node")
     if not 0 < verb.ttl < 256:
@@ -160,7 +180,6 @@ def check_request(session: Session, style: Style, flows: tuple[Flow, ...]) -> No
         raise LocalError("a reservation has at least one flow; release gives it back")
     if style.shared and len(flows) > 1:
         raise LocalError("a shared reservation has exactly one flow")
-    version = session.destination.version
     for flow in flows:
         if flow.flowspec is None:
             raise LocalError("a reservation needs a flowspec")
@@ -170,8 +189,8 @@ def check_request(session: Session, style: Style, flows: tuple[Flow, ...]) -> No
                 if style.explicit
                 else "a reservation of style WF lists no senders"
             )
-        if any(one.address.version != version for one in base_filters(flow.filters)):
-            raise LocalError("a filter has an address of the session's family")
+        for one in flow.filters:
+            check_sender(session, one)
         if flow.flowspec.service not in traffic.SERVICES:
             raise LocalError("a reservation's service is controlled-load or guaranteed")
         if (why := flaw(flow.flowspec)) is not None:

@@ -13,7 +13,7 @@ from .._values import compiled, number
 from ..iana import DEFAULT_TTL, UnknownClass
 from ..intserv import Adspec, advertise
 from ..messages import AnySession, Message
-from ..objects import AnyObject, Filter, Hop, IPAddress, Session, TimeValues
+from ..objects import AnyObject, Filter, GpiSession, Hop, IPAddress, Session, TimeValues
 from .admission import Budget
 from .holdings import Holdings
 from .inputs import RouteResolved
@@ -191,17 +191,23 @@ class Core:
         state = self.sessions.get(session.bare)
         if state is None:
             state = self.sessions[session.bare] = SessionState(session.bare)
-            alike = _alike(session, bool(session.port))
-            self.alike[alike] = self.alike.get(alike, 0) + 1
+            if not isinstance(session, GpiSession):
+                alike = _alike(session, bool(session.port))
+                self.alike[alike] = self.alike.get(alike, 0) + 1
         return state
 
     def port_conflict(self, session: Session) -> bool:
-        """Whether sessions with and without a port would stand side by side (RFC 2205 section 3.2)."""
-        return _alike(session, not session.port) in self.alike
+        """Whether sessions with and without a port would stand side by side (RFC 2205 section 3.2).
+
+        The port of an encrypted flow is virtual, and none of them (RFC 2207 section 4.1).
+        """
+        return not isinstance(session, GpiSession) and _alike(session, not session.port) in self.alike
 
     def forget_if_empty(self, state: SessionState) -> None:
         """Drop a session that nothing refers to any more."""
-        if state.empty and self.sessions.pop(state.session, None) is not None:
+        if not state.empty or self.sessions.pop(state.session, None) is None:
+            return
+        if not isinstance(state.session, GpiSession):
             alike = _alike(state.session, bool(state.session.port))
             self.alike[alike] -= 1
             if not self.alike[alike]:

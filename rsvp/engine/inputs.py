@@ -14,7 +14,7 @@ from .._values import compiled
 from ..iana import DEFAULT_TTL
 from ..intserv import DEFAULT_ADSPEC, Adspec, Tspec
 from ..messages import Flow, Message, Sender
-from ..objects import Filter, Hop, IPAddress, PolicyData, Session, Style
+from ..objects import Filter, FilterSpec, FlowLabelFilterSpec, Hop, IPAddress, PolicyData, Session, Style
 from .interfaces import Config, Interface
 
 
@@ -105,6 +105,13 @@ class DataFlow:
     port: int
     flow_label: int
     incoming: int
+
+    @classmethod
+    def of(cls, session: Session, sender: Filter, incoming: int) -> DataFlow:
+        """The flow of a sender of a session. That of IPsec shows no ports (RFC 2207 section 2)."""
+        port = sender.port if isinstance(sender, FilterSpec) else 0
+        label = sender.flow_label if isinstance(sender, FlowLabelFilterSpec) else 0
+        return cls(session.protocol, port, session.data_port, label, incoming)
 
 
 @compiled

@@ -9,7 +9,7 @@ from .._table import Table
 from ..iana import ApiError, ErrorCode, SessionFlag, TrafficControlCode
 from ..intserv import Tspec
 from ..messages import AnyHop, Path, PathTear, Sender, base_filter, base_session
-from ..objects import AnyObject, Filter, FlowLabelFilterSpec, Hop, PolicyData, Session, TimeValues
+from ..objects import AnyObject, Filter, FilterSpec, Hop, PolicyData, Session, TimeValues
 from . import changes, patherr, resv, traffic, upstream
 from .core import Core, Route, Way, forwarded, is_host
 from .inputs import DataFlow, Received, RouteResolved
@@ -96,13 +96,13 @@ def check_ports(core: Core, session: Session, template: Filter, state: SessionSt
     """
     if core.port_conflict(session):
         raise Reject(ErrorCode.CONFLICTING_DEST_PORTS)
-    if isinstance(template, FlowLabelFilterSpec):
+    if not isinstance(template, FilterSpec):
         return
     if template.port and not session.port:
         raise Drop("bad source port")
     for psb in state.psbs.values() if state is not None else ():
         other = psb.template
-        if other.address != template.address or isinstance(other, FlowLabelFilterSpec):
+        if other.address != template.address or not isinstance(other, FilterSpec):
             continue
         if bool(other.port) != bool(template.port):
             raise Reject(ErrorCode.CONFLICTING_SENDER_PORTS)
@@ -382,10 +382,7 @@ def _question(psb: PathStateBlock, *, by_flow: bool) -> ResolveRoute:
         return ResolveRoute(session.destination, sender.address)
     if not by_flow:
         return ResolveRoute(session.destination)
-    label = sender.flow_label if isinstance(sender, FlowLabelFilterSpec) else 0
-    port = 0 if isinstance(sender, FlowLabelFilterSpec) else sender.port
-    flow = DataFlow(session.protocol, port, session.port, label, psb.iif)
-    return ResolveRoute(session.destination, sender.address, flow)
+    return ResolveRoute(session.destination, sender.address, DataFlow.of(session, sender, psb.iif))
 
 
 def _follow_route(core: Core, psb: PathStateBlock, *, by_flow: bool = False) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 from ..iana import ClassNum, ErrorCode, MessageType, Service, TrafficControlCode, UnknownClass
 from ..intserv import NullTspec
 from ..messages import AnyFilter, Flow, Path, Resv, Sender
-from ..objects import FilterSpec, FlowLabelFilterSpec, Hop, Session, ctype_of
+from ..objects import FilterSpec, FlowLabelFilterSpec, GpiFilter, GpiSession, Hop, Session, ctype_of
 from . import patherr, resverr
 from .core import Core, is_host
 from .inputs import Received
@@ -33,6 +33,8 @@ def screen(core: Core, received: Received, message: Any) -> Any:
         raise Drop("own message")
     flows, sender = _flows(message), getattr(message, "sender", None)
     filters = _filters(sender, flows)
+    if type(message.session) is Session and isinstance(message, Resv) and _has_gpi(filters):
+        raise Drop("GPI filter in a session with ports")
     foreign = _foreign(message, filters)
     if foreign is not None:
         _refuse(core, received, message, Reject(ErrorCode.UNKNOWN_OBJECT_CTYPE, foreign))
@@ -43,8 +45,11 @@ def screen(core: Core, received: Received, message: Any) -> Any:
     confirm = getattr(message, "confirm", None)
     if confirm is not None and not is_host(confirm.receiver, version):
         raise Drop("bad confirm address")
-    if not message.session.port and _has_source_port(filters):
-        raise Drop("bad source port")
+    if not message.session.port:
+        if isinstance(message.session, GpiSession):
+            raise Drop("bad destination port")
+        if _has_source_port(filters):
+            raise Drop("bad source port")
     if _null_service(sender, flows):
         refusal = Reject(ErrorCode.TRAFFIC_CONTROL_ERROR, TrafficControlCode.SERVICE_UNSUPPORTED)
         _refuse(core, received, message, refusal)
@@ -86,6 +91,11 @@ def _has_source_port(filters: list[tuple[ClassNum, AnyFilter]]) -> bool:
     return any(isinstance(one, FilterSpec) and one.port for _, one in filters)
 
 
+def _has_gpi(filters: list[tuple[ClassNum, AnyFilter]]) -> bool:
+    """Whether a sender is one of IPsec; in a Resv for others that is a formatting error (RFC 2207 4.1)."""
+    return any(isinstance(one, GpiFilter) for _, one in filters)
+
+
 def _refuse(core: Core, received: Received, message: Any, refusal: Reject) -> None:
     """Answer a Path or Resv; errors and tears are not answered (RFC 2205 section 3.10)."""
     if isinstance(message, Path):
@@ -95,15 +105,23 @@ def _refuse(core: Core, received: Received, message: Any, refusal: Reject) -> No
             resverr.answer(core, message, received.interface, flow, refusal)
 
 
-_BASE = frozenset({Session, Hop, NoneType, FilterSpec, FlowLabelFilterSpec})
-"""What this engine implements of the classes whose C-Types say different things."""
+_SENDERS = {Session: frozenset({FilterSpec, FlowLabelFilterSpec}), GpiSession: frozenset({GpiFilter})}
+"""The sessions that this engine implements, and the senders that each may have (RFC 2207 section 4.1)."""
 
 
 def _foreign(message: Any, filters: list[tuple[ClassNum, AnyFilter]]) -> int | None:
-    """Class and C-Type, as in an error value, of the first object that this engine does not implement."""
-    first = [(ClassNum.SESSION, message.session), (ClassNum.RSVP_HOP, getattr(message, "hop", None))]
-    for class_num, value in first + filters:
-        if type(value) not in _BASE:
+    """Class and C-Type, as in an error value, of the first object that this engine does not implement.
+
+    Or that it does not implement in such a session.
+    """
+    senders = _SENDERS.get(type(message.session))
+    if senders is None:
+        return ClassNum.SESSION << 8 | ctype_of(ClassNum.SESSION, message.session)
+    hop = getattr(message, "hop", None)
+    if type(hop) not in (Hop, NoneType):
+        return ClassNum.RSVP_HOP << 8 | ctype_of(ClassNum.RSVP_HOP, hop)
+    for class_num, value in filters:
+        if type(value) not in senders:
             return class_num << 8 | ctype_of(class_num, value)
     return None
 

@@ -16,7 +16,7 @@ from .._table import Table
 from .._values import number
 from ..intserv import Flowspec, merge
 from ..messages import Flow
-from ..objects import Filter, FlowLabelFilterSpec, Style
+from ..objects import Filter, FilterSpec, FlowLabelFilterSpec, GpiFilter, Style
 
 Group: TypeAlias = Filter | None
 Wanted: TypeAlias = Table[Group, Flowspec]
@@ -75,5 +75,6 @@ def in_order(filters: Collection[Filter]) -> tuple[Filter, ...]:
 
 def filter_order(one: Filter) -> tuple[int, int, int]:
     """A total order of filters, so that equal state makes equal messages."""
-    minor = one.flow_label if isinstance(one, FlowLabelFilterSpec) else one.port
-    return (one.address.version, number(one.address), minor)
+    match one:
+        case FilterSpec(_, minor) | FlowLabelFilterSpec(_, minor) | GpiFilter(_, minor):
+            return (one.address.version, number(one.address), minor)

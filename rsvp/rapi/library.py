@@ -37,7 +37,6 @@ from ..intserv import DEFAULT_ADSPEC, Adspec, Flowspec, Tspec
 from ..messages import AnyFilter, Flow, base_filter
 from ..messages import Sender as SenderDescriptor
 from ..paths import CONTROL
-from ..sessions import GpiFilter
 from .constants import ERROR_TEXTS, MAX_SESSIONS, RAPI_VERSION, ErrorCode, Event, Flag, RSVP_Err_API, Style
 from .errors import RapiError
 from .objects import (
@@ -131,16 +130,21 @@ class Rapi:
     ) -> int:
         """Begin a session and ask for its Path events; `protid` 0 is UDP. Returns the session's number.
 
-        Raises RapiError: INVAL, MAXSESS, NORSVP, UNSUPPORTED.
+        With `RAPI_GPI_SESSION` it is one of ESP or AH, and the port a virtual one (RFC 2207 section 4.1).
+        Raises RapiError: INVAL, BADPROTO, BADVDPORT, MAXSESS, NORSVP.
         """
         address, port = _place(dest)
-        if flags & Flag.RAPI_GPI_SESSION:
-            raise RapiError(ErrorCode.RAPI_ERR_UNSUPPORTED, "sessions with GPI")
         protocol = protid or Protocol.UDP
+        kind = o.GpiSession if flags & Flag.RAPI_GPI_SESSION else o.Session
+        if protocol in (Protocol.ESP, Protocol.AH):
+            if bool(port) != (kind is o.GpiSession):
+                raise RapiError(ErrorCode.RAPI_ERR_BADVDPORT)
+        elif kind is o.GpiSession:
+            raise RapiError(ErrorCode.RAPI_ERR_BADPROTO)
         if not port and protocol in PROTOCOLS_WITH_PORTS:
             raise RapiError(ErrorCode.RAPI_ERR_INVAL, "the destination needs a port")
         try:
-            session = o.Session(address, protocol, port)
+            session = kind(address, protocol, port)
         except ValueError as error:
             raise RapiError(ErrorCode.RAPI_ERR_INVAL, str(error)) from None
         if len(self._sessions) >= MAX_SESSIONS:
@@ -380,10 +384,10 @@ def _place(place: Place) -> tuple[o.IPAddress, int]:
 
 def _filter(session: _Session, value: AnyFilter) -> o.Filter:
     """A filter that can belong to a session."""
-    if isinstance(value, GpiFilter):
-        raise RapiError(ErrorCode.RAPI_ERR_GPISESS)
-    if not isinstance(value, o.FilterSpec | o.FlowLabelFilterSpec):
+    if not isinstance(value, o.FilterSpec | o.FlowLabelFilterSpec | o.GpiFilter):
         raise RapiError(ErrorCode.RAPI_ERR_OBJTYPE, f"{value!r} is no filter")
+    if isinstance(value, o.GpiFilter) != isinstance(session.session, o.GpiSession):
+        raise RapiError(ErrorCode.RAPI_ERR_GPISESS)
     if value.address.version != session.session.destination.version:
         raise RapiError(ErrorCode.RAPI_ERR_INVAL, "filters and destination are of one family")
     if isinstance(value, o.FilterSpec) and value.port and not session.session.port:
@@ -400,6 +404,8 @@ def _template(
         return found, getattr(found, "port", 0)
     assert lhost is not None
     address, port = _place(lhost)
+    if isinstance(session.session, o.GpiSession):
+        raise RapiError(ErrorCode.RAPI_ERR_GPISESS, "a place has no SPI: give a sender template")
     if not int(address):
         return None, port
     return _filter(session, o.FilterSpec(address, port)), port

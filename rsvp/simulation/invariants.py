@@ -22,17 +22,16 @@ from ..iana import MessageType
 from ..intserv import Flowspec, at_most, effective, merge
 from ..messages import Path, PathTear, Resv, base_filter, base_filters
 from ..objects import Filter, IPAddress, Session, SessionKey
-from ..tc import DataFilter, DataSession
 from .events import Arrived, Crossing, Event
 
 if TYPE_CHECKING:
     from .node import Node
     from .simulation import Simulation
 
-Group: TypeAlias = tuple[DataSession, int, DataFilter | None]
+Group: TypeAlias = tuple[Session, int, Filter | None]
 """A session, an interface, and for a distinct reservation its sender."""
 
-Reservation: TypeAlias = tuple[Flowspec, frozenset[DataFilter]]
+Reservation: TypeAlias = tuple[Flowspec, frozenset[Filter]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +39,8 @@ class Wanted:
     """What should be installed: a flowspec for the senders that go this way, of those that are named."""
 
     flowspec: Flowspec
-    filters: frozenset[DataFilter]
-    named: frozenset[DataFilter]
+    filters: frozenset[Filter]
+    named: frozenset[Filter]
 
 
 Piece: TypeAlias = tuple[SessionKey, int, IPAddress | None, Filter | None]
@@ -147,7 +146,7 @@ def _merge(senders: list[SenderView], reservations: list[ReservationView]) -> di
     wanted: dict[Group, Wanted | None] = {}
     for (session, interface, group), views in asked.items():
         explicit = views[0].style.explicit
-        named: set[DataFilter] = {one for view in views for one in view.filters}
+        named: set[Filter] = {one for view in views for one in view.filters}
         if group is not None:
             named = {group}
         covered = {

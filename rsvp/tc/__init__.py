@@ -9,16 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Protocol, TypeAlias
+from typing import Protocol
 
 from ..intserv import Excess, Flowspec, Tspec
 from ..objects import Filter, Session
-from ..sessions import GpiFilter, GpiSession
-
-DataSession: TypeAlias = Session | GpiSession
-DataFilter: TypeAlias = Filter | GpiFilter
-"""What tells data packets apart: ports, flow labels, or the SPI of an encrypted flow."""
-
 
 NO_MARKS: Mapping[int, int] = MappingProxyType({})
 
@@ -32,8 +26,8 @@ class Flow:
     """
 
     handle: int
-    session: DataSession
-    filters: tuple[DataFilter, ...]
+    session: Session
+    filters: tuple[Filter, ...]
     flowspec: Flowspec
     tspec: Tspec | None = None
     excess: Excess = Excess.BORROW
@@ -99,10 +93,10 @@ class TrafficControl(Protocol):
     def modify_flow(self, interface: int, handle: int, flowspec: Flowspec, tspec: Tspec | None) -> None:
         """Change a reservation's service without touching its filters."""
 
-    def add_filter(self, interface: int, handle: int, session: DataSession, filter: DataFilter) -> None:
+    def add_filter(self, interface: int, handle: int, session: Session, filter: Filter) -> None:
         """Let one more sender's packets use the reservation."""
 
-    def delete_filter(self, interface: int, handle: int, session: DataSession, filter: DataFilter) -> None:
+    def delete_filter(self, interface: int, handle: int, session: Session, filter: Filter) -> None:
         """Take one sender's packets out of the reservation."""
 
     def delete_flow(self, interface: int, handle: int) -> None:

@@ -21,9 +21,8 @@ from pyroute2.netlink.nfnetlink.nftsocket import Meta
 from ..errors import TrafficControlError
 from ..iana import PROTOCOLS_WITH_PORTS, RSVP_PROTOCOL, Protocol
 from ..netlink import Request
-from ..objects import FlowLabelFilterSpec
-from ..sessions import GpiFilter, GpiSession
-from . import Counters, DataFilter, DataSession
+from ..objects import Filter, FlowLabelFilterSpec, GpiFilter, GpiSession, Session
+from . import Counters
 from . import nftables as nft
 from .nftables import NETWORK, TRANSPORT, Expression, MapKey, Nftables
 
@@ -91,7 +90,7 @@ AH_RESERVED = Field(
 Shape: TypeAlias = tuple[Field, ...]
 
 
-def match(session: DataSession, filter: DataFilter | None) -> list[tuple[Field, bytes]]:
+def match(session: Session, filter: Filter | None) -> list[tuple[Field, bytes]]:
     """The fields that single out a session's packets, from one sender or from any, and their values."""
     version = session.destination.version
     told = [(DESTINATION[version], session.destination.packed)]
@@ -112,7 +111,7 @@ def match(session: DataSession, filter: DataFilter | None) -> list[tuple[Field, 
     return told
 
 
-def _spi(session: DataSession, filter: DataFilter | None) -> list[tuple[Field, bytes]]:
+def _spi(session: Session, filter: Filter | None) -> list[tuple[Field, bytes]]:
     """What tells an encrypted flow; its session's virtual port is in no packet (RFC 2207 section 4.1)."""
     if not isinstance(filter, GpiFilter) or session.protocol not in (Protocol.ESP, Protocol.AH):
         return []
@@ -136,7 +135,7 @@ AT_ONCE = 2000
 """Elements that one batch changes: more would not fit a netlink socket's buffer."""
 
 
-def key(session: DataSession, filter: DataFilter | None) -> Key:
+def key(session: Session, filter: Filter | None) -> Key:
     """The element that stands for one sender's packets, or for those of all senders if None."""
     told = match(session, filter)
     name = "_".join([f"ip{session.destination.version}", *(field.name for field, _ in told)])

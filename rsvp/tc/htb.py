@@ -20,7 +20,8 @@ from typing import Any
 from ..errors import TrafficControlError
 from ..intserv import Flowspec, Tspec
 from ..netlink import Request
-from . import NO_MARKS, Counters, DataFilter, DataSession, Flow, Refused
+from ..objects import Filter, Session
+from . import NO_MARKS, Counters, Flow, Refused
 from .classifier import Classifier, Key, key
 from .interface import BEST_EFFORT, CONTROL, LINK, MAJOR, SIGNATURE, Reserved, Scheduled, class_id
 from .kernel import Kernel
@@ -258,13 +259,13 @@ class HtbTrafficControl:
         reserved = self._change(interface, handle)
         reserved.flow = replace(reserved.flow, flowspec=flowspec, tspec=tspec)
 
-    def add_filter(self, interface: int, handle: int, session: DataSession, filter: DataFilter) -> None:
+    def add_filter(self, interface: int, handle: int, session: Session, filter: Filter) -> None:
         """Let one more sender's packets use the reservation."""
         reserved = self._change(interface, handle)
         if filter not in reserved.matches:
             reserved.matches = (*reserved.matches, filter)
 
-    def delete_filter(self, interface: int, handle: int, session: DataSession, filter: DataFilter) -> None:
+    def delete_filter(self, interface: int, handle: int, session: Session, filter: Filter) -> None:
         """Take one sender's packets out of the reservation; the last one leaves it without packets."""
         at = self._at(interface)
         if handle in at.flows:

@@ -23,7 +23,8 @@ from ..errors import TrafficControlError
 from ..iana import Service
 from ..intserv import Excess, effective
 from ..netlink import Request
-from . import DataFilter, Flow
+from ..objects import Filter
+from . import Flow
 from .classifier import Classifier, Key
 from .kernel import ROOT, delete_class, delete_qdisc, fifo, htb_class, htb_root, put_class, put_qdisc
 from .marker import Marker, Meter
@@ -80,7 +81,7 @@ class Reserved:
     """
 
     flow: Flow
-    matches: tuple[DataFilter | None, ...]
+    matches: tuple[Filter | None, ...]
     keys: frozenset[Key] = frozenset()
     there: Flow | None = None
     minor: int = 0

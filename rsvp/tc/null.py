@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ..intserv import Flowspec, Tspec
-from . import NO_MARKS, Counters, DataFilter, DataSession, Flow, Refused
+from ..objects import Filter, Session
+from . import NO_MARKS, Counters, Flow, Refused
 
 
 class NullTrafficControl:
@@ -41,10 +42,10 @@ class NullTrafficControl:
     def modify_flow(self, interface: int, handle: int, flowspec: Flowspec, tspec: Tspec | None) -> None:
         """Nothing changes for a reservation that nothing schedules."""
 
-    def add_filter(self, interface: int, handle: int, session: DataSession, filter: DataFilter) -> None:
+    def add_filter(self, interface: int, handle: int, session: Session, filter: Filter) -> None:
         """Nothing is classified."""
 
-    def delete_filter(self, interface: int, handle: int, session: DataSession, filter: DataFilter) -> None:
+    def delete_filter(self, interface: int, handle: int, session: Session, filter: Filter) -> None:
         """Nothing is classified."""
 
     def delete_flow(self, interface: int, handle: int) -> None:

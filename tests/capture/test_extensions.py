@@ -35,9 +35,8 @@ from rsvp.iana_flags import AttributeFlag, attribute_words
 from rsvp.iana_names import CLASS_RFCS, CTYPES, MESSAGE_RFCS, ctype_name, object_reference
 from rsvp.intserv import NullTspec, Tspec
 from rsvp.jsonform import to_json
-from rsvp.objects import REGISTRY, ErrorSpec, Hop, TimeValues
+from rsvp.objects import REGISTRY, ErrorSpec, GpiSession, Hop, TimeValues
 from rsvp.reduction import MessageId, MessageIdList
-from rsvp.sessions import GpiSession
 from rsvp.te import (
     AddressRecord,
     AttributeFlags,

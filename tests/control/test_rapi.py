@@ -14,7 +14,7 @@ import pytest
 from rsvp import Tspec, controlled_load, guaranteed
 from rsvp import intserv as i
 from rsvp.iana import ErrorCode as RsvpErrorCode
-from rsvp.objects import FilterSpec
+from rsvp.objects import FilterSpec, GpiFilter
 from rsvp.rapi import (
     AdspecFlag,
     ErrorCode,
@@ -36,7 +36,6 @@ from rsvp.rapi import (
     rapi_fmt_tspec,
     rapi_strerror,
 )
-from rsvp.sessions import GpiFilter
 from tests.patience import PATIENCE
 
 from .test_blocking import sockets  # noqa: F401
@@ -190,6 +189,23 @@ def test_shared_styles(ends: tuple[Rapi, Rapi], style: Style, filters: int, name
     assert event[7] == ((SENDER,) if name == "SE" else ())
 
 
+def test_an_encrypted_flow_from_session_to_reservation(ends: tuple[Rapi, Rapi]):
+    """RAPI_GPI_SESSION: the port is virtual, the sender an address and its SPI (RFC 2207)."""
+    h1, h2 = ends
+    there = Heard(h2)
+    one = GpiFilter(SENDER.address, 0x1234)
+    sending = h1.rapi_session(TO, 50, Flag.RAPI_GPI_SESSION)
+    receiving = h2.rapi_session(TO, 50, Flag.RAPI_GPI_SESSION, there)
+    h1.rapi_sender(sending, 0, None, one, TSPEC)
+    assert there.next(Event.RAPI_PATH_EVENT)[7] == (one,)
+    h2.rapi_reserve(
+        receiving, Flag.RAPI_REQ_CONFIRM, None, Style.RAPI_RSTYLE_FIXED, None, None, [one], [LOAD]
+    )
+    assert there.next(Event.RAPI_RESV_CONFIRM)[7] == (one,)
+    wrong = (receiving, 0, None, Style.RAPI_RSTYLE_FIXED, None, None, [SENDER], [LOAD])
+    assert code(h2.rapi_reserve, *wrong) is ErrorCode.RAPI_ERR_GPISESS
+
+
 def test_what_is_wrong_with_a_call_is_said_at_once(ends: tuple[Rapi, Rapi], tmp_path: Path):
     h1, _ = ends
     assert code(h1.rapi_session, ("10.0.3.2", 0)) is ErrorCode.RAPI_ERR_INVAL
@@ -197,7 +213,9 @@ def test_what_is_wrong_with_a_call_is_said_at_once(ends: tuple[Rapi, Rapi], tmp_
     assert code(h1.rapi_session, ("nowhere", 5000)) is ErrorCode.RAPI_ERR_INVAL
     assert code(h1.rapi_session, ("0.0.0.0", 5000)) is ErrorCode.RAPI_ERR_INVAL
     assert code(h1.rapi_session, TO, 300) is ErrorCode.RAPI_ERR_INVAL
-    assert code(h1.rapi_session, TO, 50, Flag.RAPI_GPI_SESSION) is ErrorCode.RAPI_ERR_UNSUPPORTED
+    assert code(h1.rapi_session, TO, 17, Flag.RAPI_GPI_SESSION) is ErrorCode.RAPI_ERR_BADPROTO
+    assert code(h1.rapi_session, ("10.0.3.2", 0), 50, Flag.RAPI_GPI_SESSION) is ErrorCode.RAPI_ERR_BADVDPORT
+    assert code(h1.rapi_session, TO, 50) is ErrorCode.RAPI_ERR_BADVDPORT
     for call in (h1.rapi_sender, h1.rapi_reserve, h1.rapi_release, h1.rapi_getfd):
         assert code(call, 4711) is ErrorCode.RAPI_ERR_BADSID
     sid = h1.rapi_session(TO)
@@ -216,6 +234,10 @@ def test_what_is_wrong_with_a_call_is_said_at_once(ends: tuple[Rapi, Rapi], tmp_
     assert code(h1.rapi_reserve, sid, flowspecs=[unreal]) is ErrorCode.RAPI_ERR_INTSERV
     assert code(h1.rapi_reserve, sid, rcvr_policy=1) is ErrorCode.RAPI_ERR_UNSUPPORTED
     assert code(Rapi(tmp_path / "nobody").rapi_session, TO) is ErrorCode.RAPI_ERR_NORSVP
+    encrypted = h1.rapi_session(TO, 50, Flag.RAPI_GPI_SESSION)
+    for place in (ANY, ("10.0.1.1", 4000)):
+        assert code(h1.rapi_sender, encrypted, 0, place, None, TSPEC) is ErrorCode.RAPI_ERR_GPISESS
+    assert code(h1.rapi_sender, encrypted, 0, None, SENDER, TSPEC) is ErrorCode.RAPI_ERR_GPISESS
     portless = h1.rapi_session(("10.0.3.2", 0), 50)
     assert code(h1.rapi_sender, portless, 0, ("10.0.1.1", 4000), None, TSPEC) is ErrorCode.RAPI_ERR_INVAL
 

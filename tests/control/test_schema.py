@@ -194,7 +194,17 @@ def test_the_id_of_a_bad_request_is_found_where_it_is_one():
 
 
 @pytest.mark.parametrize(
-    "value", [None, 3, "x", [], {}, {"address": None}, {"address": "10.0.0.1", "port": "x"}]
+    "value",
+    [
+        None,
+        3,
+        "x",
+        [],
+        {},
+        {"address": None},
+        {"address": "10.0.0.1", "port": "x"},
+        {"address": "10.0.0.1", "gpi": 1 << 32},
+    ],
 )
 def test_readers_raise_value_error_only(value):
     from rsvp.jsonform import read_filter

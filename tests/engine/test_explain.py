@@ -23,8 +23,7 @@ from rsvp.intserv import (
     guaranteed,
 )
 from rsvp.messages import Path, Resv, ResvErr, Sender
-from rsvp.objects import FF, SE, WF, ErrorSpec, Hop, Opaque, Style
-from rsvp.sessions import GpiFilter
+from rsvp.objects import FF, SE, WF, ErrorSpec, GpiFilter, Hop, Opaque, Style
 
 from .fabric import Router, a, load, path, resv, router, sender, session
 

@@ -27,8 +27,7 @@ from rsvp.errors import TrafficControlError
 from rsvp.iana import Protocol
 from rsvp.intserv import Flowspec, Tspec, controlled_load, guaranteed
 from rsvp.lab import End, Lab
-from rsvp.objects import FilterSpec, FlowLabelFilterSpec, Session
-from rsvp.sessions import GpiFilter, GpiSession
+from rsvp.objects import FilterSpec, FlowLabelFilterSpec, GpiFilter, GpiSession, Session
 from rsvp.tc import Counters, Flow
 from rsvp.transport import Packet
 from rsvp.transport.raw import RawTransport

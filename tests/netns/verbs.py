@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from rsvp.errors import TrafficControlError
 from rsvp.intserv import Flowspec, Tspec
-from rsvp.tc import DataFilter, DataSession, Flow, Refused, htb
+from rsvp.objects import Filter, Session
+from rsvp.tc import Flow, Refused, htb
 
 
 class HtbTrafficControl(htb.HtbTrafficControl):
@@ -23,11 +24,11 @@ class HtbTrafficControl(htb.HtbTrafficControl):
         super().modify_flow(interface, handle, flowspec, tspec)
         self.settle()
 
-    def add_filter(self, interface: int, handle: int, session: DataSession, filter: DataFilter) -> None:
+    def add_filter(self, interface: int, handle: int, session: Session, filter: Filter) -> None:
         super().add_filter(interface, handle, session, filter)
         self.settle()
 
-    def delete_filter(self, interface: int, handle: int, session: DataSession, filter: DataFilter) -> None:
+    def delete_filter(self, interface: int, handle: int, session: Session, filter: Filter) -> None:
         super().delete_filter(interface, handle, session, filter)
         self.settle()
 

@@ -139,7 +139,7 @@ def p2mp_filter(v6: int) -> type[Contents]:
 
 
 def gpi_session(v6: int) -> type[Contents]:
-    rest = ByteField("protocol", 0), ByteField("flags", 0), ShortField("virtual_port", 0)
+    rest = ByteField("protocol", 0), ByteField("flags", 0), ShortField("port", 0)
     return layer(f"GpiSession{v6}", address("destination", v6), *rest)
 
 
