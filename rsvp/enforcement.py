@@ -17,7 +17,7 @@ from .config import InterfaceConfig
 from .engine.outputs import TrafficOrder
 from .errors import TrafficControlError, Unavailable
 from .iana import ErrorCode
-from .intserv import Excess
+from .intserv import ErrorTerms, Excess
 from .ledger import Ledger
 from .objects import Filter, Session
 from .routing import Link
@@ -33,7 +33,7 @@ class Enforcement:
         """`rejected` is told of each order that the kernel refused."""
         self._traffic = traffic
         self._rejected = rejected
-        self._managed: set[int] = set()
+        self._managed: dict[int, ErrorTerms | None] = {}
         self._refusals: dict[int, str] = {}
         self._ledger = Ledger()
         self._settling: asyncio.Handle | None = None
@@ -48,11 +48,12 @@ class Enforcement:
         an earlier run left is removed after `grace` seconds, but for what reservations came back to.
         """
         try:
-            self._traffic.open_interface(
+            terms = self._traffic.open_interface(
                 link.index, link.name, bandwidth, link.mtu, shape=told.shape, marks=told.marks
             )
-            if link.index not in self._managed:
-                self._managed.add(link.index)
+            known = link.index in self._managed
+            self._managed[link.index] = terms
+            if not known:
                 for flow in self._ledger.on(link.index):
                     self._put(link.index, flow)
                 later = asyncio.get_running_loop().call_later
@@ -67,6 +68,10 @@ class Enforcement:
         self._refusals.pop(link.index, None)
         return told.shape and math.isfinite(bandwidth)
 
+    def error_terms(self, index: int) -> ErrorTerms | None:
+        """C and D of guaranteed service on an interface, None where its scheduler tells none."""
+        return self._managed.get(index)
+
     def leave(self, index: int) -> None:
         """Give an interface's queues back."""
         if index in self._managed:
@@ -77,7 +82,7 @@ class Enforcement:
                 log.warning("interface %s: %s", index, error)
 
     def _release(self, index: int) -> None:
-        self._managed.discard(index)
+        self._managed.pop(index, None)
         sweep = self._sweeps.pop(index, None)
         if sweep is not None:
             sweep.cancel()

@@ -402,9 +402,10 @@ class Node(Endpoint):
         told, general = self.config.interface(link.name), self.config
         bandwidth = told.bandwidth or link.rate or math.inf
         enabled = self.config.takes(link.name)
-        manages = self._enforcement.manage
         if not enabled:
             self._enforcement.leave(link.index)
+        controls = enabled and self._enforcement.manage(link, bandwidth, general.lifetime, told)
+        terms = self._enforcement.error_terms(link.index)
         return e.Interface(
             link.index,
             link.name,
@@ -423,7 +424,9 @@ class Node(Endpoint):
             latency=LATENCY_UNKNOWN if told.latency is None else round(told.latency * 1e6),
             guaranteed=told.guaranteed,
             controlled_load=told.controlled_load,
-            controls_traffic=enabled and manages(link, bandwidth, general.lifetime, told),
+            controls_traffic=controls,
+            c=None if terms is None else terms.c,
+            d=None if terms is None else terms.d,
         )
 
     # --- applications -----------------------------------------------------------------------------

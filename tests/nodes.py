@@ -12,7 +12,7 @@ from rsvp.api import Api
 from rsvp.config import NodeConfig
 from rsvp.engine.outputs import Upcall
 from rsvp.errors import TrafficControlError
-from rsvp.intserv import Flowspec, Tspec
+from rsvp.intserv import ErrorTerms, Flowspec, Tspec
 from rsvp.node import Node
 from rsvp.objects import Filter, Session
 from rsvp.tc import NO_MARKS, Counters, Flow, Refused
@@ -27,6 +27,7 @@ class Ledger:
         self.flows: dict[tuple[int, int], Flow] = {}
         self.swept: list[int] = []
         self.refuses = False
+        self.terms: ErrorTerms | None = None
         self.closed = False
 
     def open_interface(
@@ -38,8 +39,9 @@ class Ledger:
         *,
         shape: bool = True,
         marks: Mapping[int, int] = NO_MARKS,
-    ) -> None:
+    ) -> ErrorTerms | None:
         self.interfaces[index] = bandwidth
+        return self.terms
 
     def sweep(self, interface: int) -> None:
         self.swept.append(interface)

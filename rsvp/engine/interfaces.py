@@ -35,7 +35,7 @@ ROUTE_DELAY = 2.0
 NO_SERVICE: frozenset[int] = frozenset()
 
 MOST_D = 1 << 28
-"""The largest D that one hop may advertise, microseconds (RFC 2212, "Exported Information")."""
+"""The largest C, bytes, and D, microseconds, of one hop (RFC 2212, "Exported Information")."""
 
 
 def lifetime(refresh: float, keep: int) -> float:
@@ -55,7 +55,8 @@ class Interface:
     `refresh` is R and `route_delay` W, both in seconds; `keep` is K, `blockade` Kb and `slew` Slew.Max.
     `latency` is the least that a packet takes to the next hop, in microseconds. `controls_traffic` is
     whether this node polices and schedules on the interface, `reshapes` whether it also gives flows
-    their shape back where they merge or branch (RFC 2212, "Policing").
+    their shape back where they merge or branch (RFC 2212, "Policing"). `c` in bytes and `d` in
+    microseconds are the scheduler's error terms, None for those of an ideal one.
     """
 
     index: int
@@ -77,6 +78,8 @@ class Interface:
     reshapes: bool = False
     guaranteed: float = 1.0
     controlled_load: float = 1.0
+    c: int | None = None
+    d: int | None = None
 
     def address(self, version: int) -> IPAddress | None:
         """The address that others know this interface by, in one IP version; it is its hop address, too.
@@ -110,17 +113,20 @@ class Interface:
     def character(self) -> HopCharacter:
         """What this link adds to an ADSPEC (RFC 2215 section 3).
 
-        Bandwidth is what one reservation may hope for. C is one largest packet and D the time it takes
-        on the wire, the error terms of a rate-based scheduler behind one packet in transmission (RFC
-        2212, "Guidelines for Implementors"). Without traffic control no service is implemented here,
-        and no delay is guaranteed on a link whose rate nobody knows.
+        Bandwidth is what one reservation may hope for. Where the scheduler tells no C and D of its own,
+        C is one largest packet and D the time it takes on the wire, the error terms of a rate-based
+        scheduler behind one packet in transmission (RFC 2212, "Guidelines for Implementors"). Without
+        traffic control no service is implemented here, and no delay is guaranteed on a link whose rate
+        nobody knows.
         """
         services = ALL_SERVICES if self.controls_traffic else NO_SERVICE
         if not math.isfinite(self.bandwidth) or self.bandwidth <= 0.0:
             services = services - {Service.GUARANTEED}
             return HopCharacter(0.0, self.mtu, self.latency, services=services)
-        d = min(math.ceil(self.mtu / self.bandwidth * 1e6), MOST_D)
-        return HopCharacter(min(self.limit, self.per_flow), self.mtu, self.latency, self.mtu, d, services)
+        c = self.mtu if self.c is None else self.c
+        d = math.ceil(self.mtu / self.bandwidth * 1e6) if self.d is None else self.d
+        most = min(self.limit, self.per_flow)
+        return HopCharacter(most, self.mtu, self.latency, min(c, MOST_D), min(d, MOST_D), services)
 
 
 @dataclass(frozen=True, slots=True)

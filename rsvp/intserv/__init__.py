@@ -10,7 +10,7 @@ Rates are bytes/s, sizes bytes, slack and latencies microseconds, as on the wire
 
 from __future__ import annotations
 
-from .advert import ALL_SERVICES, HopCharacter, Offer, advertise, fit, offer
+from .advert import ALL_SERVICES, ErrorTerms, HopCharacter, Offer, advertise, fit, offer
 from .contents import (
     DEFAULT_ADSPEC,
     INFINITY,
@@ -68,6 +68,7 @@ __all__ = [
     "MAX_U32",
     "Adspec",
     "ControlledLoadAdvert",
+    "ErrorTerms",
     "Excess",
     "Flowspec",
     "General",

@@ -20,6 +20,15 @@ ALL_SERVICES: frozenset[int] = frozenset({Service.GUARANTEED, Service.CONTROLLED
 
 
 @dataclass(frozen=True, slots=True)
+class ErrorTerms:
+    """How a scheduler departs from the fluid model: C in bytes, D in microseconds (RFC 2212, "Exported
+    Information")."""
+
+    c: int
+    d: int
+
+
+@dataclass(frozen=True, slots=True)
 class HopCharacter:
     """What one hop's outgoing link adds to an ADSPEC.
 

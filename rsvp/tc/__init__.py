@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Protocol
 
-from ..intserv import Excess, Flowspec, Tspec
+from ..intserv import ErrorTerms, Excess, Flowspec, Tspec
 from ..objects import Filter, Session
 
 NO_MARKS: Mapping[int, int] = MappingProxyType({})
@@ -67,12 +67,13 @@ class TrafficControl(Protocol):
         *,
         shape: bool = True,
         marks: Mapping[int, int] = NO_MARKS,
-    ) -> None:
+    ) -> ErrorTerms | None:
         """Take charge of an interface of `bandwidth` bytes/s, and of what an earlier run left there.
 
         Without `shape`, or where the rate is infinite because nobody knows it, its queues are left alone
         and reservations are only counted, where that can be done. `marks` are the DSCPs, by service, of
-        reserved packets that keep to their Tspec.
+        reserved packets that keep to their Tspec. Returns C and D of guaranteed service there, None where
+        the scheduler tells none.
 
         What it left goes on until `sweep`, or is taken up as it is by a reservation that comes back.
         Raises TrafficControlError where somebody else's configuration is in place.

@@ -18,7 +18,7 @@ from dataclasses import replace
 from typing import Any
 
 from ..errors import TrafficControlError
-from ..intserv import Flowspec, Tspec
+from ..intserv import ErrorTerms, Flowspec, Tspec
 from ..netlink import Request
 from ..objects import Filter, Session
 from . import NO_MARKS, Counters, Flow, Refused
@@ -60,18 +60,19 @@ class HtbTrafficControl:
         *,
         shape: bool = True,
         marks: Mapping[int, int] = NO_MARKS,
-    ) -> None:
+    ) -> ErrorTerms | None:
         """Take charge of an interface of `bandwidth` bytes/s, and of what an earlier run left there.
 
-        For one that is open already, changes bandwidth and MTU and keeps its reservations. Raises
-        TrafficControlError where somebody else's queueing discipline is at the root.
+        For one that is open already, changes bandwidth and MTU and keeps its reservations. Returns C and
+        D of guaranteed service there, None where nothing is enforced. Raises TrafficControlError where
+        somebody else's queueing discipline is at the root.
         """
         known = self._interfaces.get(index)
         if known is not None:
             self._reopen(known, name, bandwidth, mtu, shape)
             if marks or known.marker is not None:
                 self._mark(known, marks)
-            return
+            return known.error_terms
         interface = Scheduled(index, name, bandwidth, mtu, shape, _lock(index, name))
         try:
             self._establish(interface)
@@ -80,6 +81,7 @@ class HtbTrafficControl:
             interface.lock.close()
             raise
         self._interfaces[index] = interface
+        return interface.error_terms
 
     def _reopen(self, interface: Scheduled, name: str, bandwidth: float, mtu: int, shape: bool) -> None:
         interface.name = name

@@ -8,20 +8,22 @@
 
 A class is served first within its own rate, by priority; only what then is left of the link is lent.
 Best effort's own rate is what reservations leave of the link, so that traffic beyond a Tspec can
-borrow bandwidth that nobody uses, but takes none from best effort (RFC 2211 section 3), and a flow
-that keeps to its Tspec waits for one packet in transmission and no more than that.
+borrow bandwidth that nobody uses, but takes none from best effort (RFC 2211 section 3). A controlled
+load keeps its bucket, and its bursts leave at once; a guaranteed reservation has a bucket for timers
+only, so that a burst leaves at R, as its delay bound has it, and adds nothing to what others wait.
 """
 
 from __future__ import annotations
 
 import math
 import socket
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from ..errors import TrafficControlError
 from ..iana import Service
-from ..intserv import Excess, effective
+from ..intserv import ErrorTerms, Excess, effective
 from ..netlink import Request
 from ..objects import Filter
 from . import Flow
@@ -40,6 +42,8 @@ LEAVES = 0x1000
 
 CONTROL_SHARE, LEAST_CONTROL = 0.01, 1000.0
 """RSVP's own share of the link, and no less than this many bytes/s."""
+CONTROL_BURST = 4
+"""How many of the largest packets RSVP may send at once, ahead of all."""
 BEST_EFFORT_SHARE = 0.02
 """What best effort keeps of the link however much is reserved: it is never starved."""
 QUEUE_TIME, LEAST_QUEUE, MOST_QUEUE = 0.2, 10, 1000
@@ -47,8 +51,8 @@ QUEUE_TIME, LEAST_QUEUE, MOST_QUEUE = 0.2, 10, 1000
 
 Packets and not bytes: small ones would slip into what room is left behind large ones.
 """
-BURST_TIME = 0.001
-"""Seconds of the link that may leave at once: makes up for timers that come late."""
+BURST_TIME = max(0.001, time.clock_getres(time.CLOCK_MONOTONIC))
+"""Seconds of a class's rate that may leave at once: makes up for the kernel's timers that come late."""
 
 CONTROL_PRIO, GUARANTEED_PRIO, RESERVED_PRIO, BEST_EFFORT_PRIO = 0, 1, 2, 7
 
@@ -138,6 +142,11 @@ class Scheduled:
         return self.mtu + self.header
 
     @property
+    def wire(self) -> int:
+        """The same as a class is charged for it, bytes."""
+        return self.frame + self.framing
+
+    @property
     def control(self) -> float:
         """RSVP's own rate, bytes/s."""
         return max(self.bandwidth * CONTROL_SHARE, LEAST_CONTROL)
@@ -150,7 +159,24 @@ class Scheduled:
 
     def burst(self, rate: float) -> float:
         """The bucket of a class that is only to be paced, bytes."""
-        return max(2.0 * self.frame, rate * BURST_TIME)
+        return max(2.0 * self.wire, rate * BURST_TIME)
+
+    @property
+    def error_terms(self) -> ErrorTerms | None:
+        """What a guaranteed reservation waits beyond b/R; None where it has no class (RFC 2212).
+
+        C is what other guaranteed reservations send before its turn, each a quantum and the packet that
+        overdraws it: of those that reserve no less there are no more than L/R, which makes twice the MTU
+        of its own rate. D is what may be ahead of it on the wire, the buckets of the link, of best
+        effort and of RSVP with a packet each that overdraws them, and then the timers, and what they
+        let the reservations' own buckets save up.
+        """
+        if not self.shaped:
+            return None
+        link = self.bandwidth
+        ahead = self.burst(link) + self.burst(link) + CONTROL_BURST * self.wire + 3 * self.wire
+        seconds = ahead / max(link - self.control, LEAST_RATE) + 2.0 * BURST_TIME
+        return ErrorTerms(2 * self.mtu, math.ceil(seconds * 1e6))
 
     # --- who has which class ----------------------------------------------------------------------
 
@@ -228,7 +254,7 @@ class Scheduled:
         """The classes that are always there, made or adjusted in place."""
         whole, control = self.bandwidth, self.control
         yield self._class(LINK, whole, self.burst(whole), 0, parent=0)
-        yield self._class(CONTROL, control, 16.0 * self.frame, CONTROL_PRIO)
+        yield self._class(CONTROL, control, CONTROL_BURST * self.wire, CONTROL_PRIO)
         yield self._queue(CONTROL, "bfifo", 256 * self.frame)
         yield from self.rest()
         packets = whole * QUEUE_TIME / self.frame
@@ -244,20 +270,24 @@ class Scheduled:
     def reservation(self, reserved: Reserved) -> list[Request]:
         """A reservation's class and queue, made or adjusted in place; books its rate.
 
-        Tspecs count IP bytes, HTB counts the link-layer header with them, which weighs most on the
-        smallest packets. The bucket has room for one packet more than b: links before this one let
-        packets catch up with each other.
+        Tspecs count IP bytes, HTB counts the link-layer header and framing with them, which weigh most on
+        the smallest packets. The bucket has room for one packet more than b: links before this one let
+        packets catch up with each other. That of guaranteed service has only what late timers need:
+        a burst waits b/R and so adds nothing to what other reservations wait.
         """
         flow = reserved.flow
         asked = effective(flow.flowspec, flow.tspec)
         smallest = max(asked.tspec.m, ETHERNET_LEAST)
-        scale = (smallest + self.header) / smallest
+        scale = (smallest + self.header + self.framing) / smallest
         rate = min(max(asked.rate * scale, LEAST_RATE), self.bandwidth)
-        burst = max(min(asked.tspec.bucket, float(MOST_BYTES)) * scale, self.frame) + self.frame
-        prio = GUARANTEED_PRIO if asked.service == Service.GUARANTEED else RESERVED_PRIO
+        bucket = max(min(asked.tspec.bucket, float(MOST_BYTES)) * scale, self.wire) + self.wire
+        guaranteed = asked.service == Service.GUARANTEED
+        prio = GUARANTEED_PRIO if guaranteed else RESERVED_PRIO
+        discards = flow.excess is Excess.DISCARD
+        burst = max(self.wire, rate * BURST_TIME) if guaranteed and not discards else bucket
         self.reserved += rate - reserved.rate
         reserved.rate = rate
-        queue = self.frame if flow.excess is Excess.DISCARD else 2.0 * burst + 8.0 * self.frame
+        queue = self.frame if discards else 2.0 * bucket + 8.0 * self.frame
         most = rate if _keeps_to_its_rate(flow.excess, asked.service) else None
         return [
             self._class(reserved.minor, rate, burst, prio, most=most),

@@ -22,10 +22,31 @@ from pyroute2.nftables.main import NFTables
 
 from rsvp.demo.measure import Run, measure
 from rsvp.demo.network import add_background_cable
-from rsvp.demo.traffic import discard, listen, open_background, percentile, send_background, send_flow
+from rsvp.demo.traffic import (
+    HEADERS,
+    SENT,
+    STAMP,
+    discard,
+    listen,
+    open_background,
+    percentile,
+    read_arrivals,
+    receive_flow,
+    send_background,
+    send_flow,
+)
+from rsvp.engine.interfaces import Interface
 from rsvp.errors import TrafficControlError
 from rsvp.iana import Protocol
-from rsvp.intserv import Flowspec, Tspec, controlled_load, guaranteed
+from rsvp.intserv import (
+    DEFAULT_ADSPEC,
+    Flowspec,
+    Tspec,
+    advertise,
+    controlled_load,
+    delay_bound,
+    guaranteed,
+)
 from rsvp.lab import End, Lab
 from rsvp.objects import FilterSpec, FlowLabelFilterSpec, GpiFilter, GpiSession, Session
 from rsvp.tc import Counters, Flow
@@ -644,6 +665,69 @@ def test_what_exceeds_the_tspec_takes_nothing_from_best_effort(
     carried = shares(end, ("2e:3", "2e:11"), LINK)
     greedy.stop()
     assert carried["2e:3"] > 0.70 * carried["2e:1"]
+    assert judge.classes(end)["2e:10"].dropped == 0
+
+
+# --- what guaranteed service promises -----------------------------------------------------------------------
+
+
+def send_bursts(local: tuple[str, int], tspec: Tspec, seconds: float) -> bytes:
+    """Send whole buckets of largest packets, as often as the Tspec allows and never more; see `SENT`."""
+    padding = bytes(tspec.M - HEADERS[socket.AF_INET] - STAMP.size)
+    pause = tspec.bucket / tspec.rate
+    late: list[float] = []
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind(local)
+        sock.connect((DESTINATION, local[1] + 1000))
+        ends = time.monotonic() + seconds
+        while (begins := time.monotonic()) < ends:
+            for _ in range(int(tspec.bucket) // tspec.M):
+                sock.send(STAMP.pack(len(late), time.monotonic_ns()) + padding)
+                late.append(time.monotonic() - begins)
+            time.sleep(pause)
+    return SENT.pack(len(late), percentile(late, 0.99))
+
+
+def bursts(lab: Lab, tspec: Tspec, seconds: float) -> Run:
+    """A measured flow of the session that is reserved for, all of it in bursts."""
+    with lab["h2"], listen((DESTINATION, 5000)) as sock:
+        sender = lab["h1"].spawn(partial(send_bursts, (SOURCE, 4000), tspec, seconds))
+        receiver = lab["h2"].spawn(partial(receive_flow, sock, sender))
+    arrivals, overrun = read_arrivals(receiver.result())
+    sent, late = SENT.unpack(sender.result())
+    return Run(sent, arrivals, late, overrun)
+
+
+def test_no_packet_waits_longer_than_the_exported_terms_promise(
+    lab: Lab, traffic: HtbTrafficControl, load: Load
+) -> None:
+    """Over a wire of the link's own rate, beside an overload and others whose buckets empty at once."""
+    end, wire = out(lab), lab["r2"].toward("h2")
+    with lab["r2"].iproute() as ipr:  # a little faster, to make up for its own timers
+        ipr.tc("add", "tbf", wire.index, 0x50000, rate="10300kbit", burst=3 * FRAME, latency="1s")
+    terms = traffic.open_interface(end.index, end.name, LINK, 1500)
+    assert terms is not None
+    hop = Interface(end.index, end.name, (), 1500, LINK, c=terms.c, d=terms.d).character
+    asked = guaranteed(125_000.0, R=250_000.0, bucket=5000.0, m=500, M=500)
+    assert asked.rspec is not None
+    bound = delay_bound(asked.tspec, asked.rspec, advertise(DEFAULT_ADSPEC, hop))
+    traffic.add_flow(end.index, Flow(7, SESSION, (SENDER,), asked))
+    greedy = Tspec(125_000.0, 90_000.0, m=1500)
+    others = []
+    for port in (4001, 4002):
+        session = Session(SESSION.destination, 17, port + 1000)
+        traffic.add_flow(end.index, Flow(port, session, (), guaranteed(greedy, R=250_000.0)))
+        with lab["h2"], listen((DESTINATION, port + 1000)) as sock:
+            others.append(lab["h2"].spawn(partial(discard, sock)))
+        others.append(lab["h1"].spawn(partial(send_bursts, (SOURCE, port), greedy, math.inf)))
+
+    def keeps_the_promise(run: Run) -> None:
+        assert len(run.arrivals) == run.sent
+        assert delay(run, 0.99) <= bound * 1e3
+
+    convincing(lambda: bursts(lab, asked.tspec, 2.0), keeps_the_promise)
+    for other in others:
+        other.stop()
     assert judge.classes(end)["2e:10"].dropped == 0
 
 

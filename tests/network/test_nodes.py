@@ -14,11 +14,11 @@ import pytest
 
 from rsvp import decode
 from rsvp._wire import checksum, dissect
-from rsvp.config import read
+from rsvp.config import NodeConfig, read
 from rsvp.engine.interfaces import KEEP, REFRESH, lifetime
 from rsvp.engine.outputs import PathError, PathEvent, PathGone, ResvConfirmed, ResvError, ResvEvent, ResvGone
 from rsvp.iana import ClassNum, ErrorCode, MessageType, TrafficControlCode
-from rsvp.intserv import Tspec, controlled_load
+from rsvp.intserv import ErrorTerms, Tspec, controlled_load
 from rsvp.messages import Flow
 from rsvp.node import Node
 from rsvp.objects import FF, SE, WF, FilterSpec, Session, Style
@@ -316,6 +316,23 @@ def test_a_reservation_follows_the_route():
             s.network.wires[1].mend()
             await asyncio.sleep(L + AWAIT_REFRESH)
             assert s.installed("h1", "r1", "r2", "r3", "r4") == [1, 1, 1, 0, 0]
+
+    run(tell())
+
+
+def test_a_path_tells_the_error_terms_of_each_schedulers_own():
+    async def tell() -> None:
+        async with story(chain()) as s:
+            ledger(s.nodes["r1"]).terms = ErrorTerms(2000, 7000)
+            await s.nodes["r1"].reconfigure(NodeConfig(refresh=20.0))
+            await s.announce()
+            path = await s.receiver.until(PathEvent, 2)
+            assert isinstance(path, PathEvent)
+            assert path.sender.adspec is not None
+            assert path.sender.adspec.guaranteed is not None
+            # The others tell none: one packet, and the 120 us that it takes at 100 Mbit/s.
+            assert path.sender.adspec.guaranteed.c_tot == 2000 + 2 * 1500
+            assert path.sender.adspec.guaranteed.d_tot == 7000 + 2 * 120
 
     run(tell())
 
