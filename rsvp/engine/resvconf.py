@@ -71,11 +71,12 @@ def arrived(core: Core, received: Received, message: ResvConf, now: float) -> No
 def _way(state: SessionState, receiver: IPAddress, ois: set[int]) -> int | None:
     """Back to where the reservation came from; routing decides where that is not plain.
 
-    So it does for a group: what leads to the receiver by itself need not be a branch of the tree.
+    So it does for a group, unless the receiver is itself a next hop: what leads to one further away
+    need not be a branch of the tree.
     """
-    if state.multicast and not receiver.is_link_local:
-        return None
     ois = ois - {LOCAL}
+    if state.multicast and not receiver.is_link_local:
+        ois &= {rsb.oi for rsb in state.reservations() if rsb.nhop == receiver}
     return ois.pop() if len(ois) == 1 else None
 
 

@@ -312,6 +312,11 @@ class TestConfirmations:
         )
         assert self.conf(node.receive(message, A, to=self.RECEIVER)) == [(a(self.RECEIVER), None)]
 
+    def test_a_receiver_that_is_the_next_hop_hears_it_on_its_branch(self, node):
+        reserve(node, C, FF, (load(2000), (S1,)))
+        asked = reserve(node, D, FF, (load(1000), (S1,)), confirm="10.4.0.1")
+        assert self.conf(asked) == [(a("10.4.0.1"), D)]
+
     def test_a_link_local_receiver_is_on_the_branch(self):
         r = router(A)
         r.feed(e.InterfaceUp(e.Interface(C, "eth3", (a("fe80::3"),), bandwidth=1e6)))
