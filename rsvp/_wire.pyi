@@ -11,10 +11,8 @@ __all__ = [
     "address",
     "checksum",
     "decode",
-    "decode_object",
     "dissect",
     "encode",
-    "encode_object",
 ]
 
 def decode(data: bytes | bytearray | memoryview) -> Message: ...

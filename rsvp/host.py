@@ -48,3 +48,10 @@ def traffic_control() -> TrafficControl:
     from .tc.htb import HtbTrafficControl
 
     return HtbTrafficControl()
+
+
+def load() -> None:
+    """Load all that is needed for these, while there is still the right to read its files."""
+    from .routing import first_hop, netlink  # noqa: F401
+    from .tc import htb  # noqa: F401
+    from .transport import encapsulating, raw, udp  # noqa: F401

@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from .. import host
 from ..config import NodeConfig
 from ..errors import ConfigError, ControlError
 
@@ -49,6 +50,7 @@ def _call(name: str, *arguments: object) -> int:
 def settled(told: NodeConfig) -> Iterator[None]:
     """Be the only daemon here, and no more than that. Raises ControlError, ConfigError."""
     with _alone():
+        host.load()  # another user may not be able to read this program's files
         _drop_rights(told)
         gc.collect()
         gc.freeze()  # the program itself is no garbage: whoever looks for some needs not look through it

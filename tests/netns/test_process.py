@@ -78,6 +78,7 @@ def test_it_becomes_another_user_where_there_are_any(lab: Lab):
             assert not control.exists()
             return
         until(lambda: "ready" in log.read_text() or daemon.poll() is not None, log)
+        assert daemon.poll() is None, log.read_text()
         nobody = pwd.getpwnam("nobody")
         told = words(proc(daemon.pid) / "status")
         assert set(told["Uid"].split()) == {str(nobody.pw_uid)}
