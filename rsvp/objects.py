@@ -99,7 +99,7 @@ class GpiSession(Session):
     """The destination of an IPsec flow (RFC 2207 section 3.1).
 
     `port` is virtual: it tells sessions of one destination and protocol apart and stands in no data
-    packet. Section 4.1 asks for one other than 0. Its senders are `GpiFilter`s and no others.
+    packet. Section 4.1 asks for one other than 0. Each sender is a `GpiFilter`.
     """
 
     @property
@@ -109,7 +109,7 @@ class GpiSession(Session):
 
     @property
     def key(self) -> SessionKey:
-        """As a `Session`'s, but never equal to one: above the virtual port stands the C-Type."""
+        """As that of `Session`, but never equal to one: above the virtual port stands the C-Type."""
         kind = self.ctype << 16
         return (self.destination.version, number(self.destination), self.protocol, kind | self.port)
 
