@@ -15,11 +15,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
-from ipaddress import ip_address
 from types import TracebackType
 from typing import Self
 
 from . import objects as o
+from . import places
 from .api import Api
 from .engine.outputs import PathEvent, PathGone, ResvConfirmed, ResvError, Upcall
 from .errors import LocalError, Rejected
@@ -50,11 +50,9 @@ def read_protocol(protocol: str | int) -> int:
 def read_address(address: Address) -> o.IPAddress:
     """An address from text, without a zone: it is to mean the same to every node. Raises LocalError."""
     try:
-        if "%" not in str(address):
-            return ip_address(address)
-    except ValueError:
-        pass
-    raise LocalError(f"{address!r} is no IPv4 or IPv6 address")
+        return places.read_address(str(address))
+    except ValueError as error:
+        raise LocalError(str(error)) from None
 
 
 def read_sender(sender: SenderLike) -> o.Filter:
@@ -82,7 +80,24 @@ class Endpoint:
         return Session(self, what, await self.open_session(what))
 
 
-class Session:
+class Events:
+    """Events to iterate, each once and in order; it ends when `None` was put in."""
+
+    def __init__(self) -> None:
+        self._events: asyncio.Queue[Upcall | None] = asyncio.Queue()
+
+    def __aiter__(self) -> AsyncIterator[Upcall]:
+        return self
+
+    async def __anext__(self) -> Upcall:
+        event = await self._events.get()
+        if event is None:
+            self._events.put_nowait(None)
+            raise StopAsyncIteration
+        return event
+
+
+class Session(Events):
     """One application's part in one session.
 
     Iterate it (`async for event in session`) for events as `rsvp.PathEvent`, `rsvp.ResvEvent` and
@@ -90,12 +105,12 @@ class Session:
     """
 
     def __init__(self, api: Api, session: o.Session, handle: int) -> None:
+        super().__init__()
         self.api = api
         self.session = session
         self.handle = handle
         self.senders: dict[o.Filter, SenderDescriptor] = {}
         """The senders that are known at present, from their Path messages."""
-        self._events: asyncio.Queue[Upcall | None] = asyncio.Queue()
         self._waiters: list[Reservation] = []
         self._arrival = asyncio.Event()
         self._pump = asyncio.create_task(self._receive(), name=f"rsvp events of {session}")
@@ -191,16 +206,6 @@ class Session:
                 self._arrival.clear()
                 await self._arrival.wait()
         return next(iter(self.senders.values()))
-
-    def __aiter__(self) -> AsyncIterator[Upcall]:
-        return self
-
-    async def __anext__(self) -> Upcall:
-        event = await self._events.get()
-        if event is None:
-            self._events.put_nowait(None)
-            raise StopAsyncIteration
-        return event
 
     async def close(self) -> None:
         """Tear down what was made in this session."""

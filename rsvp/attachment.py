@@ -110,7 +110,7 @@ async def attach(
     to: Place | None = None,
     at: Place | None = None,
     style: Style | None = None,
-    service: str = "load",
+    service: str | None = None,
     delay: float | None = None,
     wait: float = 0.0,
     via: Api | None = None,
@@ -168,7 +168,7 @@ async def _receive(
     rate: float | str | None,
     at: Place | None,
     style: Style | None,
-    service: str,
+    service: str | None,
     delay: float | None,
     via: Api | None,
 ) -> ReceivedFlow:

@@ -14,13 +14,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
 from enum import StrEnum
 from types import TracebackType
 from typing import Self
 from weakref import WeakSet
 
-from . import aio
+from . import aio, places
 from . import objects as o
 from .aio import Address, read_address, read_protocol, read_sender
 from .api import Api
@@ -28,15 +27,13 @@ from .control.lasting import connect
 from .engine.outputs import PathError, PathEvent, ResvConfirmed, ResvError, ResvEvent, ResvGone, Upcall
 from .errors import LocalError, Rejected, RsvpError
 from .iana import DEFAULT_TTL, ErrorFlag, error_text
-from .intserv import INFINITY, Tspec, controlled_load, guaranteed
+from .intserv import INFINITY, Tspec
 from .messages import AnyFilter, Flow, base_filter
-from .receiver import Receiver, Service
+from .receiver import Receiver, read_service
 from .units import parse_rate
 
 Place = str | tuple[Address, int]
 """An address with a port: "10.1.0.2:5000", "[2001:db8::2]:5000" or ("10.1.0.2", 5000)."""
-
-SERVICES: dict[str, Service] = {"load": controlled_load, "rate": guaranteed}
 
 SECONDS_IN_BUCKET = 2.0
 """A sender that names only its rate may be this far ahead of it."""
@@ -55,16 +52,13 @@ class Status(StrEnum):
 
 def read_place(place: Place) -> tuple[o.IPAddress, int]:
     """An address and a port from text or a pair. Raises LocalError."""
-    if isinstance(place, tuple):
-        address, port = place
-        if not isinstance(port, int) or not 0 <= port <= 65535:
-            raise LocalError(f"{port!r} is no port: write a number from 0 to 65535")
-        return read_address(address), port
-    host, colon, digits = place.rpartition(":")
-    inside = host[1:-1] if host.startswith("[") and host.endswith("]") else host
-    if not colon or not (digits.isascii() and digits.isdecimal()) or (":" in inside and inside == host):
-        raise LocalError(f"{place!r} is no address with a port: write 10.1.0.2:5000 or [2001:db8::2]:5000")
-    return read_place((inside, int(digits)))
+    try:
+        if isinstance(place, tuple):
+            address, port = place
+            return read_address(address), places.read_port(str(port))
+        return places.read_place(place)
+    except ValueError as error:
+        raise LocalError(str(error)) from None
 
 
 def read_rate(rate: float | str) -> float:
@@ -78,17 +72,17 @@ def read_rate(rate: float | str) -> float:
 _open: WeakSet[AnyFlow] = WeakSet()
 
 
-class AnyFlow:
+class AnyFlow(aio.Events):
     """What sent and received flows share: events, a status, an end. Iterate it for its events."""
 
     def __init__(self, session: aio.Session, owned: Api | None) -> None:
+        super().__init__()
         self.session = session
         self.status = Status.YELLOW
         self.error: RsvpError | None = None
         """Why it is red: `Rejected` with `code` and `value`, or what ended the session."""
         self._owned = owned
         self._changed = asyncio.Event()
-        self._events: asyncio.Queue[Upcall | None] = asyncio.Queue()
         self._follower = asyncio.create_task(self._follow(), name=f"rsvp flow to {session.session}")
         _open.add(self)
 
@@ -130,16 +124,6 @@ class AnyFlow:
         with contextlib.suppress(RsvpError, TimeoutError):
             await self.ready(timeout)
         return self.status
-
-    def __aiter__(self) -> AsyncIterator[Upcall]:
-        return self
-
-    async def __anext__(self) -> Upcall:
-        event = await self._events.get()
-        if event is None:
-            self._events.put_nowait(None)
-            raise StopAsyncIteration
-        return event
 
     async def close(self) -> None:
         """Tear down what was asked for; then it is red."""
@@ -306,7 +290,7 @@ async def receive(
     source: Place | None = None,
     *,
     rate: float | str | None = None,
-    service: str = "load",
+    service: str | None = None,
     delay: float | None = None,
     shared: bool = False,
     style: o.Style | None = None,
@@ -318,19 +302,17 @@ async def receive(
 
     Without `source` (or with its port 0) for each sender that is heard: its own reservation (FF) or,
     `shared`, one for all of them (WF); `style` says it in RSVP's words. `service` is "load" or "rate"
-    (controlled load, guaranteed); `delay` in seconds asks for the R that keeps it. Waits up to `wait`
-    seconds for the confirmation. Through the daemon, or `via` another `Api`. Close it when done.
-    Raises NoDaemon, LocalError, StyleConflict.
+    (controlled load, guaranteed); `delay` in seconds asks for guaranteed service at the R that keeps
+    it. Waits up to `wait` seconds for the confirmation. Through the daemon, or `via` another `Api`.
+    Close it when done. Raises NoDaemon, LocalError, StyleConflict.
     """
     address, to = read_place(destination)
-    if service not in SERVICES:
-        raise LocalError(f"no such service: {service!r}; write load (controlled load) or rate (guaranteed)")
     meant = _Source(source)
     if style is None:
         style = o.WF if shared else o.FF
     receiver = Receiver(
         style,
-        SERVICES[service if delay is None else "rate"],
+        read_service(service, delay),
         meant.named() if style.explicit else (),
         None if rate is None else read_rate(rate),
         delay,

@@ -8,12 +8,29 @@ from functools import reduce
 
 from .engine.outputs import PathEvent, PathGone, Upcall
 from .errors import LocalError
-from .intserv import Adspec, Flowspec, fit, guaranteed_within, lub
+from .intserv import Adspec, Flowspec, controlled_load, fit, guaranteed, guaranteed_within, lub
 from .messages import Flow, Sender, base_filter
 from .objects import Filter, Style
 
 Service = Callable[..., Flowspec]
 """`intserv.controlled_load` or `intserv.guaranteed`."""
+
+SERVICES: dict[str, Service] = {"load": controlled_load, "rate": guaranteed}
+"""By the words that people type for them."""
+
+
+def read_service(word: str | None, delay: float | None = None) -> Service:
+    """A service by its word; without one controlled load, or guaranteed where a delay is asked for.
+
+    Raises LocalError for another word, and for a delay of a service that promises none.
+    """
+    if word is None:
+        return controlled_load if delay is None else guaranteed
+    if word not in SERVICES:
+        raise LocalError(f"no such service: {word!r}; write load (controlled load) or rate (guaranteed)")
+    if delay is not None and word == "load":
+        raise LocalError("controlled load promises no delay: leave the service out, or the delay")
+    return SERVICES[word]
 
 
 class Receiver:

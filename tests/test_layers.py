@@ -26,6 +26,7 @@ EXTENSIONS = {
 
 ALLOWED = {
     "units": set(),
+    "places": set(),
     "errors": set(),
     "ancillary": {"errors"},
     "iana_errors": set(),
@@ -58,7 +59,7 @@ ALLOWED = {
     "config": {"errors", "iana", "engine", "units", "paths"},
     "api": {"iana", "objects", "intserv", "messages", "jsonform", "engine"},
     "beside": set(),
-    "aio": {"api", "engine", "errors", "iana", "intserv", "messages", "objects"},
+    "aio": {"api", "engine", "errors", "iana", "intserv", "messages", "objects", "places"},
     "unreadable": {"_wire", "engine", "errors", "iana", "intserv", "messages", "objects", "dissection"},
     "counts": {"engine", "iana_errors"},
     "topics": {"engine", "errors", "iana", "jsonform", "messages", "show", "transport", "vocabulary"},

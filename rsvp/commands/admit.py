@@ -7,59 +7,24 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..jsonform import Json, read_filter, read_tspec, session
-from ..objects import FilterSpec, Session, Style
+from ..objects import Session, Style
 from ..paths import CONTROL
-from . import arguments, words
-from .arguments import Place
-from .reserve import SERVICES, check, read_service
+from . import options, words
+from .reserve import check
 
 if TYPE_CHECKING:
     from ..receiver import Receiver
 
 
 def admit(
-    destination: Annotated[
-        Place,
-        typer.Argument(metavar="DESTINATION:PORT", parser=arguments.destination, help="Where the flow goes."),
-    ],
-    style: Annotated[
-        Style,
-        typer.Option(metavar="{ff,wf,se}", parser=arguments.style, help="As of rsvp reserve."),
-    ],
-    sender: Annotated[
-        list[FilterSpec] | None,
-        typer.Option(
-            metavar="ADDRESS:PORT",
-            parser=arguments.sender,
-            help="For this sender only; may be given again. Without it, for each that is known.",
-        ),
-    ] = None,
-    service: Annotated[
-        str | None,
-        typer.Option(
-            metavar="{load,rate}",
-            parser=read_service,
-            help="Controlled load, or guaranteed service at R [default: load, with --delay rate].",
-        ),
-    ] = None,
-    rate: Annotated[
-        float | None,
-        typer.Option(
-            metavar="R",
-            parser=arguments.rate,
-            help="How much: 500kbit, 10mbit, or bytes/s; what the sender announces if left out.",
-        ),
-    ] = None,
-    delay: Annotated[
-        float | None,
-        typer.Option(metavar="TIME", parser=arguments.delay, help="How late a packet may arrive: 20ms."),
-    ] = None,
-    protocol: Annotated[
-        int, typer.Option(metavar="NAME", parser=arguments.protocol, help="udp, tcp, or a number.")
-    ] = "udp",  # type: ignore[assignment]
-    control: Annotated[
-        str, typer.Option(metavar="PATH", help="The daemon's control socket.", show_default=True)
-    ] = CONTROL,
+    destination: options.Destination,
+    style: options.ReservedStyle,
+    sender: options.Senders = None,
+    service: options.Service = None,
+    rate: options.ReservedRate = None,
+    delay: options.Delay = None,
+    protocol: options.Protocol = "udp",  # type: ignore[assignment]
+    control: options.Control = CONTROL,
     json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> int:
     """Ask the daemon what it would say to a reservation.
@@ -80,13 +45,13 @@ def admit(
     check(destination, style, senders, service, rate, delay)
     assert destination.address is not None
     about = Session(destination.address, protocol, destination.port)
-    wanted = SERVICES[service or ("load" if delay is None else "rate")]
 
     import asyncio
 
-    from ..receiver import Receiver
+    from ..receiver import Receiver, read_service
 
-    verdicts = asyncio.run(_ask(control, about, Receiver(style, wanted, senders, rate, delay)))
+    receiver = Receiver(style, read_service(service, delay), senders, rate, delay)
+    verdicts = asyncio.run(_ask(control, about, receiver))
     accepted = all(one["accepted"] for one in verdicts)
     if json:
         from json import dumps

@@ -5,18 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from ipaddress import ip_address
 from typing import TypeVar
 
 import typer
 
+from .. import places
 from ..jsonform import read_style
 from ..objects import FilterSpec, IPAddress, Style
 from ..units import parse_rate, parse_time
 
 T = TypeVar("T")
-
-EXAMPLE = "10.1.0.2:5000 or [2001:db8::2]:5000"
 
 
 @dataclass(frozen=True)
@@ -39,38 +37,16 @@ def as_usage(read: Callable[[str], T]) -> Callable[[str], T]:
     return parser
 
 
-def _read_port(text: str) -> int:
-    if not (text.isascii() and text.isdecimal()):
-        raise ValueError(f"{text!r} is no port: write a number from 0 to 65535")
-    if int(text) > 65535:
-        raise ValueError(f"port {text} is too high: a port is 0 to 65535")
-    return int(text)
-
-
-def _read_place(text: str) -> Place:
-    host, colon, port = text.rpartition(":")
-    if not colon or (":" in host.strip("[]") and not (host.startswith("[") and host.endswith("]"))):
-        raise ValueError(f"{text!r} is no address with a port: write {EXAMPLE}")
-    if "%" in host:
-        raise ValueError(f"{host!r} has a zone, which means nothing to other nodes: write {EXAMPLE}")
-    bracketed = host.startswith("[") and host.endswith("]")
-    try:
-        address = ip_address(host[1:-1] if bracketed else host)
-    except ValueError:
-        raise ValueError(f"{host!r} is no IPv4 or IPv6 address: write {EXAMPLE}") from None
-    return Place(address, _read_port(port))
-
-
 def _read_end(text: str) -> Place:
-    place = _read_place(text)
-    if place.address is not None and not int(place.address):
-        raise ValueError(f"{place.address} is nobody's address: write {EXAMPLE}")
-    return place
+    address, port = places.read_place(text)
+    if not int(address):
+        raise ValueError(f"{address} is nobody's address: write {places.EXAMPLE}")
+    return Place(address, port)
 
 
 def _read_source(text: str) -> Place:
     if ":" not in text and "." not in text:
-        return Place(None, _read_port(text))
+        return Place(None, places.read_port(text))
     return _read_end(text)
 
 
@@ -157,3 +133,6 @@ style = as_usage(_read_style)
 rate = as_usage(parse_rate)
 delay = as_usage(_read_delay)
 positive = as_usage(_read_positive)
+service = one_of(
+    ("load", "rate"), "no such service: {text}; write load (controlled load) or rate (guaranteed)"
+)

@@ -10,7 +10,7 @@ from ..iana import Protocol
 from ..objects import Session
 from ..paths import CONTROL
 from ..vocabulary import CLEARED
-from . import arguments
+from . import arguments, options
 
 read_what = arguments.one_of(
     CLEARED, f"there is nothing called {{text}} to clear: one of {', '.join(CLEARED)}"
@@ -33,13 +33,9 @@ def clear(
             metavar="DESTINATION:PORT", parser=arguments.destination, help="Of this session only."
         ),
     ] = None,
-    protocol: Annotated[
-        int, typer.Option(parser=arguments.protocol, help="The session's IP protocol: udp, tcp or a number.")
-    ] = Protocol.UDP,
+    protocol: options.Protocol = Protocol.UDP,
     json: Annotated[bool, typer.Option("--json", help="One JSON object: how many went.")] = False,
-    control: Annotated[
-        str, typer.Option(metavar="PATH", help="The daemon's control socket.", show_default=True)
-    ] = CONTROL,
+    control: options.Control = CONTROL,
 ) -> None:
     """Remove state that neighbours made, as tears of theirs would.
 

@@ -8,7 +8,7 @@ import typer
 
 from ..paths import CONTROL
 from ..vocabulary import TOPICS
-from . import arguments
+from . import arguments, options
 
 read_topic = arguments.one_of(TOPICS, f"there is no topic {{text}}: one of {', '.join(TOPICS)}")
 
@@ -28,9 +28,7 @@ def log(
         typer.Option(metavar="N", parser=arguments.whole(1, arguments.MAX_COUNT), help="End after N lines."),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
-    control: Annotated[
-        str, typer.Option(metavar="PATH", help="The daemon's control socket.", show_default=True)
-    ] = CONTROL,
+    control: options.Control = CONTROL,
 ) -> None:
     """Tell what happens in the daemon, until interrupted.
 

@@ -2,70 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Annotated
 
 import typer
 
-from ..intserv import Flowspec, controlled_load, guaranteed
 from ..objects import FilterSpec, Session, Style
-from ..paths import CONTROL
-from . import arguments
+from . import arguments, options
 from .arguments import Place
-
-SERVICES: dict[str, Callable[..., Flowspec]] = {"load": controlled_load, "rate": guaranteed}
-
-
-read_service = arguments.one_of(
-    SERVICES, "no such service: {text}; write load (controlled load) or rate (guaranteed)"
-)
 
 
 def reserve(
-    destination: Annotated[
-        Place,
-        typer.Argument(metavar="DESTINATION:PORT", parser=arguments.destination, help="Where the flow goes."),
-    ],
-    style: Annotated[
-        Style,
-        typer.Option(
-            metavar="{ff,wf,se}",
-            parser=arguments.style,
-            help="ff: each sender has its own; se: those named share one; wf: all senders share one.",
-        ),
-    ],
-    sender: Annotated[
-        list[FilterSpec] | None,
-        typer.Option(
-            metavar="ADDRESS:PORT",
-            parser=arguments.sender,
-            help="For this sender only; may be given again. Without it, for each that announces itself.",
-        ),
-    ] = None,
-    service: Annotated[
-        str | None,
-        typer.Option(
-            metavar="{load,rate}",
-            parser=read_service,
-            help="Controlled load, or guaranteed service at R [default: load, with --delay rate].",
-        ),
-    ] = None,
-    rate: Annotated[
-        float | None,
-        typer.Option(
-            metavar="R",
-            parser=arguments.rate,
-            help="How much: 500kbit, 10mbit, or bytes/s; what the sender announces if left out.",
-        ),
-    ] = None,
-    delay: Annotated[
-        float | None,
-        typer.Option(
-            metavar="TIME",
-            parser=arguments.delay,
-            help="How late a packet may arrive: 20ms, or seconds; guaranteed service at the R that takes.",
-        ),
-    ] = None,
+    destination: options.Destination,
+    style: options.ReservedStyle,
+    sender: options.Senders = None,
+    service: options.Service = None,
+    rate: options.ReservedRate = None,
+    delay: options.Delay = None,
     interface: Annotated[
         str | None,
         typer.Option(
@@ -74,17 +26,10 @@ def reserve(
         ),
     ] = None,
     confirm: Annotated[bool, typer.Option("--confirm", help="Ask for a confirmation.")] = False,
-    protocol: Annotated[
-        int, typer.Option(metavar="NAME", parser=arguments.protocol, help="udp, tcp, or a number.")
-    ] = "udp",  # type: ignore[assignment]
-    control: Annotated[
-        str | None, typer.Option(metavar="PATH", help=f"The daemon's control socket [default: {CONTROL}].")
-    ] = None,
-    json: Annotated[bool, typer.Option("--json", help="One JSON object a line for each event.")] = False,
-    count: Annotated[
-        int | None,
-        typer.Option(metavar="N", parser=arguments.whole(1, arguments.MAX_COUNT), help="End after N events."),
-    ] = None,
+    protocol: options.Protocol = "udp",  # type: ignore[assignment]
+    control: options.ControlIfThere = None,
+    json: options.JsonLines = False,
+    count: options.Count = None,
     timeout: Annotated[
         float | None,
         typer.Option(
@@ -119,10 +64,11 @@ def reserve(
 
     import asyncio
 
+    from ..receiver import read_service
     from .application import Limits
     from .receiving import Receiving
 
-    limits, chosen = Limits(json, count, timeout), SERVICES[service or ("load" if delay is None else "rate")]
+    limits, chosen = Limits(json, count, timeout), read_service(service, delay)
     asyncio.run(
         Receiving(session, limits, style, chosen, senders, rate, confirm, delay, interface).run(control)
     )

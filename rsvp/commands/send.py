@@ -10,16 +10,12 @@ import typer
 from ..iana import DEFAULT_TTL
 from ..intserv import Tspec, default_bucket
 from ..objects import Session
-from ..paths import CONTROL
-from . import arguments
+from . import arguments, options
 from .arguments import Place
 
 
 def send(
-    destination: Annotated[
-        Place,
-        typer.Argument(metavar="DESTINATION:PORT", parser=arguments.destination, help="Where the flow goes."),
-    ],
+    destination: options.Destination,
     source: Annotated[
         Place,
         typer.Option(
@@ -70,17 +66,10 @@ def send(
             help="The flow's multicast TTL, and that of its Path messages.",
         ),
     ] = DEFAULT_TTL,
-    protocol: Annotated[
-        int, typer.Option(metavar="NAME", parser=arguments.protocol, help="udp, tcp, or a number.")
-    ] = "udp",  # type: ignore[assignment]
-    control: Annotated[
-        str | None, typer.Option(metavar="PATH", help=f"The daemon's control socket [default: {CONTROL}].")
-    ] = None,
-    json: Annotated[bool, typer.Option("--json", help="One JSON object a line for each event.")] = False,
-    count: Annotated[
-        int | None,
-        typer.Option(metavar="N", parser=arguments.whole(1, arguments.MAX_COUNT), help="End after N events."),
-    ] = None,
+    protocol: options.Protocol = "udp",  # type: ignore[assignment]
+    control: options.ControlIfThere = None,
+    json: options.JsonLines = False,
+    count: options.Count = None,
     timeout: Annotated[
         float | None,
         typer.Option(

@@ -10,7 +10,7 @@ import typer
 
 from ..jsonform import Json
 from ..paths import CONTROL
-from . import arguments, words
+from . import arguments, options, words
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -121,9 +121,7 @@ def show(
         ),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help='One JSON object: {"WHAT": [...]}.')] = False,
-    control: Annotated[
-        str, typer.Option(metavar="PATH", help="The daemon's control socket.", show_default=True)
-    ] = CONTROL,
+    control: options.Control = CONTROL,
 ) -> None:
     """Show what the daemon knows.
 

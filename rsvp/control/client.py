@@ -53,6 +53,14 @@ async def connect(path: str | Path = CONTROL) -> Client:
     return Client(reader, writer)
 
 
+async def until_the_end(queue: asyncio.Queue[Upcall | _End] | None) -> AsyncIterator[Upcall]:
+    """What a queue holds and will hold up to a None; raises an error that is in it."""
+    while queue is not None and (item := await queue.get()) is not None:
+        if isinstance(item, RsvpError):
+            raise item
+        yield item
+
+
 class Client(Endpoint):
     """`rsvp.api.Api` by a daemon: each verb raises what the node there raised, or ControlError.
 
@@ -149,7 +157,7 @@ class Client(Endpoint):
 
         Raises ControlError when the daemon goes away.
         """
-        return self._events(self._queues.get(handle))
+        return until_the_end(self._queues.get(handle))
 
     async def show(self, what: str, *, why: bool = False) -> list[dict[str, jsonform.Json]]:
         """Entries as `rsvp show` prints them."""
@@ -286,13 +294,6 @@ class Client(Endpoint):
             self._queues.pop(handle).put_nowait(None)
         else:
             self._queues[handle].put_nowait(schema.read_upcall(line, handle))
-
-    @staticmethod
-    async def _events(queue: asyncio.Queue[Upcall | _End] | None) -> AsyncIterator[Upcall]:
-        while queue is not None and (item := await queue.get()) is not None:
-            if isinstance(item, RsvpError):
-                raise item
-            yield item
 
     def _end(self, error: ControlError, for_events: _End) -> None:
         """Nothing more will come: wake up whoever waits."""

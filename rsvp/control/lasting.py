@@ -184,7 +184,7 @@ class LastingClient(Endpoint):
         Raises what kept the session from being made anew.
         """
         part = self._parts.get(handle)
-        return _events(None if part is None else part.queue)
+        return client.until_the_end(None if part is None else part.queue)
 
     async def show(self, what: str, *, why: bool = False) -> list[dict[str, Json]]:
         """Entries as `rsvp show` prints them."""
@@ -302,10 +302,3 @@ async def _unless_lost(connection: Client, answer: Awaitable[None]) -> None:
     except ControlError:
         if connection.lost is None:
             raise
-
-
-async def _events(queue: asyncio.Queue[Upcall | RsvpError | None] | None) -> AsyncIterator[Upcall]:
-    while queue is not None and (item := await queue.get()) is not None:
-        if isinstance(item, RsvpError):
-            raise item
-        yield item

@@ -9,6 +9,7 @@ from ..aio import read_protocol
 from ..errors import LocalError
 from ..iana import Protocol
 from ..objects import FilterSpec, IPAddress, Session
+from ..places import split
 
 AddressOf = Callable[[str], IPAddress | None]
 """A node's name -> its first address."""
@@ -26,19 +27,10 @@ def read_address(text: str, address_of: AddressOf) -> IPAddress:
         raise ValueError(f"{text!r} is no address and no node's name") from None
 
 
-def _split(text: str, example: str) -> tuple[str, int]:
-    place, colon, port = text.rpartition(":")
-    if not colon or (":" in place and not place.startswith("[")):
-        raise ValueError(f"{text!r} has no port: write {example}")
-    if not (port.isascii() and port.isdecimal() and int(port) < 65536):
-        raise ValueError(f"{port!r} is no port: write a number from 0 to 65535")
-    return place, int(port)
-
-
 def read_session(text: str, address_of: AddressOf) -> Session:
     """A session from "239.1.1.1:5000", "h2:5000" or "h2:5000/tcp". Raises ValueError."""
     place, slash, protocol = text.partition("/")
-    host, port = _split(place, "239.1.1.1:5000 or h2:5000")
+    host, port = split(place, "239.1.1.1:5000 or h2:5000")
     try:
         number = read_protocol(protocol) if slash else int(Protocol.UDP)
     except LocalError as error:
@@ -48,5 +40,5 @@ def read_session(text: str, address_of: AddressOf) -> Session:
 
 def read_sender(text: str, address_of: AddressOf) -> FilterSpec:
     """A sender from "h1:4000" or "10.0.1.1:4000". Raises ValueError."""
-    host, port = _split(text, "h1:4000 or 10.0.1.1:4000")
+    host, port = split(text, "h1:4000 or 10.0.1.1:4000")
     return FilterSpec(read_address(host, address_of), port)

@@ -142,7 +142,7 @@ def test_mistakes_raise_the_same_errors(hosts: Opener):
                 await h1.add_sender(here, FilterSpec(ip_address("10.9.9.9"), 1), TSPEC)
             with pytest.raises(LocalError):
                 await h1.remove_sender(here, SENDER)
-            with pytest.raises(LocalError, match="'fe80::1%eth0' is no IPv4 or IPv6 address"):
+            with pytest.raises(LocalError, match="'fe80::1%eth0' has a zone"):
                 await h1.session("fe80::1%eth0", 5000)
             with pytest.raises(UnknownSession):
                 await h1.close_session(4711)

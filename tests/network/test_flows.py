@@ -164,10 +164,12 @@ def test_mistakes_are_one_sentence():
                 with pytest.raises(LocalError):
                     read_place(text)
             assert read_place("[2001:db8::2]:5000")[1] == 5000
-            with pytest.raises(LocalError, match="no port: write a number from 0 to 65535"):
+            with pytest.raises(LocalError, match="port 70000 is too high: a port is 0 to 65535"):
                 read_place(("10.0.3.2", 70000))
             with pytest.raises(LocalError, match="write load"):
                 await rsvp.receive(TO, service="best", via=node)
+            with pytest.raises(LocalError, match="controlled load promises no delay"):
+                await rsvp.receive(TO, service="load", delay=0.5, via=node)
             with pytest.raises(LocalError, match="is no rate"):
                 await rsvp.send(TO, "fast", port=4000, via=node)
             with pytest.raises(LocalError, match="all zeroes"):
