@@ -1,0 +1,73 @@
+"""The applications of examples/scenes: what they say, what crosses the wires, what the kernel counts."""
+
+from __future__ import annotations
+
+import re
+from ipaddress import ip_address
+from pathlib import Path
+
+import pytest
+
+from rsvp import Path as PathMessage
+from rsvp import PathTear, Resv, ResvConf, ResvErr, Tspec
+from rsvp.iana import AdmissionError, ErrorCode
+from rsvp.objects import FF, FilterSpec
+
+from .decoders import require
+from .scenes import Played, play
+
+BOTH = pytest.mark.parametrize("words", [(), ("--ipv6",)], ids=["IPv4", "IPv6"])
+
+
+@pytest.fixture(autouse=True)
+def _decoders() -> None:
+    require()
+
+
+def table(played: Played) -> dict[str, tuple[int, ...]]:
+    """What a scene's table says of each row: packets sent, dropped and waiting."""
+    rows = re.findall(r"^    (\w.*?) +(\d+) +(\d+) +(\d+)$", played.text, re.MULTILINE)
+    return {name: tuple(map(int, numbers)) for name, *numbers in rows}
+
+
+@BOTH
+def test_a_third_call_is_busy_until_somebody_hangs_up(tmp_path: Path, words: tuple[str, ...]) -> None:
+    played = play("voice", tmp_path, *words)
+    h1, h2 = map(ip_address, ("fd00:1::1", "fd00:2::2") if words else ("10.0.1.1", "10.0.2.2"))
+    packet = 220 if words else 200
+    played.says("h1: talking", "h2: talking", "h1: talking", "h2: talking")
+    played.says(f"h1: busy: {h2} refused: admission control failure: requested bandwidth unavailable")
+    played.says("h1: busy", "h1: hung up", "h1: talking", "h2: talking")
+
+    # G.711 in both directions, 50 packets a second
+    paths = played.of("h2", PathMessage)
+    assert {path.sender.tspec for path in paths} == {Tspec(50.0 * packet, 10.0 * packet, m=packet, M=packet)}
+    assert {(path.session.destination, path.session.port) for path in paths} == {
+        (address, port + n) for address, port in ((h1, 4000), (h2, 5000)) for n in (1, 2, 3)
+    }
+    assert {resv.style for resv in played.of("h2", Resv)} == {FF}
+
+    # the caller reserves first; its reservation is refused, and that of the other end not even tried
+    third = [one for _, one in played.frames("h1") if one.session.port in (4003, 5003)]
+    names = [type(one) for one in third]
+    assert names[:4] == [PathMessage, PathMessage, Resv, ResvErr]
+    assert third[2].session.port == 4003
+    [refusal] = played.of("h1", ResvErr)
+    assert refusal.error.code == ErrorCode.ADMISSION_CONTROL_FAILURE
+    assert refusal.error.value == AdmissionError.BANDWIDTH_UNAVAILABLE
+    assert refusal.flow.filters == (FilterSpec(h2, 5003),)
+
+    # after somebody hung up both are
+    again = names.index(PathMessage, names.index(PathTear))
+    assert [one.session.port for one in third[again:] if isinstance(one, ResvConf)] == [4003, 5003]
+
+    # calls lose nothing and wait for nobody under an overload
+    rows = table(played)
+    assert set(rows) == {"4002 to 5002", "4003 to 5003", "best effort"}
+    _, lost, waiting = rows.pop("best effort")
+    assert lost > 50
+    assert waiting > 0
+    for sent, lost, waiting in rows.values():
+        assert sent > 50
+        assert lost == 0
+        assert waiting <= 1
