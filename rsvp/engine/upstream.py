@@ -55,6 +55,7 @@ def sync(
             _upcall(core, state, phop, new, news, old, gone)
             continue
         if old is not None and gone:
+            phop.sent = None  # refreshes are for the rest
             _send_tear(core, state, phop, old, gone, extra)
         if new is None:
             _rest(phop)

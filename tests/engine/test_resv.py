@@ -277,6 +277,17 @@ class TestTear:
         assert [flow.filters for flow in tear.flows] == [(S1,)]
         assert sends(out, Resv) == [], "the tear says it all"
 
+    @pytest.mark.parametrize("style", [FF, SE], ids=["FF", "SE"])
+    def test_what_is_torn_is_not_asked_for_again_by_the_refreshes_of_the_rest(self, node, style):
+        flows = [(load(), (S1,)), (load(), (S2,))] if style is FF else [(load(), (S1, S2))]
+        node.receive(resv(style, *flows, refresh=1e6), 2)
+        for who in (S1, S2):
+            node.receive(path(who, refresh=1e6), 1)
+        node.receive(resv_tear(style, (S1,)), 2)
+        refreshes = sends(node.advance(100), Resv)
+        assert refreshes
+        assert all([flow.filters for flow in again.flows] == [(S2,)] for again in refreshes)
+
     def test_wildcard_without_a_flowspec(self, node):
         node.receive(resv(WF, (load(), ())), 2)
         message = ResvTear(session=session(), hop=resv(WF).hop, style=WF, send_ttl=63)
