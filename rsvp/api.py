@@ -53,14 +53,16 @@ class Api(Protocol):
         adspec: Adspec | None = DEFAULT_ADSPEC,
         policy: tuple[PolicyData, ...] = (),
         excess: Excess = Excess.BORROW,
+        incoming: str | None = None,
     ) -> Filter:
         """Announce a sender; returns it.
 
         `template` None: the node's own address towards the destination, with `port` (the SPI
         of a session that is a `GpiSession`). `ttl` is the
         application's multicast TTL, `policy` goes along as it is (RFC 2750), and `excess` is what this
-        node does with packets beyond the Tspec once the flow is reserved. Raises NoRoute, or
-        LocalError for an address that is not ours.
+        node does with packets beyond the Tspec once the flow is reserved. `incoming` names the interface
+        behind which a host is that does not speak RSVP, and that this is announced for (a sender proxy:
+        RFC 5945 section 2.2). Raises NoRoute, or LocalError for an address that is neither.
         """
 
     async def remove_sender(self, handle: int, template: Filter) -> None:
@@ -75,10 +77,13 @@ class Api(Protocol):
         confirm: bool = False,
         ttl: int | None = None,
         policy: tuple[PolicyData, ...] = (),
+        outgoing: str | None = None,
     ) -> None:
         """Reserve, in place of what this handle reserved before; `policy` goes along as it is.
 
-        Senders that are not there yet are waited for. Raises LocalError, StyleConflict.
+        Senders that are not there yet are waited for. `outgoing` names the interface behind which a host
+        is that does not speak RSVP, and that this is reserved for: it is admitted and installed there
+        (a receiver proxy: RFC 5945 section 2.1). Raises LocalError, StyleConflict.
         """
 
     async def release(self, handle: int, filters: tuple[Filter, ...] | None = None) -> None:

@@ -436,6 +436,14 @@ class Node(Endpoint):
         if queue is not None:
             queue.put_nowait(upcall)
 
+    def _index(self, name: str | None) -> int:
+        """An interface that an application names; LOCAL for none. Raises LocalError."""
+        names = {view.name: view.index for view in self._engine.interfaces() if view.enabled}
+        if name is not None and name not in names:
+            there = ", ".join(sorted(names)) or "none"
+            raise LocalError(f"RSVP runs on no interface {name!r} here, only on {there}")
+        return e.LOCAL if name is None else names[name]
+
     async def open_session(self, session: Session) -> int:
         """See `Api.open_session`."""
         self._next_handle += 1
@@ -467,20 +475,24 @@ class Node(Endpoint):
         adspec: Adspec | None = DEFAULT_ADSPEC,
         policy: tuple[PolicyData, ...] = (),
         excess: Excess = Excess.BORROW,
+        incoming: str | None = None,
     ) -> Filter:
         """See `Api.add_sender`."""
+        iif = self._index(incoming)
         session = self._engine.session_of(handle)
         destination = session.destination
         source = template.address if template is not None else None
-        route = await self._routing.lookup(destination, source)
+        route = await self._routing.lookup(destination, source if iif == e.LOCAL else None)
         if not (route.outgoing or route.local):
             raise NoRoute(f"there is no route to {destination}: check the address, or add a route")
         if template is None:
+            if iif != e.LOCAL:
+                raise LocalError(f"the sender is a host behind {incoming}: say which address it has")
             if route.source is None:
                 raise NoRoute(f"this node has no address to reach {destination} from: name one")
             kind = GpiFilter if isinstance(session, GpiSession) else FilterSpec
             template = kind(route.source, port)
-        self._feed(e.AddSender(handle, template, tspec, ttl, adspec, policy))
+        self._feed(e.AddSender(handle, template, tspec, ttl, adspec, policy, iif))
         self._enforcement.declare(handle, session, template, excess)
         return template
 
@@ -498,9 +510,11 @@ class Node(Endpoint):
         confirm: bool = False,
         ttl: int | None = None,
         policy: tuple[PolicyData, ...] = (),
+        outgoing: str | None = None,
     ) -> None:
         """See `Api.reserve`."""
-        self._feed(e.Reserve(handle, style, flows, confirm, policy=policy, ttl=ttl))
+        oi = self._index(outgoing)
+        self._feed(e.Reserve(handle, style, flows, confirm, policy=policy, ttl=ttl, outgoing=oi))
 
     async def release(self, handle: int, filters: tuple[Filter, ...] | None = None) -> None:
         """See `Api.release`."""

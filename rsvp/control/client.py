@@ -107,6 +107,7 @@ class Client(Endpoint):
         adspec: Adspec | None = DEFAULT_ADSPEC,
         policy: tuple[PolicyData, ...] = (),
         excess: Excess = Excess.BORROW,
+        incoming: str | None = None,
     ) -> Filter:
         """Announce a sender, or change it; without `template` the daemon picks its own address."""
         answer = await self._ask(
@@ -119,6 +120,7 @@ class Client(Endpoint):
             adspec=None if adspec is None else jsonform.adspec(adspec),
             policy=schema.policy_to_json(policy),
             excess=excess,
+            incoming=incoming,
         )
         return jsonform.read_filter(answer)
 
@@ -135,6 +137,7 @@ class Client(Endpoint):
         confirm: bool = False,
         ttl: int | None = None,
         policy: tuple[PolicyData, ...] = (),
+        outgoing: str | None = None,
     ) -> None:
         """Reserve, in place of what was reserved before in this session."""
         await self._ask(
@@ -145,6 +148,7 @@ class Client(Endpoint):
             confirm=confirm,
             ttl=ttl,
             policy=schema.policy_to_json(policy),
+            outgoing=outgoing,
         )
 
     async def release(self, handle: int, filters: tuple[Filter, ...] | None = None) -> None:

@@ -138,11 +138,12 @@ class LastingClient(Endpoint):
         adspec: Adspec | None = DEFAULT_ADSPEC,
         policy: tuple[PolicyData, ...] = (),
         excess: Excess = Excess.BORROW,
+        incoming: str | None = None,
     ) -> Filter:
         """Announce a sender, or change it; without `template` the daemon picks its own address."""
         part = self._part(handle)
         what: dict[str, Any] = {"tspec": tspec, "port": port, "ttl": ttl, "adspec": adspec}
-        what |= {"policy": policy, "excess": excess}
+        what |= {"policy": policy, "excess": excess, "incoming": incoming}
         made = await self._ask(lambda: self._connection.add_sender(part.inner, template, **what))
         part.senders[made] = what
         return made
@@ -162,10 +163,11 @@ class LastingClient(Endpoint):
         confirm: bool = False,
         ttl: int | None = None,
         policy: tuple[PolicyData, ...] = (),
+        outgoing: str | None = None,
     ) -> None:
         """Reserve, in place of what was reserved before in this session."""
         part = self._part(handle)
-        how: dict[str, Any] = {"confirm": confirm, "ttl": ttl, "policy": policy}
+        how: dict[str, Any] = {"confirm": confirm, "ttl": ttl, "policy": policy, "outgoing": outgoing}
         await self._ask(lambda: self._connection.reserve(part.inner, style, flows, **how))
         part.reservation = (style, flows, how)
 

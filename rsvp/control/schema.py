@@ -88,6 +88,7 @@ class AddSender(Request, tag="add_sender"):
     adspec: Object | None = None
     policy: list[Object] = []
     excess: Excess = Excess.BORROW
+    incoming: str | None = None
 
 
 class RemoveSender(Request, tag="remove_sender"):
@@ -106,6 +107,7 @@ class Reserve(Request, tag="reserve"):
     confirm: bool = False
     ttl: int | None = None
     policy: list[Object] = []
+    outgoing: str | None = None
 
 
 class Release(Request, tag="release"):

@@ -289,6 +289,7 @@ class _Connection:
             adspec=self._adspec(request),
             policy=schema.checked(schema.read_policy, request.policy),
             excess=request.excess,
+            incoming=request.incoming,
         )
         return filter_spec(template)
 
@@ -308,6 +309,7 @@ class _Connection:
             confirm=request.confirm,
             ttl=request.ttl,
             policy=schema.checked(schema.read_policy, request.policy),
+            outgoing=request.outgoing,
         )
 
     async def _release(self, request: schema.Release) -> Json:

@@ -14,7 +14,7 @@ from ..intserv import flaw
 from ..messages import AnyFilter, Flow, Sender, base_filter, base_filters
 from ..objects import Filter, GpiFilter, GpiSession, Session, Style
 from . import changes, path, patherr, resv, traffic, upstream
-from .core import Application, Core
+from .core import Application, Core, is_host
 from .inputs import AddSender, CloseSession, OpenSession, RefuseSender, Release, RemoveSender, Reserve
 from .interfaces import LOCAL
 from .merge import covers
@@ -92,8 +92,7 @@ def add_sender(core: Core, verb: AddSender, now: float) -> None:
     application = find(core, verb.handle)
     state = application.state
     check_sender(state.session, verb.template)
-    if verb.template.address not in core.own:
-        raise LocalError(f"{verb.template.address} is not an address of this node")
+    _check_place(core, verb)
     if not 0 < verb.ttl < 256:
         raise LocalError(f"a TTL is 1 to 255, not {verb.ttl}")
     sender = Sender(verb.template, verb.tspec, verb.adspec)
@@ -107,12 +106,14 @@ def add_sender(core: Core, verb: AddSender, now: float) -> None:
                 "source ports do not agree: a session without a port has senders without ports, "
                 "and one host's senders all have ports or all have none"
             ) from None
-        if (existing := state.find_psb(verb.template, LOCAL)) is not None:
+        if (existing := state.find_psb(verb.template, verb.incoming)) is not None:
             whose = "another application" if existing.handle is not None else "another node"
             raise LocalError(f"{whose} already sends from {verb.template} in this session")
-        psb = path.add(core, state, message, LOCAL, verb.ttl, verb.handle)
+        psb = path.add(core, state, message, verb.incoming, verb.ttl, verb.handle)
         application.senders[verb.template] = psb
         before = None
+    elif psb.iif != verb.incoming:
+        raise LocalError(f"{verb.template} is announced from elsewhere already: take that back first")
     elif psb.path == message and psb.ttl == verb.ttl:
         return
     else:
@@ -121,6 +122,15 @@ def add_sender(core: Core, verb: AddSender, now: float) -> None:
         changes.tell(core, psb, Change.CHANGED)
     path.announce(core, psb, before, now)
     path.follow(core, psb, now)
+
+
+def _check_place(core: Core, verb: AddSender) -> None:
+    """A sender is this node itself, or a host behind an interface that its proxy named."""
+    address = verb.template.address
+    if verb.incoming == LOCAL and address not in core.own:
+        raise LocalError(f"{address} is not an address of this node")
+    if verb.incoming != LOCAL and (address in core.own or not is_host(address, address.version)):
+        raise LocalError(f"{address} is not the address of a host behind this node")
 
 
 def remove_sender(core: Core, verb: RemoveSender, now: float) -> None:
@@ -161,7 +171,7 @@ def reserve(core: Core, verb: Reserve, now: float) -> None:
     unchanged = _same(old, new)
     _tell(core, old, new, unchanged)
     for rsb in new:
-        state.add_rsb((LOCAL, rsb.group), rsb)
+        state.add_rsb((rsb.oi, rsb.group), rsb)
     for rsb in (*old, *new):
         touched[rsb] = None
     concerned = {**before, **_phops(state, verb.handle)}
@@ -220,7 +230,7 @@ def _blocks(state: SessionState, verb: Reserve) -> list[ReservationStateBlock]:
         for group, filters in split(verb.style, base_filters(flow.filters)):
             rsb = ReservationStateBlock(
                 state,
-                LOCAL,
+                verb.outgoing,
                 group,
                 None,
                 verb.handle,
@@ -239,7 +249,8 @@ def _blocks(state: SessionState, verb: Reserve) -> list[ReservationStateBlock]:
 
 def _same(old: list[ReservationStateBlock], new: list[ReservationStateBlock]) -> bool:
     def what(rsb: ReservationStateBlock) -> tuple[object, ...]:
-        return (rsb.group, rsb.style, rsb.flowspec, tuple(rsb.filters), rsb.policy, rsb.ttl, rsb.interface)
+        told = (rsb.policy, rsb.ttl, rsb.interface)
+        return (rsb.oi, rsb.group, rsb.style, rsb.flowspec, tuple(rsb.filters), *told)
 
     return [what(rsb) for rsb in old] == [what(rsb) for rsb in new]
 

@@ -15,7 +15,7 @@ from ..iana import DEFAULT_TTL
 from ..intserv import DEFAULT_ADSPEC, Adspec, Tspec
 from ..messages import Flow, Message, Sender
 from ..objects import Filter, FilterSpec, FlowLabelFilterSpec, Hop, IPAddress, PolicyData, Session, Style
-from .interfaces import Config, Interface
+from .interfaces import LOCAL, Config, Interface
 
 
 @compiled
@@ -178,6 +178,8 @@ class AddSender:
     """The application sends, or changes what it sends (SENDER of RFC 2205 section 3.11.1).
 
     `ttl` is the application's multicast TTL; it becomes the IP TTL and the Send_TTL of its Paths.
+    `incoming` is the interface behind which the sender's host is, where the application speaks for
+    one that does not speak RSVP (a sender proxy: RFC 5945 section 2.2).
     """
 
     handle: int
@@ -186,6 +188,7 @@ class AddSender:
     ttl: int = DEFAULT_TTL
     adspec: Adspec | None = DEFAULT_ADSPEC
     policy: tuple[PolicyData, ...] = ()
+    incoming: int = LOCAL
 
 
 @compiled
@@ -204,7 +207,9 @@ class Reserve:
 
     The flows replace those that the application reserved before in this session. `confirm` asks
     for a ResvConf. `interface` is the number of the one where the application has joined the group;
-    None where it left that to the system (RFC 2205 section 3.9).
+    None where it left that to the system (RFC 2205 section 3.9). `outgoing` is the interface behind
+    which the receiver's host is, where the application speaks for one that does not speak RSVP: the
+    reservation stands there as a next hop's would (a receiver proxy: RFC 5945 section 2.1).
     """
 
     handle: int
@@ -214,6 +219,7 @@ class Reserve:
     policy: tuple[PolicyData, ...] = ()
     ttl: int | None = None
     interface: int | None = None
+    outgoing: int = LOCAL
 
 
 @compiled

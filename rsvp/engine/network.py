@@ -112,8 +112,10 @@ def interface_down(core: Core, event: InterfaceDown, now: float) -> None:
                 psb.sent.pop(event.index, None)
                 upstream.hold(core, psb, now + gone.route_delay)
         for rsb in list(state.reservations()):
-            if rsb.oi == event.index:
+            if rsb.oi == event.index and rsb.handle is None:
                 resv.shrink(core, state, rsb, list(rsb.filters), now, Change.INTERFACE_GONE)
+            elif rsb.oi == event.index:
+                resv.settle(core, state, rsb, now)
     core.budgets.pop(event.index, None)
     _ask_again(core)
 

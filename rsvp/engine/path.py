@@ -500,7 +500,8 @@ def _cut(core: Core, psb: PathStateBlock, left: list[int]) -> dict[PreviousHop, 
     phops: dict[PreviousHop, None] = {}
     core.out.extend(_tears(core, psb, [oi for oi in left if core.interface(oi) is not None]))
     for rsb in [rsb for rsb in psb.state.reservations() if rsb.oi in left and covers(rsb, psb)]:
-        _uncover(core, psb, rsb)
+        if rsb.handle is None:
+            _uncover(core, psb, rsb)
         phops |= resv.settle_traffic(core, psb.state, rsb)
     return phops
 

@@ -48,10 +48,10 @@ class Heard:
 class PathStateBlock:
     """The Path that made this state, where it came from and where it goes.
 
-    `iif` is LOCAL and `handle` the application's where the sender is on this node. `ttl` is the IP
-    TTL that was left on arrival, or what the application set. `outgoing` is OutInterface_list; LOCAL
-    in it means that the session's destination is this node. `local_only` state is never forwarded
-    (RFC 2205 section 3.9). `route` is what routing was asked for it.
+    `handle` is the application's where one announces the sender, and `iif` LOCAL where that is on this
+    node. `ttl` is the IP TTL that was left on arrival, or what the application set. `outgoing` is
+    OutInterface_list; LOCAL in it means that the session's destination is this node. `local_only` state
+    is never forwarded (RFC 2205 section 3.9). `route` is what routing was asked for it.
     """
 
     state: SessionState
@@ -98,7 +98,7 @@ class PathStateBlock:
     @property
     def e_police(self) -> bool:
         """Whether nobody upstream has policed this flow (RFC 2205 section 3.8)."""
-        return self.iif == LOCAL or base_session(self.path).e_police
+        return self.handle is not None or base_session(self.path).e_police
 
     def routes_to(self, oi: int) -> bool:
         """Whether data of this sender leaves through `oi`.

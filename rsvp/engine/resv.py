@@ -252,6 +252,13 @@ def shrink(
     core.forget_if_empty(state)
 
 
+def settle(core: Core, state: SessionState, rsb: ReservationStateBlock, now: float) -> None:
+    """Let a reservation that stays wait, where its senders' data does not come any more."""
+    phops = phops_of(psb for psb in state.psbs.values() if covers(rsb, psb))
+    settle_traffic(core, state, rsb)
+    sync(core, state, phops, now)
+
+
 def take_out(
     core: Core, state: SessionState, rsb: ReservationStateBlock, filters: Iterable[Filter], why: Change
 ) -> None:

@@ -51,12 +51,18 @@ def report(
 ) -> None:
     """Tell a next hop that its reservation cannot be changed, or does not stand any more.
 
-    Applications on this node need not be told so: traffic control has no part in their reservations.
-    `flowspec` and `policy` where the message has others than the reservation.
+    Or the application that reserved for a host behind this node. Traffic control has no part in what
+    applications reserve for themselves. `flowspec` and `policy` where the message has others than the
+    reservation.
     """
-    assert rsb.nhop is not None
     flow = Flow(rsb.flowspec if flowspec is None else flowspec, tuple(rsb.filters))
     policy = rsb.policy if policy is None else policy
+    if rsb.nhop is None:
+        told = (refusal.code, refusal.value, refusal.flags)
+        core.note_refusal(Refusal(state.session, "Resv", None, rsb.oi, tuple(rsb.filters), *told))
+        node = core.own_address(rsb.oi, state.session.destination.version)
+        _deliver(core, state, rsb, ErrorSpec(node, *told), flow.flowspec, tuple(rsb.filters), policy)
+        return
     send(core, state.session, rsb.oi, rsb.nhop, rsb.style, flow, refusal, rsb.scope, policy, rsb.extra)
 
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 class ReservationStateBlock:
     """A reservation of one next hop, or of an application (`nhop` None, `handle` set).
 
+    An application's is on interface LOCAL, but for one that it makes for a host behind another.
+
     `filters` holds each sender's own deadline, as every filter spec of a shared-explicit
     reservation is refreshed by itself; a wildcard reservation has none and lives until `until`.
     `interface` is where an application has joined the group, if it said so (RFC 2205 section 3.9).

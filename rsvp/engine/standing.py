@@ -77,7 +77,7 @@ def _sender(core: Core, psb: PathStateBlock, now: float) -> tuple[float, Input]:
     template, destination = psb.template, base_session(path).destination
     if psb.handle is not None:
         tspec, adspec = psb.tspec, path.sender.adspec
-        return now, AddSender(psb.handle, template, tspec, psb.ttl, adspec, path.policy)
+        return now, AddSender(psb.handle, template, tspec, psb.ttl, adspec, path.policy, psb.iif)
     keep = core.interfaces[psb.iif].keep
     at = psb.expiry.deadline - lifetime(path.time_values.refresh_ms / 1000.0, keep) - EARLY
     return at, Received(path, psb.iif, template.address, destination, psb.ttl)
@@ -89,9 +89,8 @@ def _wishes(application: Application) -> Iterator[Reserve]:
         first = mine[0]
         flows = tuple(Flow(rsb.flowspec, tuple(rsb.filters)) for rsb in mine)
         confirm = any(rsb.unconfirmed for rsb in mine)
-        yield Reserve(
-            application.handle, first.style, flows, confirm, first.policy, first.ttl, first.interface
-        )
+        where = (first.interface, first.oi)
+        yield Reserve(application.handle, first.style, flows, confirm, first.policy, first.ttl, *where)
 
 
 def _reservation(

@@ -14,7 +14,6 @@ from ..messages import Resv, ResvTear, base_filters
 from ..objects import AnyObject, Filter, ResvConfirm
 from . import resvconf
 from .core import Core
-from .interfaces import LOCAL
 from .merge import blockaded, request, sources, strictly_largest
 from .outputs import ResvEvent, ResvGone, Send
 from .phop import PreviousHop, Request
@@ -89,7 +88,7 @@ def hold(core: Core, psb: PathStateBlock, now: float) -> None:
     """Go on asking for a sender whose way changed, until receivers could reserve anew (section 3.6)."""
     phop = psb.phop
     interface = core.interfaces.get(phop.iif)
-    if phop.request is None or interface is None or sources(psb.state, psb):
+    if phop.handle is not None or phop.request is None or interface is None or sources(psb.state, psb):
         return
     asked = phop.request.want.get(psb.template) or phop.request.want.get(None)
     if asked is not None:
@@ -124,7 +123,7 @@ def _confirmations(
     That of an application goes along until it is answered, and is new where it is `asked` for just now.
     What is blockaded is neither forwarded nor answered (RFC 2205 section 3.1.4).
     """
-    if new is None or not any(tcsb.confirm is not None or tcsb.oi == LOCAL for tcsb in state.tcsbs.values()):
+    if new is None or not (state.handles or any(tcsb.confirm for tcsb in state.tcsbs.values())):
         return {}
     forward: dict[ResvConfirm, bool] = {}
     answered: dict[tuple[ResvConfirm, int, Group], tuple[TrafficControlStateBlock, list[Filter]]] = {}
@@ -149,10 +148,8 @@ def _own_confirmation(
     core: Core, state: SessionState, psb: PathStateBlock, tcsb: TrafficControlStateBlock
 ) -> ResvConfirm | None:
     """What an application's wish for a confirmation puts into the Resv: this node's own address."""
-    if tcsb.oi != LOCAL:
-        return None
     waited_for: set[Group] = set()
-    for rsb in state.rsbs[LOCAL, tcsb.group].values():
+    for rsb in state.rsbs[tcsb.oi, tcsb.group].values():
         waited_for |= rsb.unconfirmed
     if psb.template not in waited_for and None not in waited_for:
         return None

@@ -146,10 +146,17 @@ handles = st.sampled_from([1, 2])
 verbs = st.one_of(
     st.builds(e.OpenSession, handles, sessions),
     st.builds(e.CloseSession, handles),
-    st.builds(e.AddSender, handles, filters, specs, ttls),
+    st.builds(e.AddSender, handles, filters, specs, ttls, incoming=interfaces),
     st.builds(e.RemoveSender, handles, filters),
     styles.flatmap(
-        lambda style: st.builds(e.Reserve, handles, st.just(style), flow_lists(style), st.booleans())
+        lambda style: st.builds(
+            e.Reserve,
+            handles,
+            st.just(style),
+            flow_lists(style),
+            st.booleans(),
+            outgoing=interfaces,
+        )
     ),
     st.builds(e.Release, handles, st.one_of(st.none(), st.tuples(filters))),
 )
