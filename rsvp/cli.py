@@ -16,8 +16,15 @@ import typer
 from . import __version__
 from .errors import RsvpError
 
-WORDS = ("demo", "daemon", "show", "clear", "log", "send", "reserve", "admit", "decode", "replay", "sim")
-"""Each one a function of its own name in a module of its own name, in the order in which help lists them."""
+WORDS = (
+    *("demo", "daemon", "show", "clear", "log", "send", "reserve"),
+    *("sender-host", "reservation-host", "sender", "reservation"),
+    *("admit", "decode", "replay", "sim"),
+)
+"""Each one a function of its own name in a module of its own name, in the order in which help lists them.
+
+What is "-" in a word is "_" in the two names.
+"""
 
 UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 """click's, which typer brings along under different names in different versions."""
@@ -36,7 +43,8 @@ def command_line(arguments: Sequence[str]) -> typer.Typer:
     )
     app.callback()(rsvp)
     for word in words:
-        app.command()(getattr(import_module(f".commands.{word}", __package__), word))
+        name = word.replace("-", "_")
+        app.command(word)(getattr(import_module(f".commands.{name}", __package__), name))
     return app
 
 

@@ -37,7 +37,7 @@ class Receiver:
     """Reserves for the senders that were named, or for each that announces itself.
 
     `rate` in bytes/s; None reserves what each sender announces, or what it takes for its packets to
-    arrive within `delay` seconds.
+    arrive within `delay` seconds. `bucket` in bytes goes with a `rate`; None for a usual one.
     """
 
     def __init__(
@@ -47,11 +47,13 @@ class Receiver:
         named: tuple[Filter, ...] = (),
         rate: float | None = None,
         delay: float | None = None,
+        bucket: float | None = None,
     ) -> None:
         self.style = style
         self._service = service
         self._named = named
         self._rate = rate
+        self._bucket = {} if bucket is None else {"bucket": bucket}
         self._delay = delay
         self._known: dict[Filter, Sender] = {}
 
@@ -77,7 +79,7 @@ class Receiver:
             for one in wanted:
                 shared = self._fitting(shared, one)
         elif self._rate is not None and not self.style.explicit:
-            shared = self._service(self._rate)
+            shared = self._service(self._rate, **self._bucket)
         else:
             return ()
         return (Flow(shared, tuple(wanted) if self.style.explicit else ()),)
@@ -86,7 +88,7 @@ class Receiver:
         """What one sender needs: the rate that was asked for, or what it announced."""
         known = self._known.get(sender)
         if known is None or known.tspec is None:
-            return None if self._rate is None else self._service(self._rate)
+            return None if self._rate is None else self._service(self._rate, **self._bucket)
         if self._delay is not None:
             try:
                 return guaranteed_within(known.tspec, self._delay, known.adspec or Adspec())
@@ -95,7 +97,7 @@ class Receiver:
         asked = self._fitting(self._service(known.tspec), sender)
         if self._rate is None:
             return asked
-        return self._service(self._rate, m=asked.tspec.m, M=asked.tspec.M)
+        return self._service(self._rate, m=asked.tspec.m, M=asked.tspec.M, **self._bucket)
 
     def _fitting(self, asked: Flowspec, sender: Filter) -> Flowspec:
         known = self._known.get(sender)

@@ -132,7 +132,7 @@ def test_bash_completes_words_options_and_values(path: dict[str, str]):
     )
     assert done.stderr == ""
     assert [line.split() for line in done.stdout.splitlines()] == [
-        ["reserve", "replay"],
+        ["reserve", "reservation-host", "reservation", "replay"],
         ["interfaces", "installed"],
         ["counters"],
         ["sent", "state"],

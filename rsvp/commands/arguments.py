@@ -44,6 +44,10 @@ def _read_end(text: str) -> Place:
     return Place(address, port)
 
 
+def _read_host(text: str) -> Place:
+    return Place(places.read_address(text), 0)
+
+
 def _read_source(text: str) -> Place:
     if ":" not in text and "." not in text:
         return Place(None, places.read_port(text))
@@ -125,6 +129,8 @@ def _read_delay(text: str) -> float:
 MAX_COUNT = 10**9
 LARGEST_PACKET = 65535
 
+host = as_usage(_read_host)
+port = as_usage(places.read_port)
 destination = as_usage(_read_end)
 source = as_usage(_read_source)
 sender = as_usage(_read_sender)

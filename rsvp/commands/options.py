@@ -20,6 +20,15 @@ Protocol = Annotated[
     int, typer.Option(metavar="NAME", parser=arguments.protocol, help="udp, tcp, or a number.")
 ]
 
+Ttl = Annotated[
+    int,
+    typer.Option(
+        metavar="TTL",
+        parser=arguments.whole(1, 255),
+        help="The flow's multicast TTL, and that of its Path messages.",
+    ),
+]
+
 # --- what to reserve ---------------------------------------------------------------------------------
 
 ReservedStyle = Annotated[
@@ -66,6 +75,17 @@ Delay = Annotated[
         help="How late a packet may arrive: 20ms, or seconds; guaranteed service at the R that takes.",
     ),
 ]
+
+JoinedInterface = Annotated[
+    str | None,
+    typer.Option(
+        "--interface",
+        metavar="NAME",
+        help="Where to join the group that it goes to [default: where the route to it leads].",
+    ),
+]
+
+Confirm = Annotated[bool, typer.Option("--confirm", help="Ask for a confirmation.")]
 
 # --- whom to ask, and how to tell --------------------------------------------------------------------
 

@@ -29,20 +29,25 @@ class Receiving(Application):
         confirm: bool,
         delay: float | None = None,
         interface: str | None = None,
+        bucket: float | None = None,
+        outgoing: str | None = None,
     ) -> None:
+        """`outgoing` is the interface behind which a host without RSVP is, for which this is."""
         super().__init__(session, limits)
         self.awaited = "the reservation was not confirmed" if confirm else "no sender was heard"
         self._named = named
-        self._receiver = Receiver(style, service, named, rate, delay)
+        self._receiver = Receiver(style, service, named, rate, delay, bucket)
         self._confirm = confirm
         self._found = delay is not None
         self._asked: tuple[Flow, ...] = ()
         self._interface = interface
+        self._outgoing = outgoing
 
     async def run(self, control: str | None) -> None:
         """Do it all, as a member where the destination is a group."""
         group = self.session.destination
-        with Membership(group, self._interface) if group.is_multicast else nullcontext():
+        joins = group.is_multicast and self._outgoing is None
+        with Membership(group, self._interface) if joins else nullcontext():
             await super().run(control)
 
     async def begin(self) -> str:
@@ -72,6 +77,7 @@ class Receiving(Application):
                 found = words.flowspec(jsonform.to_json(flow.flowspec))
                 print(f"asking for {about}: {found}", file=sys.stderr, flush=True)
         if flows:
-            await self.api.reserve(self.handle, self._receiver.style, flows, confirm=self._confirm)
+            style, confirm = self._receiver.style, self._confirm
+            await self.api.reserve(self.handle, style, flows, confirm=confirm, outgoing=self._outgoing)
         else:
             await self.api.release(self.handle)

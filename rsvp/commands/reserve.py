@@ -18,14 +18,8 @@ def reserve(
     service: options.Service = None,
     rate: options.ReservedRate = None,
     delay: options.Delay = None,
-    interface: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            help="Where to join the group that is DESTINATION [default: where the route to it leads].",
-        ),
-    ] = None,
-    confirm: Annotated[bool, typer.Option("--confirm", help="Ask for a confirmation.")] = False,
+    interface: options.JoinedInterface = None,
+    confirm: options.Confirm = False,
     protocol: options.Protocol = "udp",  # type: ignore[assignment]
     control: options.ControlIfThere = None,
     json: options.JsonLines = False,

@@ -58,14 +58,7 @@ def send(
             help="The largest packet.",
         ),
     ] = 1500,
-    ttl: Annotated[
-        int,
-        typer.Option(
-            metavar="TTL",
-            parser=arguments.whole(1, 255),
-            help="The flow's multicast TTL, and that of its Path messages.",
-        ),
-    ] = DEFAULT_TTL,
+    ttl: options.Ttl = DEFAULT_TTL,
     protocol: options.Protocol = "udp",  # type: ignore[assignment]
     control: options.ControlIfThere = None,
     json: options.JsonLines = False,

@@ -16,8 +16,18 @@ class Sending(Application):
 
     awaited = "nobody reserved"
 
-    def __init__(self, session: Session, limits: Limits, source: Place, tspec: Tspec, ttl: int) -> None:
+    def __init__(
+        self,
+        session: Session,
+        limits: Limits,
+        source: Place,
+        tspec: Tspec,
+        ttl: int,
+        incoming: str | None = None,
+    ) -> None:
+        """`incoming` is the interface behind which a host without RSVP is, for which this is."""
         super().__init__(session, limits)
+        self._incoming = incoming
         self._source = source
         self._tspec = tspec
         self._ttl = ttl
@@ -28,7 +38,12 @@ class Sending(Application):
     async def begin(self) -> str:
         """Start the Path messages."""
         self._template = await self.api.add_sender(
-            self.handle, self._template, self._tspec, port=self._source.port, ttl=self._ttl
+            self.handle,
+            self._template,
+            self._tspec,
+            port=self._source.port,
+            ttl=self._ttl,
+            incoming=self._incoming,
         )
         where, what = words.session(jsonform.session(self.session)), words.tspec(jsonform.tspec(self._tspec))
         return f"announcing {self._template} to {where}: {what}"

@@ -47,7 +47,9 @@ class TestSender:
     def test_reservations_for_it_end_here(self, announced):
         wanted = resv(FF, (load(), (HOST,)), hop="10.3.0.1", lih=3, confirm="10.9.0.9")
         out = announced.receive(wanted, 3)
-        assert of(out, e.ResvEvent) and sends(out, ResvConf) and not sends(out, Resv)
+        assert of(out, e.ResvEvent)
+        assert sends(out, ResvConf)
+        assert not sends(out, Resv)
         assert announced.installed == {(3, ("10.1.0.1:4000",), 1000.0)}
 
     def test_the_session_is_policed_from_here_on(self, announced):
@@ -106,7 +108,8 @@ class TestReservation:
         assert (message.style, message.confirm) == (FF, ResvConfirm(a("10.1.0.254")))
         (view,) = reserved.engine.reservations(reserved.now)
         assert (view.nhop, view.interface, view.expires_in) == (None, 3, None)
-        assert sends(reserved.advance(50), Resv) and reserved.installed
+        assert sends(reserved.advance(50), Resv)
+        assert reserved.installed
 
     def test_what_the_last_link_has_no_room_for_is_refused(self):
         r = router(1, 3, bandwidth=900.0)
@@ -115,17 +118,21 @@ class TestReservation:
         r.receive(path(HOST), 1)
         out = r.feed(e.Reserve(1, FF, (Flow(load(), (HOST,)),), outgoing=3))
         assert [event.code for event in of(out, e.ResvError)] == [ErrorCode.ADMISSION_CONTROL_FAILURE]
-        assert not sends(out, Resv) and not sends(out, ResvErr) and not r.installed
+        assert not sends(out, Resv)
+        assert not sends(out, ResvErr)
+        assert not r.installed
 
     def test_it_waits_for_its_sender(self, node):
         node.feed(e.Reserve(1, WF, (Flow(load(), ()),), outgoing=3))
         assert not node.installed
-        assert sends(node.receive(path(HOST), 1), Resv) and node.installed
+        assert sends(node.receive(path(HOST), 1), Resv)
+        assert node.installed
 
     def test_it_goes_with_its_sender_and_comes_back_with_it(self, reserved):
         reserved.receive(path_tear(HOST), 1)
         assert not reserved.installed
-        assert sends(reserved.receive(path(HOST), 1), Resv) and reserved.installed
+        assert sends(reserved.receive(path(HOST), 1), Resv)
+        assert reserved.installed
 
     def test_the_confirmation_is_for_the_application(self, reserved):
         (asked,) = sends(reserved.outputs, Resv)
@@ -186,7 +193,8 @@ def test_both_ends_by_proxy():
     net.feed("r2", e.OpenSession(2, to))
     net.feed("r1", e.AddSender(1, host, tspec(), incoming=1))
     net.feed("r2", e.Reserve(2, FF, (Flow(load(), (host,)),), True, outgoing=2))
-    assert net.events("r2", e.PathEvent) and net.events("r2", e.ResvConfirmed)
+    assert net.events("r2", e.PathEvent)
+    assert net.events("r2", e.ResvConfirmed)
     assert net.events("r1", e.ResvEvent)
     assert net.nodes["r1"].installed == net.nodes["r2"].installed == {(2, ("10.1.0.1:4000",), 1000.0)}
     net.feed("r2", e.CloseSession(2))
