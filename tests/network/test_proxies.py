@@ -49,12 +49,12 @@ def test_the_last_link_has_a_say() -> None:
         network = chain()
         async with running(network) as nodes:
             r2, h1 = nodes["r2"], nodes["h1"]
-            await h1.add_sender(await h1.open_session(SESSION), HOST, TSPEC)
+            much = Tspec(12e6, 24e6)
+            await h1.add_sender(await h1.open_session(SESSION), HOST, much)
             handle = await r2.open_session(SESSION)
             listener = Listener(r2, handle)
             await listener.until(PathEvent)
-            much = (Flow(controlled_load(Tspec(12e6, 24e6)), (HOST,)),)
-            await r2.reserve(handle, FF, much, outgoing="eth1")
+            await r2.reserve(handle, FF, (Flow(controlled_load(much), (HOST,)),), outgoing="eth1")
             error = await listener.until(ResvError)
             assert isinstance(error, ResvError)
             assert (error.code, str(error.node)) == (ErrorCode.ADMISSION_CONTROL_FAILURE, "10.0.3.1")
