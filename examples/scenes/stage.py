@@ -47,6 +47,8 @@ LOAD = gqos.FlowSpec(
 """What a sender says of a voice: bytes/s, bytes, and the sizes of its packets."""
 WANT = gqos.FlowSpec(service_type=gqos.ServiceType.CONTROLLEDLOAD)
 """What a receiver says: the service; the rest is the sender's."""
+LISTEN = gqos.FlowSpec(service_type=WANT.service_type | gqos.ServiceFlag.NO_QOS_SIGNALING)
+"""What a receiver says that only wants to hear of senders."""
 CONFIRM = gqos.ReserveInfo(confirm_request=1)
 
 
@@ -134,7 +136,8 @@ class Stage:
         lines += [f"mroute from to-{one} group {self.group[0]} source {self[one]} to {to}" for one in senders]
         file = SCRATCH / "smcroute.conf"
         file.write_text("\n".join(lines) + "\n")
-        self.router.popen([SMCROUTE, "-n", "-N", "-f", file, "-P", f"{file}.pid", "-u", f"{file}.sock"])
+        words = ["-n", "-N", "-l", "err", "-f", file, "-P", f"{file}.pid", "-u", f"{file}.sock"]
+        self.router.popen([SMCROUTE, *words])
         for name in (*senders, *receivers):  # what has no other way goes out here, groups too
             for default in ("0.0.0.0/0", "::/0"):
                 with self.lab[name].iproute() as ipr:
@@ -171,6 +174,25 @@ class Stage:
     def name(self, made: gqos.Socket, host: str) -> None:
         """Whose a socket is that `accept` made."""
         self._names[made] = host
+
+    async def speaker(self, name: str, spec: gqos.FlowSpec) -> gqos.Socket:
+        """A socket on a host that announces what it sends from port 4000 to the group."""
+        made = self.socket(name)
+        await made.bind((self[name], 4000))
+        await made.join_leaf(self.group, gqos.Qos(sending=spec), flags=gqos.Join.SENDER_ONLY)
+        return made
+
+    async def listener(self, name: str) -> gqos.Socket:
+        """A socket on a host that has joined the group to receive, and reserves nothing before it is told."""
+        made = self.socket(name)
+        await made.bind((self.any, self.group[1]))
+        await made.join_leaf(self.group, gqos.Qos(receiving=LISTEN), flags=gqos.Join.RECEIVER_ONLY)
+        return made
+
+    async def reserved(self, host: str) -> float:
+        """Bytes/s that the router has reserved on its link to a host."""
+        links = await self.clients["r"].show("interfaces")
+        return next(float(str(one["reserved"])) for one in links if one["name"] == f"to-{host}")
 
     def filters(self, *hosts: str, port: int = 4000) -> tuple[gqos.FilterSpec, ...]:
         """The senders on some hosts, all at one port, as GQoS names them."""
@@ -242,6 +264,7 @@ def play(scene: Callable[[Stage], Awaitable[None]], *hosts: Collection[str], **o
     async def perform(stage: Stage) -> None:
         async with stage:
             await scene(stage)
+            stage.says("all leave")
 
     try:
         with Sandbox(inside) as sandbox:

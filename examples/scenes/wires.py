@@ -82,7 +82,8 @@ class Wires:
             seen = Seen(wire, source, destination, packet.ttl, decode(found[0]))
             self.seen.append(seen)
             if wire in self._told and self._is_news(seen, found[0]):
-                print(f"    {source} > {destination}  {plain(gist(dissect(found[0])))}", flush=True)
+                where = f"{wire}: " if len(self._told) > 1 else ""
+                print(f"    {where}{source} > {destination}  {plain(gist(dissect(found[0])))}", flush=True)
             self.changed.set()
 
     def _is_news(self, seen: Seen, data: bytes) -> bool:

@@ -8,15 +8,23 @@ from pathlib import Path
 import pytest
 
 from rsvp import Path as PathMessage
-from rsvp import Resv, ResvConf, ResvTear, Tspec
-from rsvp.objects import FF, FilterSpec, Session
+from rsvp import PathTear, Resv, ResvConf, ResvTear, Tspec
+from rsvp.objects import FF, SE, WF, FilterSpec, Scope, Session
 
+from . import smcroute
 from .decoders import require
 from .scenes import play
 
 BOTH = pytest.mark.parametrize("words", [(), ("--ipv6",)], ids=["IPv4", "IPv6"])
 TSPEC = Tspec(8500.0, 680.0, 17000.0, 340, 340)
 UDP = 17
+A, B, C, D = (FilterSpec(ip_address(f"10.0.{n}.1"), 4000) for n in (1, 2, 3, 4))
+GROUP = Session(ip_address("239.1.2.3"), UDP, 5150)
+
+
+def asked(message: Resv | ResvTear) -> list[tuple[float, tuple[FilterSpec, ...]]]:
+    """The rate, bytes/s, and the senders of each flow descriptor."""
+    return [(flow.flowspec.tspec.rate, flow.filters) for flow in message.flows]
 
 
 @pytest.fixture(autouse=True)
@@ -68,3 +76,84 @@ def test_e1_guaranteed(tmp_path: Path) -> None:
     said = [resv.flows[0].flowspec for resv in played.of("h2", Resv)]
     assert [(one.service, one.tspec) for one in said] == [(2, TSPEC)] * 2
     assert [(one.rspec.rate, one.rspec.slack) for one in said] == [(10_000.0, 2000), (8500.0, 0)]
+
+
+def test_e2_unconnected(tmp_path: Path) -> None:
+    played = play("e02_unconnected", tmp_path)
+    # A receiving socket before any peer: nothing without a Path; then a Resv without filters, WF.
+    order = [
+        (message.name, message.style)
+        for _, message in played.frames("h2")
+        if isinstance(message, Resv | ResvTear)
+    ]
+    # connect: ResvTear (WF), then Resv (FF); the next SET_QOS keeps FF.
+    assert order[:4] == [("Resv", WF), ("ResvTear", WF), ("Resv", FF), ("Resv", FF)]
+    assert [asked(resv) for resv in played.of("h2", Resv)] == [
+        [(8500.0, ())],
+        [(8500.0, (A,))],
+        [(5000.0, (A,))],
+    ]
+    assert played.order("h2")[0] == "Path"
+    # An unconnected sender: SET_QOS with DESTADDR starts the Paths; two destinations, two sessions.
+    paths = played.of("h1", PathMessage)
+    assert {(path.session.port, path.sender.template) for path in paths} == {(5150, A), (5151, A)}
+
+
+@BOTH
+def test_e3_fixed_filter(tmp_path: Path, words: tuple[str, ...]) -> None:
+    smcroute.require()
+    played = play("e03_fixed_filter", tmp_path, *words)
+    a, b, c, group = A, B, C, GROUP
+    if words:
+        a, b, c = (FilterSpec(ip_address(f"fd00:{n}::1"), 4000) for n in (1, 2, 3))
+        group = Session(ip_address("ff1e::123"), UDP, 5150)
+    # Three Paths to the group, r = 2500 bytes/s each.
+    paths = played.of("R", PathMessage)
+    assert [(path.session.key, path.sender.tspec.rate) for path in paths] == [(group.key, 2500.0)] * 3
+    # One Resv with three flow descriptors; towards each sender one with its own.
+    resvs = played.of("R", Resv)
+    assert {resv.style for resv in resvs} == {FF}
+    assert asked(resvs[0]) == [(2500.0, (one,)) for one in (a, b, c)]
+    for wire, one in zip("ABC", (a, b, c), strict=True):
+        assert asked(played.of(wire, Resv)[0]) == [(2500.0, (one,))]
+    played.says("the shared link carries 60 kbit/s")
+    # C is dropped: ResvTear (FF, C), and a Resv with A and B.
+    tear = played.of("R", ResvTear)[0]
+    assert (tear.style, asked(tear)) == (FF, [(2500.0, (c,))])
+    assert asked(resvs[1]) == [(2500.0, (one,)) for one in (a, b)]
+    # B leaves: PathTear, an event, and its filter goes.
+    assert played.of("R", PathTear)[0].sender.template == b
+    played.says("C hears NO_RECEIVERS", "B leaves", "PathTear", "R hears SENDERS", "carries 20 kbit/s")
+    assert asked(resvs[2]) == [(2500.0, (a,))]
+
+
+def test_e4_shared_explicit(tmp_path: Path) -> None:
+    smcroute.require()
+    played = play("e04_shared_explicit", tmp_path)
+    # One descriptor with three filters, then four: 20 kbit/s for all of them together.
+    resvs = played.of("R", Resv)
+    assert {resv.style for resv in resvs} == {SE}
+    assert [asked(resv) for resv in resvs] == [[(2500.0, (A, B, C))], [(2500.0, (A, B, C, D))]]
+    played.says("together they have 20 kbit/s", "D hears RECEIVERS", "together they have 20 kbit/s")
+    # D is not listed at first: it has best effort.
+    played.says("D has heard nothing", "D is added", "D hears RECEIVERS")
+    assert len(played.of("D", Resv)) == 1
+    # Refused for TCP and for a connected UDP socket; fewer than 100 filters.
+    played.says("refused, 11019: a connected socket has one sender", "refused, 11019", "refused, 11021")
+
+
+def test_e5_wildcard(tmp_path: Path) -> None:
+    smcroute.require()
+    played = play("e05_wildcard", tmp_path)
+    # No filter, twice a speaker's rate; a new speaker shares it without a new Resv.
+    [resv] = played.of("R", Resv)
+    assert (resv.style, asked(resv)) == (WF, [(5000.0, ())])
+    played.says("C begins to speak", "C hears RECEIVERS 5000")
+    # SCOPE where there are several ways to senders, and none on the only one (RFC 2205 section 3.4).
+    assert resv.scope is None
+    for wire, one in zip("ABC", (A, B, C), strict=True):
+        assert {resv.scope for resv in played.of(wire, Resv)} == {Scope((one.address,))}
+    # The larger of two receivers' goes on upstream.
+    assert asked(played.of("Q", Resv)[0]) == [(7500.0, ())]
+    assert [asked(resv) for resv in played.of("A", Resv)[:2]] == [[(5000.0, ())], [(7500.0, ())]]
+    played.says("to R 5000 bytes/s, to Q 7500")
