@@ -23,14 +23,14 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from pathlib import Path
 from typing import Annotated, Final, Literal, TypeAlias
 
 import msgspec
 
 from ..errors import ClassificationError, ConfigError
-from ..units import parse_rate
+from ..units import parse_network, parse_ports, parse_rate
 
 Address: TypeAlias = IPv4Address | IPv6Address
 
@@ -115,15 +115,12 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     @property
     def network(self) -> IPv4Network | IPv6Network | None:
         """Where the rule's flows go."""
-        return None if self.destination is None else ip_network(self.destination)
+        return None if self.destination is None else parse_network(self.destination)
 
     @property
     def ports(self) -> range:
         """The ports of the rule's flows."""
-        if self.port is None:
-            return range(1 << 16)
-        first, _, last = str(self.port).partition("-")
-        return range(int(first), int(last or first) + 1)
+        return range(1 << 16) if self.port is None else parse_ports(self.port)
 
     @property
     def action(self) -> Action:
