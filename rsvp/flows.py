@@ -27,7 +27,7 @@ from .control.lasting import connect
 from .engine.outputs import PathError, PathEvent, ResvConfirmed, ResvError, ResvEvent, ResvGone, Upcall
 from .errors import LocalError, Rejected, RsvpError
 from .iana import DEFAULT_TTL, ErrorFlag, error_text
-from .intserv import INFINITY, Tspec
+from .intserv import INFINITY, Excess, Tspec
 from .messages import AnyFilter, Flow, base_filter
 from .receiver import Receiver, read_service
 from .units import parse_rate
@@ -162,12 +162,14 @@ class SentFlow(AnyFlow):
             await self.session.api.remove_sender(self.session.handle, self.template)
             self._turn(Status.RED)
             return
-        await self._announce(self.template, tspec, 0, self._ttl)
+        await self._announce(self.template, tspec, 0, self._ttl, self._excess)
 
-    async def _announce(self, template: o.Filter | None, tspec: Tspec, port: int, ttl: int) -> None:
-        self._ttl = ttl
+    async def _announce(
+        self, template: o.Filter | None, tspec: Tspec, port: int, ttl: int, excess: Excess
+    ) -> None:
+        self._ttl, self._excess = ttl, excess
         self.template = await self.session.api.add_sender(
-            self.session.handle, template, tspec, port=port, ttl=ttl
+            self.session.handle, template, tspec, port=port, ttl=ttl, excess=excess
         )
         if self.status is Status.RED:
             self._turn(Status.YELLOW)
@@ -259,14 +261,16 @@ async def send(
     port: int = 0,
     protocol: str | int = "udp",
     ttl: int = DEFAULT_TTL,
+    excess: Excess = Excess.BORROW,
     wait: float = 0.0,
     via: Api | None = None,
 ) -> SentFlow:
     """Announce a flow of `rate` (bytes/s, "1mbit" or a whole Tspec) to `destination`.
 
     It comes from `source`, or from this host's own address and `port`; `ttl` is the multicast TTL of
-    the data. Waits up to `wait` seconds for somebody to reserve. Through the daemon, or `via` another
-    `Api`. Close it when done. Raises NoDaemon, NoRoute, LocalError.
+    the data, and `excess` what becomes of packets beyond the Tspec once it is reserved. Waits up to
+    `wait` seconds for somebody to reserve. Through the daemon, or `via` another `Api`. Close it when
+    done. Raises NoDaemon, NoRoute, LocalError.
     """
     address, to = read_place(destination)
     template = None if source is None else read_sender(read_place(source))
@@ -276,7 +280,7 @@ async def send(
         session = await _session(api, address, to, protocol)
         flow = SentFlow(session, owned)
         tspec = rate if isinstance(rate, Tspec) else await _tspec(api, read_rate(rate))
-        await flow._announce(template, tspec, port, ttl)
+        await flow._announce(template, tspec, port, ttl, excess)
     except BaseException:
         await (flow.close() if flow is not None else _let_go(owned))
         raise

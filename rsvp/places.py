@@ -1,12 +1,18 @@
-"""How people write an address with a port: "10.1.0.2:5000" or "[2001:db8::2]:5000" (RFC 3986 3.2.2)."""
+"""How people write an address with a port: "10.1.0.2:5000" or "[2001:db8::2]:5000" (RFC 3986 3.2.2).
+
+Rules name many of them at once: "10.1.0.0/16:5000-5100", "[2001:db8::/32]:5000", ":5000".
+"""
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 EXAMPLE = "10.1.0.2:5000 or [2001:db8::2]:5000"
 
 LARGEST_PORT = 65535
+
+ALL_PORTS = range(LARGEST_PORT + 1)
 
 
 def read_address(text: str, example: str = "10.1.0.2 or 2001:db8::2") -> IPv4Address | IPv6Address:
@@ -46,3 +52,62 @@ def read_place(text: str) -> tuple[IPv4Address | IPv6Address, int]:
     """An address and its port. Raises ValueError with a sentence for people."""
     host, port = split(text)
     return read_address(host, EXAMPLE), port
+
+
+# --- many at once ------------------------------------------------------------------------------------
+
+
+def read_network(text: str) -> IPv4Network | IPv6Network:
+    """A network, or an address as one of its own. Raises ValueError with a sentence for people."""
+    inside = text[1:-1] if text.startswith("[") and text.endswith("]") else text
+    try:
+        network = ip_network(inside, strict=False)
+    except ValueError:
+        raise ValueError(f"{text!r} is no network: write 10.0.0.0/8, 2001:db8::/32 or an address") from None
+    if network.network_address != ip_address(inside.partition("/")[0]):
+        raise ValueError(f"{text!r} has bits behind its prefix: write {network}")
+    return network
+
+
+def read_ports(text: str | int) -> range:
+    """A port, or a range of them such as "5000-5100". Raises ValueError with a sentence for people."""
+    first, dash, last = str(text).partition("-")
+    ports = range(read_port(first), read_port(last if dash else first) + 1)
+    if not ports:
+        raise ValueError(f"there are no ports {text}: write {last}-{first}")
+    return ports
+
+
+@dataclass(frozen=True, slots=True)
+class Area:
+    """The addresses of a network, any where that is None, at a range of ports."""
+
+    network: IPv4Network | IPv6Network | None = None
+    ports: range = ALL_PORTS
+
+    @property
+    def address(self) -> IPv4Address | IPv6Address | None:
+        """The only address that is meant, if it is one."""
+        single = self.network is not None and self.network.num_addresses == 1
+        return self.network.network_address if self.network is not None and single else None
+
+    @property
+    def port(self) -> int:
+        """The only port that is meant, if it is one; else 0."""
+        return self.ports.start if len(self.ports) == 1 else 0
+
+    def takes(self, address: IPv4Address | IPv6Address | None, port: int) -> bool:
+        """Whether an address and a port are in it; None, which is nobody's address, is where any is."""
+        network = self.network
+        return port in self.ports and (network is None or (address is not None and address in network))
+
+
+def read_area(text: str) -> Area:
+    """ "10.1.0.0/16:5000-5100", or either half of it. Raises ValueError with a sentence for people."""
+    bare = text.count(":") > 1 and not text.startswith("[")  # of IPv6, without ports
+    host, colon, ports = (text, "", "") if bare or text.endswith("]") else text.rpartition(":")
+    if not colon:
+        host, ports = text, ""
+    if not (host or colon):
+        raise ValueError("an address or a port is missing: write 10.1.0.0/16:5000-5100, or :5000")
+    return Area(read_network(host) if host else None, read_ports(ports) if colon else ALL_PORTS)

@@ -1,10 +1,9 @@
-"""How people write rates, times, networks and ports, in files and on the command line, and how they are told."""
+"""How people write rates and times, in files and on the command line, and how they are told."""
 
 from __future__ import annotations
 
 import math
 import re
-from ipaddress import IPv4Network, IPv6Network, ip_network
 
 UNITS = {"": 1.0, "bit": 1 / 8, "kbit": 1e3 / 8, "mbit": 1e6 / 8, "gbit": 1e9 / 8}
 """Unit of a written rate -> bytes/s."""
@@ -41,28 +40,6 @@ def parse_time(text: str) -> float:
     if not math.isfinite(seconds):
         raise ValueError(f"{text!r} is too long a time")
     return seconds
-
-
-def parse_network(text: str) -> IPv4Network | IPv6Network:
-    """Read a network such as "10.0.0.0/8", or a single address. Raises ValueError with a sentence."""
-    try:
-        return ip_network(text)
-    except ValueError:
-        pass
-    try:
-        wider = ip_network(text, strict=False)
-    except ValueError:
-        raise ValueError(f"{text!r} is no network: write 10.0.0.0/8, 2001:db8::/32 or an address") from None
-    raise ValueError(f"{text!r} has bits set behind its length: the network is {wider}")
-
-
-def parse_ports(text: str | int) -> range:
-    """Read one port, or a range of them such as "5000-5100". Raises ValueError with a sentence."""
-    first, dash, last = str(text).partition("-")
-    ends = [int(end) for end in (first, last if dash else first) if end.isascii() and end.isdecimal()]
-    if len(ends) != 2 or not ends[0] <= ends[1] <= 65535:
-        raise ValueError(f"{text!r} are no ports: write one from 0 to 65535, or a range such as 5000-5100")
-    return range(ends[0], ends[1] + 1)
 
 
 def format_rate(rate: float) -> str:

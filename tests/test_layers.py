@@ -79,7 +79,7 @@ ALLOWED = {
         *("aio", "api", "engine", "errors", "iana", "iana_policy"),
         *("intserv", "jsonform", "messages", "objects", "policy"),
     },
-    "classify": {"ancillary", "blocking", "errors", "units"},
+    "classify": {"ancillary", "blocking", "errors", "places", "units"},
     "pictures": {"errors"},
     "membership": {"errors", "objects"},
     "capture": {
@@ -116,6 +116,7 @@ SHELLS = {
     "lab",
     "flows",
     "attachment",
+    "running",
     "blocking",
     "rapi",
     "__init__",

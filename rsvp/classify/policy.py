@@ -23,14 +23,15 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 from typing import Annotated, Final, Literal, TypeAlias
 
 import msgspec
 
 from ..errors import ClassificationError, ConfigError
-from ..units import parse_network, parse_ports, parse_rate
+from ..places import Area, read_network, read_ports
+from ..units import parse_rate
 
 Address: TypeAlias = IPv4Address | IPv6Address
 
@@ -106,21 +107,17 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
 
     def __post_init__(self) -> None:
         """Raises ValueError where a text is no network, range or rate."""
-        _ = self.network, self.ports, self.action
+        _ = self.area, self.action
         try:
             Classification(self.token)
         except ClassificationError as error:
             raise ValueError(error.strerror) from None
 
     @property
-    def network(self) -> IPv4Network | IPv6Network | None:
+    def area(self) -> Area:
         """Where the rule's flows go."""
-        return None if self.destination is None else parse_network(self.destination)
-
-    @property
-    def ports(self) -> range:
-        """The ports of the rule's flows."""
-        return range(1 << 16) if self.port is None else parse_ports(self.port)
+        network = None if self.destination is None else read_network(self.destination)
+        return Area(network) if self.port is None else Area(network, read_ports(self.port))
 
     @property
     def action(self) -> Action:
@@ -130,13 +127,11 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
 
     def matches(self, said: Classification, protocol: str, to: Address | None, port: int) -> bool:
         """Whether the rule is about such a message."""
-        network = self.network
         return (
             self.token in (None, said.token)
             and self.priority in (None, said.priority)
             and self.protocol in (None, protocol)
-            and (network is None or (to is not None and to in network))
-            and port in self.ports
+            and self.area.takes(to, port)
         )
 
 

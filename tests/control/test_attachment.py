@@ -14,7 +14,7 @@ import rsvp
 from rsvp.attachment import read_socket
 from rsvp.errors import LocalError
 from rsvp.iana import DEFAULT_TTL
-from rsvp.intserv import Tspec, controlled_load
+from rsvp.intserv import Excess, Tspec, controlled_load
 from rsvp.messages import Flow
 from rsvp.objects import FF, SE, WF, FilterSpec, Session
 
@@ -55,7 +55,7 @@ def test_a_connected_udp_socket_sends_and_receives():
             100,
             FilterSpec(HERE, port),
             TSPEC,
-            {"port": port, "ttl": DEFAULT_TTL},
+            {"port": port, "ttl": DEFAULT_TTL, "excess": Excess.BORROW},
         ),
         ("open", Session(HERE, 17, port)),
         ("reserve", 101, FF, (Flow(controlled_load(1000.0), (peer,)),), {"confirm": True}),
