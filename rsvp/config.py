@@ -44,6 +44,9 @@ Count = Annotated[int, msgspec.Meta(ge=1, le=255, description="a whole number fr
 Many = Annotated[int, msgspec.Meta(ge=1, le=10**9, description="a whole number from 1 to 1000000000")]
 Messages = Annotated[float, msgspec.Meta(gt=0, description="a number of messages a second above 0")]
 CodePoint = Annotated[int, msgspec.Meta(ge=0, le=63, description="a DSCP from 0 to 63")]
+Heed = Annotated[
+    Literal["entry", "always", "never"], msgspec.Meta(description='"entry", "always" or "never"')
+]
 Speech = Annotated[
     Literal["heard", "raw", "udp", "both"],
     msgspec.Meta(description='"heard", "raw", "udp" or "both"'),
@@ -83,8 +86,9 @@ class InterfaceConfig(_Checked, frozen=True, kw_only=True):
     share of it that reservations may take together; `per_flow` the most that one may take, bytes/s;
     `guaranteed` and `controlled_load` the shares that reservations of one service may take, within that;
     `mark_guaranteed` and `mark_controlled_load` the DSCPs of reserved packets that keep to their Tspec;
-    `latency` the least that a packet takes to the next hop, seconds, None where nobody knows it. The
-    others are those of `NodeConfig`, None for what that says.
+    `heed_dclass` where the DSCP that a Resv's DCLASS asks for comes before those (RFC 2996): where flows
+    enter the network, always or never; `dclass_guaranteed` and `dclass_controlled_load` the DSCPs that
+    nodes upstream are asked for on behalf of what is reserved here;
     `latency` the least that a packet takes to the next hop, seconds, None where nobody knows it;
     `encapsulation` how RSVP goes over the link, in IP or in UDP (RFC 2205 appendix C). The others are
     those of `NodeConfig`, None for what that says.
@@ -99,6 +103,9 @@ class InterfaceConfig(_Checked, frozen=True, kw_only=True):
     controlled_load: Share = 1.0
     mark_guaranteed: CodePoint | None = None
     mark_controlled_load: CodePoint | None = None
+    heed_dclass: Heed = "entry"
+    dclass_guaranteed: CodePoint | None = None
+    dclass_controlled_load: CodePoint | None = None
     latency: Latency | None = None
     encapsulation: Speech = "heard"
     refresh: Seconds | None = None
@@ -109,12 +116,18 @@ class InterfaceConfig(_Checked, frozen=True, kw_only=True):
 
     @property
     def marks(self) -> dict[int, int]:
-        """The DSCP of each service that has one."""
-        told = {
-            Service.GUARANTEED: self.mark_guaranteed,
-            Service.CONTROLLED_LOAD: self.mark_controlled_load,
-        }
-        return {service: dscp for service, dscp in told.items() if dscp is not None}
+        """The DSCP of each service that is marked here."""
+        return _by_service(self.mark_guaranteed, self.mark_controlled_load)
+
+    @property
+    def dclasses(self) -> dict[int, int]:
+        """The DSCP of each service that nodes upstream are asked to mark."""
+        return _by_service(self.dclass_guaranteed, self.dclass_controlled_load)
+
+
+def _by_service(guaranteed: int | None, controlled_load: int | None) -> dict[int, int]:
+    told = {Service.GUARANTEED: guaranteed, Service.CONTROLLED_LOAD: controlled_load}
+    return {service: dscp for service, dscp in told.items() if dscp is not None}
 
 
 class NodeConfig(_Checked, frozen=True, kw_only=True):

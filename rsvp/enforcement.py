@@ -13,7 +13,7 @@ import math
 from collections.abc import Callable, Hashable
 
 from . import engine as e
-from .config import InterfaceConfig
+from .config import Heed, InterfaceConfig
 from .engine.outputs import TrafficOrder
 from .errors import TrafficControlError, Unavailable
 from .iana import ErrorCode
@@ -38,6 +38,8 @@ class Enforcement:
         self._ledger = Ledger()
         self._settling: asyncio.Handle | None = None
         self._sweeps: dict[int, asyncio.TimerHandle] = {}
+        self._heeds: dict[int, Heed] = {}
+        """Where an interface marks packets as a DCLASS asks for."""
         self._excess: dict[Hashable, dict[tuple[int, Filter], Excess]] = {}
         """What applications here want done with the excess of their flows, by session, handle and sender."""
 
@@ -47,6 +49,7 @@ class Enforcement:
         Where the link's rate is not known, or where it is not to be shaped, they are only counted. What
         an earlier run left is removed after `grace` seconds, but for what reservations came back to.
         """
+        self._heed(link.index, told.heed_dclass)
         try:
             terms = self._traffic.open_interface(
                 link.index, link.name, bandwidth, link.mtu, shape=told.shape, marks=told.marks
@@ -118,7 +121,23 @@ class Enforcement:
         else:
             self._traffic.add_flow(interface, flow)
 
-    # --- what becomes of excess -------------------------------------------------------------------
+    # --- what becomes of excess, and with what the rest is marked -----------------------------------
+
+    def _heed(self, index: int, heed: Heed) -> None:
+        """Mark packets on an interface from now on as a DCLASS asks for, or not."""
+        if self._heeds.get(index) != heed:
+            self._heeds[index] = heed
+            self._judge_again(interface=index)
+
+    def _mark(self, interface: int, handle: int) -> int | None:
+        """The DSCP that a DCLASS asks for, where this is the place to mark with it (RFC 2996 section 1.1).
+
+        That is where the flow enters the network, at its sender or at the first node that controls
+        traffic, unless the interface's configuration says otherwise.
+        """
+        dscp, enters = self._ledger.asked.get(handle, (None, False))
+        heed = self._heeds.get(interface, "entry")
+        return dscp if heed == "always" or (enters and heed == "entry") else None
 
     def declare(self, handle: int, session: Session, template: Filter, excess: Excess) -> None:
         """An application here wants this done with packets of its flow beyond the Tspec."""
@@ -141,27 +160,30 @@ class Enforcement:
                 if not left:
                     del self._excess[key]
 
-    def _judge_again(self, key: Hashable) -> None:
-        for handle, (interface, flow) in list(self._ledger.flows.items()):
-            if flow.session.key == key and self._judge(handle) and interface in self._managed:
-                self._put(interface, self._ledger.flows[handle][1])
+    def _judge_again(self, session: Hashable = None, interface: int | None = None) -> None:
+        """Something else is wanted of the flows of a session, or of those on an interface."""
+        for handle, (index, flow) in list(self._ledger.flows.items()):
+            concerned = flow.session.key == session or index == interface
+            if concerned and self._judge(handle) and index in self._managed:
+                self._put(index, self._ledger.flows[handle][1])
                 self._soon()
 
     def _judge(self, handle: int) -> bool:
-        """Write down what is wanted of a flow's excess; True where that is news.
-
-        Where the senders of a shared reservation want different things, their excess borrows.
-        """
-        if not self._excess:
+        """Write down what is wanted of a flow beside its orders; True where that is news."""
+        interface, flow = self._ledger.flows[handle]
+        excess, dscp = self._excess_of(flow), self._mark(interface, handle)
+        if (excess, dscp) == (flow.excess, flow.dscp):
             return False
-        _, flow = self._ledger.flows[handle]
+        self._ledger.change(handle, excess, dscp)
+        return True
+
+    def _excess_of(self, flow: Flow) -> Excess:
+        """Where the senders of a shared reservation want different things, their excess borrows."""
+        if not self._excess:
+            return Excess.BORROW
         about = self._excess.get(flow.session.key, {}).items()
         said = {excess for (_, sender), excess in about if not flow.filters or sender in flow.filters}
-        excess = said.pop() if len(said) == 1 else Excess.BORROW
-        if excess is flow.excess:
-            return False
-        self._ledger.change(handle, excess)
-        return True
+        return said.pop() if len(said) == 1 else Excess.BORROW
 
     def _soon(self) -> None:
         if self._settling is None:

@@ -41,6 +41,7 @@ from .recorder import SEED_BITS, Recorder
 from .routes import Routes
 from .routing import Link, Routing
 from .seldom import Seldom
+from .sessions import Dclass
 from .show import Names
 from .tc import TrafficControl
 from .transport import Encapsulation, Packet, Transport
@@ -427,6 +428,7 @@ class Node(Endpoint):
             controls_traffic=controls,
             c=None if terms is None else terms.c,
             d=None if terms is None else terms.d,
+            adds=tuple((service, Dclass.of(dscp)) for service, dscp in told.dclasses.items()),
         )
 
     # --- applications -----------------------------------------------------------------------------

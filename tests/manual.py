@@ -45,6 +45,9 @@ KEYS = {
     "controlled_load": "The share that controlled load may take, within reservable.",
     "mark_guaranteed": "What guaranteed packets that keep to their Tspec leave with; unmarked without it.",
     "mark_controlled_load": "The same for controlled load.",
+    "heed_dclass": "Where packets are marked with the DSCP that a DCLASS asks for: entry, always or never.",
+    "dclass_guaranteed": "The DSCP that nodes upstream are asked to mark guaranteed flows with.",
+    "dclass_controlled_load": "The same of controlled load.",
     "latency": "Seconds to the next hop at least; receivers that ask for a delay count it.",
 }
 """What each key means, where its type does not say all."""

@@ -63,7 +63,7 @@ ALLOWED = {
     "unreadable": {"_wire", "engine", "errors", "iana", "intserv", "messages", "objects", "dissection"},
     "counts": {"engine", "iana_errors"},
     "topics": {"engine", "errors", "iana", "jsonform", "messages", "show", "transport", "vocabulary"},
-    "ledger": {"engine", "intserv", "tc"},
+    "ledger": {"engine", "intserv", "sessions", "tc"},
     "enforcement": {
         *("config", "engine", "errors", "iana", "intserv"),
         *("ledger", "objects", "routing", "tc"),

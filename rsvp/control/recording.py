@@ -12,19 +12,19 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, fields, replace
 from ipaddress import ip_address
-from typing import Any, Final, TypeAlias, get_args
+from typing import Any, Final, TypeAlias, cast, get_args
 
 import msgspec
 
 from .. import jsonform as j
-from .._wire import decode, encode
+from .._wire import decode, decode_object, encode, encode_object
 from ..engine import inputs as i
 from ..engine.interfaces import Config, Interface
 from ..errors import WireError
 from ..intserv import Tspec
 from ..jsonform import Json
 from ..messages import Message, Sender, base_filter
-from ..objects import Hop, Session, Style
+from ..objects import AnyObject, Hop, Session, Style
 from .schema import (
     Object,
     checked,
@@ -119,7 +119,9 @@ def _read_tspec(value: Json) -> Tspec:
 
 
 def _interface(value: Interface) -> Json:
-    return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+    told: Object = {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+    adds = [[service, encode_object(one.class_num, one).hex()] for service, one in value.adds]
+    return told | {"adds": adds}
 
 
 def _read_interface(value: Json) -> Interface:
@@ -127,7 +129,12 @@ def _read_interface(value: Json) -> Interface:
     told: dict[str, Any] = {name: one for name, one in value.items() if name in known}
     told |= {name: j.read_number(one) for name, one in told.items() if one == "inf"}
     addresses = tuple(ip_address(one) for one in value["addresses"])
-    return Interface(**{**told, "name": str(value["name"]), "addresses": addresses})
+    adds = tuple((int(service), _read_object(octets)) for service, octets in value.get("adds", ()))
+    return Interface(**{**told, "name": str(value["name"]), "addresses": addresses, "adds": adds})
+
+
+def _read_object(octets: str) -> AnyObject:
+    return cast(AnyObject, decode_object(bytes.fromhex(octets)))
 
 
 def _plain(value: Any) -> Json:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from ..iana import DEFAULT_TTL, LATENCY_UNKNOWN, Service
 from ..intserv import ALL_SERVICES, HopCharacter
-from ..objects import IPAddress
+from ..objects import AnyObject, IPAddress
 
 LOCAL = 0
 """The interface number that stands for applications on this node."""
@@ -56,7 +56,8 @@ class Interface:
     `latency` is the least that a packet takes to the next hop, in microseconds. `controls_traffic` is
     whether this node polices and schedules on the interface, `reshapes` whether it also gives flows
     their shape back where they merge or branch (RFC 2212, "Policing"). `c` in bytes and `d` in
-    microseconds are the scheduler's error terms, None for those of an ideal one.
+    microseconds are the scheduler's error terms, None for those of an ideal one. `adds` are objects of
+    extensions that what is reserved here takes along upstream, each with the service that it is for.
     """
 
     index: int
@@ -80,6 +81,7 @@ class Interface:
     controlled_load: float = 1.0
     c: int | None = None
     d: int | None = None
+    adds: tuple[tuple[int, AnyObject], ...] = ()
 
     def address(self, version: int) -> IPAddress | None:
         """The address that others know this interface by, in one IP version; it is its hop address, too.

@@ -13,7 +13,7 @@ from typing import TypeAlias, TypeVar
 from .._values import compiled
 from ..iana import Service
 from ..intserv import Flowspec, Tspec, at_most, glb, merge, strictly_less, tspec_sum
-from ..objects import Filter, Scope, Style
+from ..objects import AnyObject, Filter, Scope, Style
 from .interfaces import LOCAL
 from .outputs import Police
 from .phop import PreviousHop, Request
@@ -38,6 +38,7 @@ class Installation:
     filters: tuple[Filter, ...]
     path_te: Tspec
     police: Police
+    extra: tuple[AnyObject, ...] = ()
     psbs: tuple[PathStateBlock, ...] = ()
     """The path state behind which its senders are, which for one of a group may be several blocks."""
 
@@ -61,7 +62,9 @@ def installation(state: SessionState, key: GroupKey) -> Installation | None:
         police |= Police.MERGE
     if len(state.rsbs) > 1 and _branches(state, key, flowspec, senders):
         police |= Police.BRANCH
-    return Installation(flowspec, in_order(senders) if style.explicit else (), path_te, police, tuple(psbs))
+    filters = in_order(senders) if style.explicit else ()
+    extra = _union([rsb.extra for rsb in rsbs])
+    return Installation(flowspec, filters, path_te, police, extra, tuple(psbs))
 
 
 def _branches(state: SessionState, key: GroupKey, flowspec: Flowspec, senders: Iterable[Filter]) -> bool:

@@ -13,7 +13,7 @@ from typing import TypeAlias
 from .._values import compiled
 from ..intserv import Flowspec, Tspec
 from ..messages import Message, Sender
-from ..objects import Filter, IPAddress, PolicyData, Session, Style
+from ..objects import AnyObject, Filter, IPAddress, PolicyData, Session, Style
 from .inputs import DataFlow
 from .refusals import Refusal
 
@@ -77,7 +77,8 @@ class InstallFlow:
     """TC_AddFlowspec with its filters: give these packets this service on `interface`.
 
     `handle` names the reservation in later orders. An empty `filters` is every sender of the
-    session. `tspec` is Path_Te, the sum of the senders' Tspecs.
+    session. `tspec` is Path_Te, the sum of the senders' Tspecs. `extra` are objects of extensions that
+    came with its Resvs, such as a DCLASS (RFC 2996).
     """
 
     handle: int
@@ -87,6 +88,7 @@ class InstallFlow:
     flowspec: Flowspec
     tspec: Tspec | None
     police: Police = Police.NONE
+    extra: tuple[AnyObject, ...] = ()
 
 
 @compiled
@@ -99,6 +101,7 @@ class ModifyFlow:
     flowspec: Flowspec
     tspec: Tspec | None
     police: Police = Police.NONE
+    extra: tuple[AnyObject, ...] = ()
 
 
 @compiled

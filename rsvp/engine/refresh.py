@@ -42,7 +42,7 @@ def repeats_resv(core: Core, received: Received, message: Resv, now: float) -> b
         listed = base_filters(flow.filters)
         for group in (None,) if shared else listed:
             rsb = state.find_rsb(oi, group, nhop)
-            if rsb is None or not resv.repeats(rsb, message, flow):
+            if rsb is None or not resv.repeats(core, rsb, message, flow):
                 return False
             tcsb = state.tcsbs.get((oi, rsb.group))
             if tcsb is None or tcsb.granted is not None:  # who asks for more than stands is told

@@ -101,7 +101,7 @@ def _reserve(
     if (
         old is not None
         and tcsb is not None
-        and repeats(old, message, flow)
+        and repeats(core, old, message, flow)
         and all(one in old.filters for one in filters)
     ):
         prolong(core, old, filters, until)
@@ -126,7 +126,7 @@ def _reserve(
         scope=message.scope,
         confirm=message.confirm,
         policy=message.policy,
-        extra=forwarded(message.extra),
+        extra=_carried(core, oi, flow, message.extra),
     )
     for one in filters:
         rsb.filters[one] = until
@@ -158,14 +158,24 @@ def good_until(core: Core, message: Resv, oi: int, now: float) -> float:
     return now + lifetime(message.time_values.refresh_ms / 1000.0, core.interfaces[oi].keep)
 
 
-def repeats(rsb: ReservationStateBlock, message: Resv, flow: Flow) -> bool:
+def _carried(core: Core, oi: int, flow: Flow, extra: tuple[AnyObject, ...]) -> tuple[AnyObject, ...]:
+    """Objects of extensions that go on upstream: a Resv's, or in their place those its interface adds."""
+    added = core.interfaces[oi].adds
+    if not added or flow.flowspec is None:
+        return forwarded(extra)
+    adds = [one for service, one in added if service == flow.flowspec.service]
+    classes = {one.class_num for one in adds}
+    return (*(one for one in forwarded(extra) if one.class_num not in classes), *adds)
+
+
+def repeats(core: Core, rsb: ReservationStateBlock, message: Resv, flow: Flow) -> bool:
     """Whether a flow of a Resv says nothing new, its filters aside (RFC 2209, NeworMod)."""
     old = (rsb.flowspec, rsb.style, rsb.scope, rsb.policy)
     if old != (flow.flowspec, message.style, message.scope, message.policy):
         return False
     if message.confirm is not None or flow.attached:
         return False
-    return rsb.extra == message.extra or rsb.extra == forwarded(message.extra)
+    return rsb.extra == _carried(core, rsb.oi, flow, message.extra)
 
 
 def prolong(core: Core, rsb: ReservationStateBlock, filters: Iterable[Filter], until: float) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from .._values import compiled
 from ..intserv import Flowspec, Tspec
-from ..objects import Filter, ResvConfirm
+from ..objects import AnyObject, Filter, ResvConfirm
 from .outputs import Police
 from .style import Group
 
@@ -20,7 +20,8 @@ class TrafficControlStateBlock:
     asked for upstream: the same, or less where slack was spent here (RFC 2212, "Ordering and
     Merging"). `granted` is what is left of it where the link carries less by now (RFC 4495), and
     `before` what the last change replaced. `path_te` is the sum of the senders' Tspecs; `filters` is
-    empty for wildcard reservations. `confirm` waits to be forwarded or answered. Reservations of
+    empty for wildcard reservations. `extra` are the objects of extensions that the RSBs brought along.
+    `confirm` waits to be forwarded or answered. Reservations of
     applications on this node stand here as well, on interface LOCAL, but traffic control is not told
     of them: the data has arrived.
     """
@@ -33,6 +34,7 @@ class TrafficControlStateBlock:
     forward: Flowspec
     path_te: Tspec
     police: Police
+    extra: tuple[AnyObject, ...] = ()
     confirm: ResvConfirm | None = None
     granted: Flowspec | None = None
     before: Flowspec | None = None

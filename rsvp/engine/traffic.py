@@ -86,7 +86,7 @@ def _police_branches(core: Core, state: SessionState, key: GroupKey) -> None:
         target = installation(state, (tcsb.oi, group))
         if target is not None and target.police != tcsb.police:
             tcsb.police = target.police
-            core.out.append(ModifyFlow(tcsb.handle, tcsb.oi, tcsb.installed, tcsb.path_te, tcsb.police))
+            _tell(core, tcsb)
             _tell_paths(core, state, tcsb.oi)
 
 
@@ -162,13 +162,26 @@ def _install(
     handle = core.next_handle()
     forward = _admit(core, state, key, handle, target)
     tcsb = state.tcsbs[key] = TrafficControlStateBlock(
-        handle, oi, group, target.filters, target.flowspec, forward, target.path_te, target.police
+        handle,
+        oi,
+        group,
+        target.filters,
+        target.flowspec,
+        forward,
+        target.path_te,
+        target.police,
+        target.extra,
     )
     if oi != LOCAL:
-        core.out.append(
-            InstallFlow(handle, oi, state.session, target.filters, forward, target.path_te, target.police)
-        )
+        service = (forward, target.path_te, target.police, target.extra)
+        core.out.append(InstallFlow(handle, oi, state.session, target.filters, *service))
     return tcsb
+
+
+def _tell(core: Core, tcsb: TrafficControlStateBlock) -> None:
+    """Let traffic control know what a reservation has become."""
+    service = (tcsb.installed, tcsb.path_te, tcsb.police, tcsb.extra)
+    core.out.append(ModifyFlow(tcsb.handle, tcsb.oi, *service))
 
 
 def _modify(core: Core, state: SessionState, tcsb: TrafficControlStateBlock, target: Installation) -> bool:
@@ -187,8 +200,9 @@ def _modify(core: Core, state: SessionState, tcsb: TrafficControlStateBlock, tar
         tcsb.before = before
         tcsb.flowspec, tcsb.path_te, tcsb.police = new
         changed = True
-        if tcsb.oi != LOCAL:
-            core.out.append(ModifyFlow(tcsb.handle, tcsb.oi, tcsb.installed, tcsb.path_te, tcsb.police))
+    carried, tcsb.extra = tcsb.extra, target.extra
+    if tcsb.oi != LOCAL and (changed or carried != target.extra):
+        _tell(core, tcsb)
     return _set_filters(core, state, tcsb, target.filters) or changed
 
 
@@ -214,7 +228,7 @@ def grant(core: Core, tcsb: TrafficControlStateBlock, granted: Flowspec | None) 
     tcsb.granted = granted
     rate = rate_needed(tcsb.installed, tcsb.path_te)
     core.budgets[tcsb.oi].book(tcsb.handle, rate, tcsb.installed.service)
-    core.out.append(ModifyFlow(tcsb.handle, tcsb.oi, tcsb.installed, tcsb.path_te, tcsb.police))
+    _tell(core, tcsb)
 
 
 def restore(core: Core, tcsb: TrafficControlStateBlock) -> None:

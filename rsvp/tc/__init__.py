@@ -22,7 +22,8 @@ class Flow:
     """What to give to which packets: one reservation on one interface.
 
     `filters` empty is every sender of the session. `tspec` is the sum of the senders' Tspecs. `excess`
-    is what becomes of packets beyond it.
+    is what becomes of packets beyond it, `dscp` what the others are marked with, None for what the
+    interface says of their service.
     """
 
     handle: int
@@ -31,6 +32,7 @@ class Flow:
     flowspec: Flowspec
     tspec: Tspec | None = None
     excess: Excess = Excess.BORROW
+    dscp: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +74,8 @@ class TrafficControl(Protocol):
 
         Without `shape`, or where the rate is infinite because nobody knows it, its queues are left alone
         and reservations are only counted, where that can be done. `marks` are the DSCPs, by service, of
-        reserved packets that keep to their Tspec. Returns C and D of guaranteed service there, None where
-        the scheduler tells none.
+        reserved packets that keep to their Tspec, where their flow says none. Returns C and D of guaranteed
+        service there, None where the scheduler tells none.
 
         What it left goes on until `sweep`, or is taken up as it is by a reservation that comes back.
         Raises TrafficControlError where somebody else's configuration is in place.

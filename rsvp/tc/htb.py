@@ -70,8 +70,7 @@ class HtbTrafficControl:
         known = self._interfaces.get(index)
         if known is not None:
             self._reopen(known, name, bandwidth, mtu, shape)
-            if marks or known.marker is not None:
-                self._mark(known, marks)
+            self._mark(known, marks)
             return known.error_terms
         interface = Scheduled(index, name, bandwidth, mtu, shape, _lock(index, name))
         try:
@@ -84,21 +83,28 @@ class HtbTrafficControl:
         return interface.error_terms
 
     def _reopen(self, interface: Scheduled, name: str, bandwidth: float, mtu: int, shape: bool) -> None:
-        interface.name = name
-        if (interface.bandwidth, interface.mtu, interface.shape) == (bandwidth, mtu, shape):
+        if (interface.name, interface.bandwidth, interface.mtu, interface.shape) == (
+            name,
+            bandwidth,
+            mtu,
+            shape,
+        ):
             return
-        before = interface.shaped
-        interface.bandwidth, interface.mtu, interface.shape = bandwidth, mtu, shape
-        if not before and not interface.shaped:
+        before, same = interface.shaped, interface.name == name
+        if not same:
+            self._vacate(interface, before)  # its tables are found by its name
+        interface.name, interface.bandwidth, interface.mtu, interface.shape = name, bandwidth, mtu, shape
+        if same and not before and not interface.shaped:
             return
-        if before and interface.shaped:
+        if same and before and interface.shaped:
             interface.told = None
             for handle, reserved in interface.flows.items():
                 reserved.there = None
                 interface.changed[handle] = None
             self._kernel.require(f"HTB on {name}", *interface.standing())
             return
-        self._vacate(interface, before)
+        if same:
+            self._vacate(interface, before)
         interface.forget()
         self._establish(interface)
 
@@ -155,17 +161,13 @@ class HtbTrafficControl:
             interface.classifier.uninstall()
 
     def _mark(self, interface: Scheduled, marks: Mapping[int, int]) -> None:
-        """Mark reserved packets there from now on by these DSCPs; where it cannot be done, say so."""
-        marks = marks if interface.shaped else NO_MARKS
-        if interface.marker is not None and interface.marker.marks == marks:
+        """Mark reserved packets there from now on by these DSCPs, or by their own; where it fails, say so."""
+        if not interface.shaped or (interface.marker is not None and interface.marker.marks == marks):
             return
         interface.marker = None
         marker = Marker(self._nftables, interface.name, marks)
         try:
-            if not marks:
-                marker.uninstall()
-                return
-            marker.install()
+            marker.uninstall()
         except TrafficControlError as problem:
             log.warning("%s: reserved packets are not marked: %s", interface.name, problem)
             return

@@ -300,7 +300,7 @@ class Scheduled:
         if self.marker is not None:
             tspec = effective(flow.flowspec, flow.tspec).tspec
             meter = Meter.of(tspec, self.header, self.frame)
-            self.marker.want(class_id(reserved.minor), flow.flowspec.service, meter)
+            self.marker.want(class_id(reserved.minor), flow.dscp, flow.flowspec.service, meter)
 
     def no_class(self, minor: int) -> Request:
         """A class less."""

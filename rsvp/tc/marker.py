@@ -60,7 +60,10 @@ def _within(value: float) -> int:
 
 
 class Marker:
-    """Marks one interface's reserved packets: `marks` are DSCPs by service. Not for two threads at once."""
+    """Marks one interface's reserved packets. Not for two threads at once.
+
+    `marks` are DSCPs by service, for flows that have none of their own.
+    """
 
     def __init__(self, nftables: Nftables, device: str, marks: Mapping[int, int]) -> None:
         self.marks = dict(marks)
@@ -70,23 +73,21 @@ class Marker:
         self._wanted: dict[int, tuple[int, Meter]] = {}
         self._there: dict[int, tuple[int, Meter]] = {}
         self._changed: set[int] = set()
-
-    def install(self) -> None:
-        """Hook the chain in, in place of what an earlier run left. Raises TrafficControlError."""
-        table = self._table
-        requests = [*self._nothing(), nft.put_table(table)]
-        requests.append(nft.add_egress_chain(table, CHAIN, self._device, AFTER_CLASSIFIER))
-        for number, dscp in enumerate(sorted(set(self.marks.values())), 1):
-            requests.append(nft.add_class_set(table, _name(dscp), number))
-            requests += [self._rule(dscp, *version) for version in (IPV4, IPV6)]
-        self._nftables.commit(f"an nftables chain that marks what leaves {self._device}", requests)
+        self._sets: set[int] = set()
+        """The DSCPs that the chain, which is hooked in with the first of them, has a set for."""
 
     def uninstall(self) -> None:
         """Remove the chain and whatever an earlier run left of one. Raises TrafficControlError."""
-        self._nftables.commit(f"to remove the marks of {self._device}", self._nothing())
+        requests = [nft.put_table(self._table), nft.delete_table(self._table)]
+        self._nftables.commit(f"to remove the marks of {self._device}", requests)
 
-    def _nothing(self) -> list[Request]:
-        return [nft.put_table(self._table), nft.delete_table(self._table)]
+    def _chain(self) -> list[Request]:
+        table = self._table
+        return [nft.put_table(table), nft.add_egress_chain(table, CHAIN, self._device, AFTER_CLASSIFIER)]
+
+    def _set(self, dscp: int, number: int) -> list[Request]:
+        rules = [self._rule(dscp, *version) for version in (IPV4, IPV6)]
+        return [nft.add_class_set(self._table, _name(dscp), number), *rules]
 
     def _rule(self, dscp: int, protocol: bytes, others: bytes, shift: int) -> Request:
         register = nft.FIRST_REGISTER
@@ -105,9 +106,10 @@ class Marker:
             ],
         )
 
-    def want(self, class_id: int, service: int, meter: Meter) -> None:
-        """Mark what a class sends within its meter as its service is marked, if it is."""
-        dscp = self.marks.get(service)
+    def want(self, class_id: int, dscp: int | None, service: int, meter: Meter) -> None:
+        """Mark what a class sends within its meter with `dscp`, else as its service is marked, if it is."""
+        if dscp is None:
+            dscp = self.marks.get(service)
         if dscp is None:
             self.unwant(class_id)
         elif self._wanted.get(class_id) != (dscp, meter):
@@ -130,7 +132,10 @@ class Marker:
                 dscp, meter = self._wanted[class_id]
                 coming[dscp].append((class_id, meter))
         self._changed.clear()
-        requests: list[Request] = []
+        new = sorted(coming.keys() - self._sets)
+        requests = [] if self._sets or not new else self._chain()
+        for number, dscp in enumerate(new, 1):
+            requests += self._set(dscp, number)
         for dscp, gone in going.items():
             requests += nft.delete_elements(self._table, _name(dscp), map(nft.class_key, gone))
         for dscp, come in coming.items():
@@ -139,6 +144,7 @@ class Marker:
             )
         if requests:
             self._nftables.commit(f"marks on {self._device}", requests)
+        self._sets.update(new)
         self._there = dict(self._wanted)
 
 

@@ -20,10 +20,10 @@ from rsvp.engine.merge import request
 from rsvp.intserv import Adspec, Flowspec, Tspec, controlled_load
 from rsvp.messages import Flow, Message, Path, PathTear, Resv, ResvConf, ResvTear, Sender
 from rsvp.objects import (
+    AnyObject,
     FilterSpec,
     Hop,
     IPAddress,
-    Opaque,
     ResvConfirm,
     Scope,
     Session,
@@ -106,6 +106,7 @@ class Router:
                 flowspec=output.flowspec,
                 tspec=output.tspec,
                 police=output.police,
+                extra=output.extra,
             )
         elif isinstance(output, e.AddFilter):
             flow = self.flows[output.handle]
@@ -219,7 +220,7 @@ def path(
     ttl: int = 60,
     spec: Tspec | None = None,
     adspec: Adspec | None = None,
-    extra: tuple[Opaque, ...] = (),
+    extra: tuple[AnyObject, ...] = (),
 ) -> Path:
     return Path(
         session=to or session(),
@@ -244,7 +245,7 @@ def resv(
     refresh: float = 30.0,
     confirm: str | None = None,
     scope: tuple[str, ...] | None = None,
-    extra: tuple[Opaque, ...] = (),
+    extra: tuple[AnyObject, ...] = (),
 ) -> Resv:
     return Resv(
         session=to or session(),

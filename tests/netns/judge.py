@@ -19,7 +19,7 @@ from pyroute2.netlink.nfnetlink.nftsocket import (
 )
 from pyroute2.nftables.main import NFTables
 
-from rsvp.lab import End
+from rsvp.lab import End, Node
 from rsvp.tc import Counters
 
 NFT = shutil.which("nft", path="/usr/sbin:/sbin:/usr/bin:/bin")
@@ -122,6 +122,12 @@ def rules(end: End) -> int:
     """How many rules the node has."""
     with end.node, NFTables(nfgen_family=NFPROTO_NETDEV) as nft:
         return len(list(nft.get_rules()))
+
+
+def tables(node: Node) -> set[str]:
+    """The names of the node's nftables tables, as its rules tell them."""
+    with node, NFTables(nfgen_family=NFPROTO_NETDEV) as nft:
+        return {rule.get_attr("NFTA_RULE_TABLE") for rule in nft.get_rules()}
 
 
 def _name(handle: int) -> str:

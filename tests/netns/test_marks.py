@@ -15,6 +15,7 @@ from rsvp.objects import FilterSpec, IPAddress, Session
 from rsvp.tc import Flow
 from tests.patience import PATIENCE
 
+from . import judge
 from .verbs import HtbTrafficControl
 
 EF, AF41 = 46, 34
@@ -63,10 +64,18 @@ def marks(lab: Lab, version: int, port: int, count: int) -> Counter[int]:
     return found
 
 
-def reserve(lab: Lab, control: HtbTrafficControl, version: int, port: int, flowspec: Flowspec) -> None:
+def reserve(
+    lab: Lab,
+    control: HtbTrafficControl,
+    version: int,
+    port: int,
+    flowspec: Flowspec,
+    dscp: int | None = None,
+) -> None:
     session = Session(address(lab, "h2", version), 17, port)
     sender = FilterSpec(address(lab, "h1", version), 4000)
-    control.add_flow(lab["r1"].toward("r2").index, Flow(port, session, (sender,), flowspec))
+    flow = Flow(port, session, (sender,), flowspec, dscp=dscp)
+    control.add_flow(lab["r1"].toward("r2").index, flow)
 
 
 @pytest.mark.parametrize("version", [4, 6])
@@ -96,3 +105,30 @@ def test_marks_come_and_go_with_the_configuration(lab: Lab, traffic: HtbTrafficC
         traffic.open_interface(end.index, end.name, 1.25e6, 1500, marks=told)
         traffic.settle()
         assert marks(lab, 4, 5000, 3) == {told.get(Service.CONTROLLED_LOAD, 0): 3}
+
+
+@pytest.mark.parametrize("told", [{}, MARKS])
+def test_a_flow_s_own_mark_comes_before_that_of_its_service(
+    lab: Lab, traffic: HtbTrafficControl, told: dict[int, int]
+) -> None:
+    end, load = lab["r1"].toward("r2"), controlled_load(125_000.0, m=SIZE, M=SIZE)
+    traffic.open_interface(end.index, end.name, 1.25e6, 1500, marks=told)
+    for dscp in (10, 12, None, 0):
+        reserve(lab, traffic, 4, 5000, load, dscp)
+        traffic.settle()
+        assert marks(lab, 4, 5000, 3) == {told.get(Service.CONTROLLED_LOAD, 0) if dscp is None else dscp: 3}
+
+
+def test_marks_go_with_the_interface_s_name(lab: Lab, traffic: HtbTrafficControl) -> None:
+    """Renamed while it is up, its tables bear its new name; given back, none is left."""
+    end, load = lab["r1"].toward("r2"), controlled_load(125_000.0, m=SIZE, M=SIZE)
+    reserve(lab, traffic, 4, 5000, load)
+    assert marks(lab, 4, 5000, 3) == {AF41: 3}
+    lab["r1"].run(["ip", "link", "set", end.name, "name", "uplink"], check=True)
+    traffic.open_interface(end.index, "uplink", 1.25e6, 1500, marks=MARKS)
+    reserve(lab, traffic, 4, 5001, load, EF)
+    traffic.settle()
+    assert judge.tables(lab["r1"]) == {"rsvp-uplink", "rsvp-mark-uplink"}
+    assert (marks(lab, 4, 5000, 3), marks(lab, 4, 5001, 3)) == ({AF41: 3}, {EF: 3})
+    traffic.close_interface(end.index)
+    assert not judge.tables(lab["r1"])
