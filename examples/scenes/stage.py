@@ -22,7 +22,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn, Self
 
-from wires import M, Wires
+from wires import M, Seen, Wires
 
 import rsvp
 from rsvp import gqos
@@ -87,6 +87,7 @@ class Stage:
         self._names: dict[gqos.Socket, str] = {}
         self._closing = contextlib.AsyncExitStack()
         self._daemons: dict[str, Task] = {}
+        self._began = 0
         self._ready = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._ready.bind(os.environ.setdefault("NOTIFY_SOCKET", str(SCRATCH / "ready")))
         self.start(*self.lab.nodes)
@@ -201,6 +202,7 @@ class Stage:
     def says(self, text: str) -> None:
         """Print what happens next, or what has come of it."""
         self.wires.read()
+        self._began = len(self.wires.seen)
         print(f"* {text}", flush=True)
 
     async def hears(self, made: gqos.Socket, status: gqos.Status) -> gqos.QosEvent:
@@ -213,13 +215,16 @@ class Stage:
                 if event.status == status:
                     return event
 
-    async def sees(self, wire: str, kind: type[M], when: Callable[[M], bool] = lambda _: True) -> M:
-        """Wait for a message on the link of a host; the last one that there is."""
+    async def sees(self, wire: str, kind: type[M], when: Callable[[M], bool] = lambda _: True) -> Seen:
+        """Wait for a message on the link of a host; one that is there since the last `says` will do."""
         async with asyncio.timeout(PATIENCE):
-            while not (found := self.wires.of(wire, kind, when)):
+            while True:
                 self.wires.changed.clear()
+                self.wires.read()
+                for one in self.wires.seen[self._began :]:
+                    if one.wire == wire and isinstance(one.message, kind) and when(one.message):
+                        return one
                 await self.wires.changed.wait()
-        return found[-1]
 
 
 def _serve(settings: Settings) -> bytes:

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import socket
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import BinaryIO, TypeVar
@@ -97,9 +97,3 @@ class Wires:
                 before, self._last[key] = self._last.get(key), data
                 return before != data
         return True
-
-    def of(self, wire: str, kind: type[M], when: Callable[[M], bool] = lambda _: True) -> list[M]:
-        """The messages of one kind that have crossed a link."""
-        self.read()
-        messages = (one.message for one in self.seen if one.wire == wire)
-        return [one for one in messages if isinstance(one, kind) and when(one)]

@@ -17,7 +17,7 @@ from .scenes import play
 
 BOTH = pytest.mark.parametrize("words", [(), ("--ipv6",)], ids=["IPv4", "IPv6"])
 TSPEC = Tspec(8500.0, 680.0, 17000.0, 340, 340)
-UDP = 17
+TCP, UDP = 6, 17
 A, B, C, D = (FilterSpec(ip_address(f"10.0.{n}.1"), 4000) for n in (1, 2, 3, 4))
 GROUP = Session(ip_address("239.1.2.3"), UDP, 5150)
 
@@ -157,3 +157,53 @@ def test_e5_wildcard(tmp_path: Path) -> None:
     assert asked(played.of("Q", Resv)[0]) == [(7500.0, ())]
     assert [asked(resv) for resv in played.of("A", Resv)[:2]] == [[(5000.0, ())], [(7500.0, ())]]
     played.says("to R 5000 bytes/s, to Q 7500")
+
+
+def test_e6_tcp(tmp_path: Path) -> None:
+    played = play("e06_tcp", tmp_path)
+    # Nothing before the connection: the first Path on the wire is that of somebody else.
+    first, *paths = played.of("h2", PathMessage)
+    assert first.sender.template == FilterSpec(A.address, 9999)
+    # Protocol 6, the connection's two ends; the reverse flow is a second session with the ports swapped.
+    there, back = (A.address, 8080), (ip_address("10.0.2.2"), 6000)
+    said = {(path.session.key, path.sender.template) for path in paths}
+    forth = Session(back[0], TCP, back[1]).key, FilterSpec(*there)
+    assert said == {forth, (Session(there[0], TCP, there[1]).key, FilterSpec(*back))}
+    # The accepted socket has what was set at the listener.
+    played.says("inherited: True", "h1 hears RECEIVERS", "h2 hears RECEIVERS")
+    # The caller, bound to any address, reserves for its peer alone, once it is connected; style FF.
+    resvs = [resv for resv in played.of("h2", Resv) if resv.session.port == 6000]
+    assert [(resv.style, asked(resv)) for resv in resvs] == [(FF, [(8500.0, (FilterSpec(*there),))])]
+    played.says("the caller connects", "Resv 10.0.2.2:6000/6")
+    played.says("FIXED_FILTER in 2 descriptor(s) is refused, 11023", "SHARED_EXPLICIT", "refused, 11019")
+
+
+def test_e7_events(tmp_path: Path) -> None:
+    played = play("e07_events", tmp_path)
+    # SENDERS with the Path's Tspec and Adspec; get_qos until it is empty; no Resv as yet.
+    played.says("get_qos: 8500 bytes/s over 2 hops", "no indication waits, 10035", "it chooses", "Resv ")
+    # Then the flag is left out, and a Resv goes; the flag again, and it is torn.
+    assert played.order("h2") == ["Path", "Resv", "ResvTear", "PathTear"]
+    [resv] = played.of("h2", Resv)
+    assert (resv.style, asked(resv)) == (WF, [(4250.0, ())])
+    played.says("h1 hears NO_RECEIVERS", "h2 hears NO_SENDERS")
+
+
+@BOTH
+def test_e8_ttl(tmp_path: Path, words: tuple[str, ...]) -> None:
+    smcroute.require()
+    played = play("e08_ttl", tmp_path, *words)
+    group = ip_address("ff1e::123") if words else GROUP.destination
+
+    def ttls(wire: str) -> list[tuple[int, int]]:
+        found = played.frames(wire, PathMessage)
+        assert {frame.destination for frame, _ in found} == {group}, "it goes to the group's address"
+        return [(frame.ip_ttl, path.send_ttl) for frame, path in found]
+
+    # None set: 63; 3 set before the join: 3; 5 set later: not before the next set_qos. IP and RSVP agree.
+    assert ttls("A") == [(63, 63)]
+    assert ttls("B") == [(3, 3), (5, 5)]
+    played.says("it sets 5", "IP TTL 3, Send_TTL 3", "the next set_qos", "IP TTL 5, Send_TTL 5")
+    # Through each outgoing interface.
+    for wire in "RQ":
+        assert set(ttls(wire)) == {(62, 62), (2, 2), (4, 4)}
