@@ -7,13 +7,10 @@ the line and the fix.
 
 from __future__ import annotations
 
-import difflib
 import math
-import re
-import tomllib
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar
 
 import msgspec
 
@@ -21,43 +18,34 @@ from .engine.interfaces import BLOCKADE, KEEP, REFRESH, ROUTE_DELAY, SLEW_MAX, C
 from .errors import ConfigError
 from .iana import DEFAULT_TTL, Service
 from .paths import CONTROL
+from .tables import (
+    Checked,
+    CodePoint,
+    Count,
+    Document,
+    Growth,
+    Heed,
+    Latency,
+    Many,
+    Messages,
+    Name,
+    Rate,
+    Seconds,
+    Share,
+    Size,
+    Speech,
+    Switch,
+    Text,
+    Wait,
+)
 from .units import format_rate, parse_rate
 
 __all__ = ["CONTROL", "InterfaceConfig", "NodeConfig", "format_rate", "load", "parse_rate", "read"]
 
 
-# The description is how a message to people goes on after "refresh has to be ...".
-Rate = Annotated[
-    float, msgspec.Meta(gt=0, description='a rate above 0, such as "10mbit" or a number of bytes/s')
-]
-Switch = Annotated[bool, msgspec.Meta(description="true or false")]
-Share = Annotated[float, msgspec.Meta(ge=0, le=1, description="a share from 0 to 1")]
-Seconds = Annotated[
-    float, msgspec.Meta(ge=0.01, le=86400, description="a number of seconds from 0.01 to 86400")
-]
-Latency = Annotated[
-    float, msgspec.Meta(ge=0, le=268, description="a number of seconds from 0 to 268, such as 0.002")
-]
-Wait = Annotated[float, msgspec.Meta(ge=0, le=3600, description="a number of seconds from 0 to 3600")]
-Growth = Annotated[float, msgspec.Meta(gt=0, le=10, description="a share above 0 and up to 10, such as 0.3")]
-Count = Annotated[int, msgspec.Meta(ge=1, le=255, description="a whole number from 1 to 255")]
-Many = Annotated[int, msgspec.Meta(ge=1, le=10**9, description="a whole number from 1 to 1000000000")]
-Messages = Annotated[float, msgspec.Meta(gt=0, description="a number of messages a second above 0")]
-CodePoint = Annotated[int, msgspec.Meta(ge=0, le=63, description="a DSCP from 0 to 63")]
-Heed = Annotated[
-    Literal["entry", "always", "never"], msgspec.Meta(description='"entry", "always" or "never"')
-]
-Speech = Annotated[
-    Literal["heard", "raw", "udp", "both"],
-    msgspec.Meta(description='"heard", "raw", "udp" or "both"'),
-]
-Text = Annotated[str, msgspec.Meta(min_length=1, description="a path in quotes")]
-Size = Annotated[int, msgspec.Meta(ge=1 << 16, description="a whole number of bytes, 65536 at the least")]
-
 RECORD_LIMIT = 64 << 20
 """Bytes that a recording may take before it goes on in a new file."""
 
-Name = Annotated[str, msgspec.Meta(min_length=1, description="a name in quotes")]
 Listening = Annotated[
     str,
     msgspec.Meta(
@@ -69,16 +57,7 @@ Listening = Annotated[
 _LIMITS = Config()
 
 
-class _Checked(msgspec.Struct, frozen=True, kw_only=True):
-    """A table of the file: fields are checked however the table is made."""
-
-    def __post_init__(self) -> None:
-        """Raises ValueError where a field is out of its range."""
-        for field in msgspec.structs.fields(self):
-            _check(field, getattr(self, field.name))
-
-
-class InterfaceConfig(_Checked, frozen=True, kw_only=True):
+class InterfaceConfig(Checked, frozen=True, kw_only=True):
     """One [interfaces.NAME] table.
 
     `shape` False leaves its queues alone and only counts what is reserved there.
@@ -130,7 +109,7 @@ def _by_service(guaranteed: int | None, controlled_load: int | None) -> dict[int
     return {service: dscp for service, dscp in told.items() if dscp is not None}
 
 
-class NodeConfig(_Checked, frozen=True, kw_only=True):
+class NodeConfig(Checked, frozen=True, kw_only=True):
     """What a node is told: the whole of rsvp.toml, and `only`, the interfaces the command line named.
 
     `refresh` is R in seconds, `keep_multiplier` K, `slew_max` Slew.Max (RFC 2205 section 3.7),
@@ -165,6 +144,7 @@ class NodeConfig(_Checked, frozen=True, kw_only=True):
     only: tuple[str, ...] = ()
     lines: Mapping[str, str] = {}
     places: Mapping[str, str] = {}
+    no_keys: ClassVar[frozenset[str]] = frozenset({"interfaces", "only", "lines", "places"})
 
     def place(self, key: str) -> str:
         """Where a key was set, for messages to people."""
@@ -217,10 +197,6 @@ class NodeConfig(_Checked, frozen=True, kw_only=True):
                 raise ConfigError(f"{where}: there is no interface {name!r} here, only {there}")
 
 
-# Only the command line and the loader set these; they are no keys of the file.
-_NO_KEYS = {"only", "lines", "places"}
-
-
 def load(path: str | Path) -> NodeConfig:
     """Read an rsvp.toml. Raises ConfigError with one sentence that names the line."""
     try:
@@ -233,105 +209,23 @@ def load(path: str | Path) -> NodeConfig:
 
 def read(text: str, file: str = "rsvp.toml") -> NodeConfig:
     """Read the text of an rsvp.toml; `file` is its name in messages. Raises ConfigError."""
-    try:
-        document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(_syntax_error(str(error), text, file)) from None
-    tables = document.pop("interfaces", {})
-    values = _read_table(NodeConfig, document, text, file, (), also=("interfaces",))
-    if not isinstance(tables, dict):
-        where = _where(text, file, ("interfaces",))
-        raise ConfigError(f"{where}: 'interfaces' is a table: write [interfaces.NAME]")
-    interfaces = {}
-    for name, table in tables.items():
-        if not isinstance(table, dict):
-            where = _where(text, file, ("interfaces", name))
-            raise ConfigError(f"{where}: an interface is a table: write [interfaces.NAME], here {name!r}")
-        settings = _read_table(InterfaceConfig, table, text, file, ("interfaces", name))
-        interfaces[name] = InterfaceConfig(**settings)
-    lines = {name: _where(text, file, ("interfaces", name)) for name in interfaces}
-    places = {key: _where(text, file, (key,)) for key in values}
+    document = Document(text, file)
+    told = document.read()
+    interfaces = _interfaces(document, told.pop("interfaces", {}))
+    values = document.values(NodeConfig, told, also=("interfaces",))
+    lines = {name: document.where("interfaces", name) for name in interfaces}
+    places = {key: document.where(key) for key in values}
     return NodeConfig(**values, interfaces=interfaces, lines=lines, places=places)
 
 
-def _read_table(
-    kind: type[_Checked],
-    table: dict[str, Any],
-    text: str,
-    file: str,
-    path: tuple[str, ...],
-    also: tuple[str, ...] = (),
-) -> dict[str, Any]:
-    known = {f.name: f for f in msgspec.structs.fields(kind) if f.name not in {*_NO_KEYS, *also}}
-    values = {}
-    for key, value in table.items():
-        if key not in known:
-            near = difflib.get_close_matches(key, [*known, *also], 1)
-            names = f"did you mean {near[0]!r}?" if near else f"known are {', '.join([*known, *also])}"
-            raise ConfigError(f"{_where(text, file, (*path, key))}: unknown key {key!r}, {names}")
-        try:
-            if isinstance(value, str) and _description(known[key]).startswith("a rate"):
-                value = _parse_rate_of(key, value)
-            values[key] = _check(known[key], value)
-        except ValueError as error:
-            raise ConfigError(f"{_where(text, file, (*path, key))}: {error}") from None
-    return values
-
-
-def _parse_rate_of(key: str, text: str) -> float:
-    try:
-        return parse_rate(text)
-    except ValueError as error:
-        raise ValueError(f"{key}: {error}") from None
-
-
-def _check(field: msgspec.structs.FieldInfo, value: Any) -> Any:
-    """The value as its field wants it (an integer becomes a float). Raises ValueError."""
-    if field.name in _NO_KEYS or field.name == "interfaces":
-        return value
-    try:
-        return msgspec.convert(value, field.type)
-    except msgspec.ValidationError:
-        shown = str(value).lower() if isinstance(value, bool) else repr(value)
-        raise ValueError(f"{field.name} has to be {_description(field)}, not {shown}") from None
-
-
-def _description(field: msgspec.structs.FieldInfo) -> str:
-    kinds = getattr(field.type, "__args__", ()) if not hasattr(field.type, "__metadata__") else (field.type,)
-    for kind in kinds:
-        for meta in getattr(kind, "__metadata__", ()):
-            return str(meta.description)
-    return "of another type"
-
-
-def _syntax_error(message: str, text: str, file: str) -> str:
-    """tomllib's own words, with the place at the front."""
-    match = re.fullmatch(r"(.*?) \(at (?:line (\d+), column (\d+)|end of document)\)", message, re.DOTALL)
-    if match is None:
-        return f"{file}: {message}"
-    line = match[2] or str(max(1, len(text.splitlines())))
-    words = match[1]
-    return f"{file}, line {line}: {words[0].lower()}{words[1:]}"
-
-
-def _where(text: str, file: str, path: tuple[str, ...]) -> str:
-    """ "rsvp.toml, line 4": where the key at `path` is.
-
-    tomllib keeps no positions, so the file is read again up to each line in turn until the key
-    is there; this happens only to tell people what is wrong, and in a file of their own size.
-    """
-    lines = text.splitlines(keepends=True)
-    begun = 1
-    for end in range(1, len(lines) + 1):
-        try:
-            value: Any = tomllib.loads("".join(lines[:end]))
-        except tomllib.TOMLDecodeError:
-            continue  # inside a value of several lines
-        for key in path:
-            value = value.get(key) if isinstance(value, dict) else None
-            if value is None:
-                break
-        else:
-            return f"{file}, line {begun}"
-        begun = end + 1
-    return file
+def _interfaces(document: Document, tables: Any) -> dict[str, InterfaceConfig]:
+    """The [interfaces.NAME] tables. Raises ConfigError."""
+    if not isinstance(tables, dict):
+        raise ConfigError(f"{document.where('interfaces')}: 'interfaces' is a table: write [interfaces.NAME]")
+    interfaces = {}
+    for name, table in tables.items():
+        if not isinstance(table, dict):
+            where = document.where("interfaces", name)
+            raise ConfigError(f"{where}: an interface is a table: write [interfaces.NAME], here {name!r}")
+        interfaces[name] = InterfaceConfig(**document.values(InterfaceConfig, table, "interfaces", name))
+    return interfaces

@@ -10,11 +10,12 @@ import math
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import typer
 
 from rsvp.cli import command_line
-from rsvp.config import InterfaceConfig, NodeConfig, _description
+from rsvp.config import InterfaceConfig, NodeConfig
+from rsvp.tables import Checked, description
+from rsvp.tables import keys as keys_of
 from rsvp.units import format_rate
 
 SHARE = Path(__file__).parent.parent / "share" / "man"
@@ -111,15 +112,13 @@ def command_page() -> str:
     return "\n".join(lines) + "\n"
 
 
-def keys(kind: type[msgspec.Struct]) -> list[str]:
+def keys(kind: type[Checked]) -> list[str]:
     """The keys of one table."""
     lines = []
-    for field in msgspec.structs.fields(kind):
-        if field.name in ("interfaces", "only", "lines", "places"):
-            continue
+    for field in keys_of(kind).values():
         default = "" if field.default is None else f" Default: {shown(field.name, field.default)}."
         text = KEYS.get(field.name, "")
-        about = f"{_description(field)}.{default}"
+        about = f"{description(field)}.{default}"
         lines += [".TP", rf"\fB{field.name}\fR", roff(f"{text} {about[0].upper()}{about[1:]}".strip())]
     return lines
 
