@@ -40,7 +40,7 @@ from .tables import (
 )
 from .units import format_rate, parse_rate
 
-__all__ = ["CONTROL", "InterfaceConfig", "NodeConfig", "format_rate", "load", "parse_rate", "read"]
+__all__ = ["CONTROL", "Heed", "InterfaceConfig", "NodeConfig", "format_rate", "load", "parse_rate", "read"]
 
 
 RECORD_LIMIT = 64 << 20
