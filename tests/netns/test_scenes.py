@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 
 from rsvp import Path as PathMessage
-from rsvp import PathTear, Resv, ResvConf, ResvTear, Tspec
+from rsvp import PathErr, PathTear, Resv, ResvConf, ResvErr, ResvTear, Tspec
+from rsvp.iana import ErrorCode, ErrorFlag
 from rsvp.objects import FF, SE, WF, FilterSpec, Scope, Session
 
 from . import smcroute
 from .decoders import require
-from .scenes import play
+from .scenes import Played, play
 
 BOTH = pytest.mark.parametrize("words", [(), ("--ipv6",)], ids=["IPv4", "IPv6"])
 TSPEC = Tspec(8500.0, 680.0, 17000.0, 340, 340)
@@ -207,3 +208,62 @@ def test_e8_ttl(tmp_path: Path, words: tuple[str, ...]) -> None:
     # Through each outgoing interface.
     for wire in "RQ":
         assert set(ttls(wire)) == {(62, 62), (2, 2), (4, 4)}
+
+
+def refusals(played: Played, wire: str) -> list[tuple[int, int]]:
+    """Code and value of each ResvErr on a link."""
+    return [(one.error.code, one.error.value) for one in played.of(wire, ResvErr)]
+
+
+def test_e9_capacity(tmp_path: Path) -> None:
+    played = play("e09_capacity", tmp_path)
+    # No capacity: ResvErr 1/2 to the receiver, no state upstream; 56100/56103.
+    first, larger, policy = played.of("h2", ResvErr)
+    assert (first.error.code, first.error.value, first.error.flags) == (1, 2, 0)
+    played.says("h2 hears ADMISSION_FAILURE 20000 bytes/s 56100/56103", "the sender has heard nothing")
+    assert asked(played.of("h1", Resv)[0]) == [(6000.0, ())], "what was refused went no further"
+    # A larger flowspec: a new Resv; refused, and the old one is kept, which InPlace says.
+    assert (larger.error.code, larger.error.value) == (1, 2)
+    assert larger.error.flags & ErrorFlag.IN_PLACE
+    played.says("h2 hears ADMISSION_FAILURE 12000", "the old one stands", "reserved are 6000 bytes/s")
+    # A smaller one: a new Resv, and RECEIVERS at the sender.
+    rates = [resv.flows[0].flowspec.tspec.rate for resv in played.of("h2", Resv)]
+    assert rates == [20_000.0, 6000.0, 12_000.0, 3000.0]
+    assert [resv.flows[0].flowspec.tspec.rate for resv in played.of("h1", Resv)][:2] == [6000.0, 3000.0]
+    played.says("h1 hears RECEIVERS 6000", "h1 hears RECEIVERS 3000")
+    # Policy: code 2.
+    assert policy.error.code == ErrorCode.POLICY_CONTROL_FAILURE
+    played.says("h2 hears POLICY_FAILURE")
+
+
+def test_e9_clashes(tmp_path: Path) -> None:
+    smcroute.require()
+    played = play("e09_clashes", tmp_path)
+    # Styles that clash between receivers: ResvErr 5 to the one that came later.
+    assert [code for code, _ in refusals(played, "Q")] == [ErrorCode.CONFLICTING_STYLE] == [5]
+    assert refusals(played, "R") == []
+    played.says("Q hears BAD_STYLE", "56300/56303")
+    # A sender that is rejected upstream: PathErr, an event at the sender.
+    [error] = played.of("A", PathErr)
+    assert error.error.code == ErrorCode.CONFLICTING_DEST_PORTS == 7
+    assert (error.session.port, error.sender.template.port) == (5150, 4001)
+    played.says("A hears GENERIC_ERROR of 10.0.1.1:4001 56300/56305")
+
+
+def test_e9_restart(tmp_path: Path) -> None:
+    played = play("e09_restart", tmp_path)
+    # No Path: code 3; no sender that matches: code 4.
+    codes = [code for code, _ in refusals(played, "R")]
+    assert codes[:2] == [ErrorCode.NO_PATH_INFORMATION] * 2 == [3, 3]
+    assert set(codes[2:]) == {ErrorCode.NO_SENDER_INFORMATION} == {4}
+    assert {one.flow.filters for one in played.of("R", ResvErr)[2:]} == {(B,)}
+    played.says("R hears GENERIC_ERROR", "56300/56301", "A changes", "56300/56302", "A hears RECEIVERS")
+
+
+def test_e9_timeouts(tmp_path: Path) -> None:
+    played = play("e09_timeouts", tmp_path)
+    played.says("the router hangs", "it goes on", "h1 hears RECEIVERS")
+    silence = played.text[played.text.index("the router hangs") : played.text.index("it goes on")]
+    for end in ("h2 hears NO_SENDERS", "h1 hears NO_RECEIVERS"):
+        assert end in silence
+    assert "Tear" not in silence, "nothing on the wire"
