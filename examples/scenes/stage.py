@@ -226,6 +226,18 @@ class Stage:
                         return one
                 await self.wires.changed.wait()
 
+    async def marks(self, data: bytes) -> int:
+        """Wait for the packet that carries these data; its traffic class (TOS, in IPv4)."""
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                self.wires.changed.clear()
+                self.wires.read()
+                for _, packet in self.wires.packets:
+                    if data in packet:
+                        word = int.from_bytes(packet[:2], "big")
+                        return word & 0xFF if self.version == 4 else word >> 4 & 0xFF
+                await self.wires.changed.wait()
+
 
 def _serve(settings: Settings) -> bytes:
     asyncio.run(serve(settings))

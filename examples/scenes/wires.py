@@ -84,7 +84,7 @@ class Wires:
             if wire in self._told and self._is_news(seen, found[0]):
                 where = f"{wire}: " if len(self._told) > 1 else ""
                 print(f"    {where}{source} > {destination}  {plain(gist(dissect(found[0])))}", flush=True)
-            self.changed.set()
+        self.changed.set()
 
     def _is_news(self, seen: Seen, data: bytes) -> bool:
         message = seen.message

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import subprocess
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -267,3 +269,62 @@ def test_e9_timeouts(tmp_path: Path) -> None:
     for end in ("h2 hears NO_SENDERS", "h1 hears NO_RECEIVERS"):
         assert end in silence
     assert "Tear" not in silence, "nothing on the wire"
+
+
+def test_e10_one_line(tmp_path: Path) -> None:
+    played = play("e10_one_line", tmp_path)
+    # send(dst, TCP, src, 1000 bytes/s): r 1000, b 2000, p infinite, m 64, M the largest interface's MTU.
+    path = played.of("h1", PathMessage)[0]
+    assert path.session.key == Session(ip_address("10.0.2.2"), TCP, 5150).key
+    assert (path.sender.template, path.sender.tspec) == (A, Tspec(1000.0, 2000.0, math.inf, 64, 1500))
+    # receive(dst, TCP, any source, controlled load, distinct): FF with RESV_CONFIRM, and a ResvConf.
+    resv = played.of("h2", Resv)[0]
+    assert (resv.style, asked(resv), resv.flows[0].flowspec.service) == (FF, [(1000.0, (A,))], 5)
+    assert resv.confirm.receiver == path.session.destination
+    assert played.of("h2", ResvConf)[0].confirm == resv.confirm
+    # Colours: yellow until there is a Resv, a ResvConf; red when closed, and when refused.
+    played.says(
+        "the sender is yellow",
+        "the receiver is green, the sender green",
+        "the receiver is red, the sender yellow",
+        "the receiver is red: 10.0.2.1 refused",
+        "all is closed, the sender is red",
+    )
+    assert refusals(played, "h2") == [(1, 2)]
+
+
+@BOTH
+def test_e11_marking(tmp_path: Path, words: tuple[str, ...]) -> None:
+    played = play("e11_marking", tmp_path, *words)
+    # Connection HIGH, one message EXPEDITED, and HIGH again.
+    played.says("before: DSCP 0", "first: DSCP 34", "second: DSCP 46", "third: DSCP 34")
+    # Datagrams: as given, -1 the socket's own, all else EINVAL.
+    played.says("184: 184 on", "-1: 40 on", "0: 0 on", "255: 255 on", "256: refused", "-2: refused")
+    assert played.text.count("[Errno 22]") == 2
+    # tshark says the same of every packet.
+    field = "ipv6.tclass" if words else "ip.dsfield"
+    for text, value in (("third", 34 << 2), ("with 184!", 184), ("with -1!", 40), ("with 255!", 255)):
+        assert marks(tmp_path / "h1.pcap", text, field) == {value}
+
+
+def marks(file: Path, text: str, field: str) -> set[int]:
+    """The traffic classes of the packets that carry a text, as tshark reads them."""
+    command = ["tshark", "-r", str(file), "-Y", f'frame contains "{text}"', "-T", "fields", "-e", field]
+    read = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    return {int(one, 0) for one in read}
+
+
+def test_e12_proxies(tmp_path: Path) -> None:
+    smcroute.require()
+    played = play("e12_proxies", tmp_path)
+    sender = FilterSpec(A.address, 5150)
+    # sender-host 239.1.2.3 10.0.1.1 udp 5150 5150 20 5: r = 2500 bytes/s, b = 5000 bytes.
+    path = played.of("h1", PathMessage)[0]
+    assert (path.session.key, path.sender.template) == (GROUP.key, sender)
+    assert (path.sender.tspec.rate, path.sender.tspec.bucket) == (2500.0, 5000.0)
+    # reservation-host 239.1.2.3 10.0.1.1 udp 5150 5150 ff load 20 5: an FF Resv of the same.
+    resv = played.of("h2", Resv)[0]
+    assert (resv.style, asked(resv), resv.flows[0].flowspec.service) == (FF, [(2500.0, (sender,))], 5)
+    assert resv.flows[0].flowspec.tspec.bucket == 5000.0
+    # What is interrupted is torn down.
+    played.says("reserved to h2: 20 kbit/s", "ResvTear", "PathTear", "they end with 0 and 0")
