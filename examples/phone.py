@@ -17,6 +17,7 @@ import itertools
 import signal
 import socket
 import struct
+from collections.abc import Iterator
 
 import rsvp
 from rsvp.flows import read_place
@@ -56,21 +57,27 @@ async def hear_the_end(mine: rsvp.aio.Session, other: rsvp.FilterSpec) -> None:
             raise EOFError("the other end hung up")
 
 
+def sounds(source: int) -> Iterator[bytes]:
+    """RTP packets of 20 ms."""
+    for number in itertools.count():
+        yield RTP.pack(0x80, 0, number % 2**16, 160 * number % 2**32, source) + SOUND
+
+
 async def talk(here: tuple, to: tuple) -> None:
-    heard = 0
+    said = heard = 0
     with socket.socket(FAMILY[here[0].version], socket.SOCK_DGRAM) as sock:
         sock.bind((str(here[0]), here[1]))
         sock.setblocking(False)
         try:
-            for number in itertools.count():
-                header = RTP.pack(0x80, 0, number % 2**16, 160 * number % 2**32, here[1])
-                sock.sendto(header + SOUND, (str(to[0]), to[1]))
+            for packet in sounds(here[1]):
+                sock.sendto(packet, (str(to[0]), to[1]))
+                said += 1
                 await asyncio.sleep(0.020)
                 with contextlib.suppress(BlockingIOError):
                     while sock.recv(1500):
                         heard += 1
         finally:
-            print(f"said {number + 1} packets, heard {heard}", flush=True)
+            print(f"said {said} packets, heard {heard}", flush=True)
 
 
 async def main() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import socket
 import subprocess
@@ -29,7 +30,10 @@ class Program:
         self._stage, self._host, self._file = stage, host, file
         control = f"--control={SCRATCH}/{host}.sock"
         self._process = stage.lab[host].python(
-            *(str(EXAMPLES / file), *words, control), stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            *(str(EXAMPLES / file), *words, control),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": str(EXAMPLES)},
         )
         self._lines = asyncio.StreamReader()
         self._reading: Awaitable[object] | None = asyncio.get_running_loop().connect_read_pipe(
@@ -81,6 +85,13 @@ def count(end: End) -> dict[str, Count]:
     return found
 
 
+async def until(ask: Callable[[], Awaitable[bool]]) -> None:
+    """Wait until something is so."""
+    async with asyncio.timeout(PATIENCE):
+        while not await ask():
+            await asyncio.sleep(0.05)
+
+
 async def counted(end: End, true: Callable[[dict[str, Count]], object]) -> dict[str, Count]:
     """Wait until the kernel's counters are as wanted."""
     async with asyncio.timeout(PATIENCE):
@@ -120,6 +131,7 @@ async def overload(stage: Stage, source: str, to: str, rate: float) -> AsyncIter
             task.cancel()
 
 
-def place(stage: Stage, host: str, port: int) -> str:
-    """A host's address and a port as they are written."""
-    return f"[{stage[host]}]:{port}" if stage.version == 6 else f"{stage[host]}:{port}"
+def place(stage: Stage, where: str, port: int) -> str:
+    """A host's address, or that of a group, with a port."""
+    address = stage[where] if where in stage.lab.nodes else where
+    return f"[{address}]:{port}" if stage.version == 6 else f"{address}:{port}"

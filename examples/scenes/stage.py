@@ -129,12 +129,13 @@ class Stage:
             count -= b"READY=1" in self._ready.recv(4096)
 
     def _route_group(self, senders: Collection[str], receivers: Collection[str]) -> None:
-        """Have the group go from every sender to every receiver."""
+        """Have the group go from every sender to every receiver, without any to all other senders."""
         if SMCROUTE is None:
             raise LocalError("smcroute is not installed: apt-get install smcroute")
-        to = " ".join(f"to-{name}" for name in receivers)
         lines = [f"phyint {end.name} enable ttl-threshold 1" for end in self.router.ends]
-        lines += [f"mroute from to-{one} group {self.group[0]} source {self[one]} to {to}" for one in senders]
+        for one in senders:
+            to = " ".join(f"to-{name}" for name in (receivers or senders) if name != one)
+            lines.append(f"mroute from to-{one} group {self.group[0]} source {self[one]} to {to}")
         file = SCRATCH / "smcroute.conf"
         file.write_text("\n".join(lines) + "\n")
         words = ["-n", "-N", "-l", "err", "-f", file, "-P", f"{file}.pid", "-u", f"{file}.sock"]

@@ -11,8 +11,9 @@ import pytest
 from rsvp import Path as PathMessage
 from rsvp import PathTear, Resv, ResvConf, ResvErr, Tspec
 from rsvp.iana import AdmissionError, ErrorCode
-from rsvp.objects import FF, FilterSpec
+from rsvp.objects import FF, SE, WF, FilterSpec
 
+from . import smcroute
 from .decoders import require
 from .scenes import Played, play
 
@@ -71,3 +72,37 @@ def test_a_third_call_is_busy_until_somebody_hangs_up(tmp_path: Path, words: tup
         assert sent > 50
         assert lost == 0
         assert waiting <= 1
+
+
+@BOTH
+def test_a_conference_with_room_for_two_voices(tmp_path: Path, words: tuple[str, ...]) -> None:
+    smcroute.require()
+    played = play("conference", tmp_path, *words)
+    address = "fd00:{}::1" if words else "10.0.{}.1"
+    a, b, c, d, e = (ip_address(address.format(n)) for n in range(1, 6))
+    voice = 11_000.0 if words else 10_000.0
+
+    # five announce their voices, and e reserves twice that, for all, or for those of the panel, once
+    paths = {(path.session.port, path.sender.template.address) for path in played.of("e", PathMessage)}
+    assert paths == {(port, one) for port in (5150, 5152) for one in (a, b, c, d, e)}
+    asked = [resv for frame, resv in played.frames("e", Resv) if frame.source == e]
+    assert {(resv.session.port, resv.style) for resv in asked} == {(5150, WF), (5152, SE)}
+    assert {flow.flowspec.tspec.rate for resv in asked for flow in resv.flows} == {2 * voice}
+    assert {resv.flows[0].filters for resv in asked if resv.style == WF} == {()}
+    assert asked[-1].flows[0].filters == tuple(FilterSpec(one, 5152) for one in (a, b, c))
+
+    # who speaks changes, and no message of RSVP follows
+    said = played.text.index("b gives the floor")
+    left = played.text.index("PathTear", said)
+    assert "Resv" not in played.text[said:left]
+    played.says("e: hears", "e: hears", "b gives the floor", "b: is silent", "d: speaks", f"e: hears {d}")
+
+    rows = table(played)
+    sent, lost, waiting = rows["a and b"]
+    assert sent > 100
+    assert (lost, waiting <= 1) == (0, True), "two at once fit"
+    assert rows["best effort"][1] > 0
+    assert rows["panel without words"] == (0, 0, 0), "who is not on it uses nothing of it"
+    assert rows["best effort with d"][0] > 50
+    assert rows["panel with a"][0] > 50
+    assert rows["panel with a"][1] == 0
