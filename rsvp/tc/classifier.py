@@ -131,6 +131,8 @@ FIELDS = {
     }
     for version in (4, 6)
 }
+TABLE = "rsvp-"
+"""What a table's name begins with; the interface's follows."""
 AT_ONCE = 2000
 """Elements that one batch changes: more would not fit a netlink socket's buffer."""
 
@@ -161,7 +163,7 @@ class Classifier:
     def __init__(self, nftables: Nftables, device: str, counts: bool = False) -> None:
         self._nftables = nftables
         self._device = device
-        self._table = f"rsvp-{device}"
+        self._table = TABLE + device
         self._counting = counts
         self._maps: set[str] = set()
         self._wanted: dict[Key, int] = {}
@@ -264,6 +266,18 @@ class Classifier:
         """Remove chain and maps."""
         requests = [nft.put_table(self._table), nft.delete_table(self._table)]
         self._commit(f"to remove the nftables chain of {self._device}", requests)
+
+    def renamed(self, device: str, control: int, best_effort: int) -> Classifier:
+        """One that wants the same of the interface by its new name, where a chain is bound to a name.
+
+        Raises TrafficControlError. It begins to count anew.
+        """
+        other = Classifier(self._nftables, device, self._counting)
+        other.install(control, best_effort)
+        other._wanted, other._changed = dict(self._wanted), set(self._wanted)
+        self.uninstall()
+        other.settle()
+        return other
 
     # --- what the maps hold -----------------------------------------------------------------------
 

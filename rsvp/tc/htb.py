@@ -22,9 +22,22 @@ from ..intserv import ErrorTerms, Flowspec, Tspec
 from ..netlink import Request
 from ..objects import Filter, Session
 from . import NO_MARKS, Counters, Flow, Refused
+from . import nftables as nft
+from .classifier import TABLE as RULES
 from .classifier import Classifier, Key, key
-from .interface import BEST_EFFORT, CONTROL, LINK, MAJOR, SIGNATURE, Reserved, Scheduled, class_id
+from .interface import (
+    BEST_EFFORT,
+    CONTROL,
+    LINK,
+    MAJOR,
+    SIGNATURE,
+    UNRESERVED,
+    Reserved,
+    Scheduled,
+    class_id,
+)
 from .kernel import Kernel
+from .marker import TABLE as MARKS
 from .marker import Marker
 from .nftables import Nftables
 
@@ -74,6 +87,8 @@ class HtbTrafficControl:
             return known.error_terms
         interface = Scheduled(index, name, bandwidth, mtu, shape, _lock(index, name))
         try:
+            with contextlib.suppress(TrafficControlError):  # no nf_tables, no orphans
+                self._remove_orphans()
             self._establish(interface)
             self._mark(interface, marks)
         except BaseException:
@@ -83,30 +98,44 @@ class HtbTrafficControl:
         return interface.error_terms
 
     def _reopen(self, interface: Scheduled, name: str, bandwidth: float, mtu: int, shape: bool) -> None:
-        if (interface.name, interface.bandwidth, interface.mtu, interface.shape) == (
-            name,
-            bandwidth,
-            mtu,
-            shape,
-        ):
+        if name != interface.name:
+            self._rename(interface, name)
+        if (interface.bandwidth, interface.mtu, interface.shape) == (bandwidth, mtu, shape):
             return
-        before, same = interface.shaped, interface.name == name
-        if not same:
-            self._vacate(interface, before)  # its tables are found by its name
-        interface.name, interface.bandwidth, interface.mtu, interface.shape = name, bandwidth, mtu, shape
-        if same and not before and not interface.shaped:
+        before = interface.shaped
+        interface.bandwidth, interface.mtu, interface.shape = bandwidth, mtu, shape
+        if not before and not interface.shaped:
             return
-        if same and before and interface.shaped:
+        if before and interface.shaped:
             interface.told = None
             for handle, reserved in interface.flows.items():
                 reserved.there = None
                 interface.changed[handle] = None
             self._kernel.require(f"HTB on {name}", *interface.standing())
             return
-        if same:
-            self._vacate(interface, before)
+        self._vacate(interface, before)
         interface.forget()
         self._establish(interface)
+
+    def _rename(self, interface: Scheduled, name: str) -> None:
+        """Bind the rules to the new name; classes belong to the interface's number."""
+        if interface.marker is not None:
+            interface.marker.uninstall()
+            interface.marker = None
+        if interface.classifier is not None:
+            interface.classifier = interface.classifier.renamed(
+                name, class_id(CONTROL), class_id(BEST_EFFORT)
+            )
+        interface.name = name
+
+    def _remove_orphans(self) -> None:
+        """Remove the tables of interfaces that have gone or got another name since an earlier run."""
+        names = {name for _, name in socket.if_nameindex()} | {at.name for at in self._interfaces.values()}
+        known = {prefix + name for prefix in (RULES, MARKS) for name in names}
+        orphans = [one for one in self._nftables.tables() if one.startswith(RULES) and one not in known]
+        if orphans:
+            log.info("removing the tables of interfaces that are gone: %s", ", ".join(orphans))
+            self._nftables.commit("to remove a table", [nft.delete_table(name) for name in orphans])
 
     def _establish(self, interface: Scheduled) -> None:
         name = interface.name
@@ -200,7 +229,7 @@ class HtbTrafficControl:
         name = interface.name
         rates = self._kernel.rates(interface.index)
         classifier = Classifier(self._nftables, name)
-        whole = all(class_id(minor) in rates for minor in (LINK, CONTROL, BEST_EFFORT))
+        whole = all(class_id(minor) in rates for minor in (LINK, CONTROL, BEST_EFFORT, UNRESERVED))
         if not whole or not classifier.adopt(class_id(CONTROL), class_id(BEST_EFFORT)):
             return False
         interface.take_up(rates)

@@ -2,15 +2,19 @@
 
     2e:         HTB, the interface's root
       2e:1      the whole link
-        2e:2    RSVP's own messages
-        2e:3    best effort: what nothing else claims
+        2e:4    what reservations leave of it
+          2e:2  RSVP's own messages
+          2e:3  best effort: what nothing else claims
         2e:10.. one class for each reservation
 
-A class is served first within its own rate, by priority; only what then is left of the link is lent.
-Best effort's own rate is what reservations leave of the link, so that traffic beyond a Tspec can
-borrow bandwidth that nobody uses, but takes none from best effort (RFC 2211 section 3). A controlled
-load keeps its bucket, and its bursts leave at once; a guaranteed reservation has a bucket for timers
-only, so that a burst leaves at R, as its delay bound has it, and adds nothing to what others wait.
+HTB serves leaves within their own rates first, by priority, then those that borrow from the class above,
+then those that borrow from the one above that. Best effort has no rate to speak of: it borrows, from 2e:4
+and, with a better priority than reservations, from the link. So each reservation has its rate before
+best effort has anything, and best effort has all that nobody uses, RSVP's idle share and that of idle
+reservations with it, before traffic beyond a Tspec has any: it goes on where the link has room, and takes
+none from best effort (RFC 2211 sections 7 and 9). A controlled load keeps its bucket, and its bursts
+leave at once; a guaranteed reservation has a bucket for timers only, so that a burst leaves at R, as its
+delay bound has it, and adds nothing to what others wait.
 """
 
 from __future__ import annotations
@@ -35,7 +39,7 @@ MAJOR = 0x2E
 SIGNATURE = 46
 """With `MAJOR`, how a later start tells our HTB from another's: an r2q that nobody else would set."""
 
-LINK, CONTROL, BEST_EFFORT, FIRST = 1, 2, 3, 0x10
+LINK, CONTROL, BEST_EFFORT, UNRESERVED, FIRST = 1, 2, 3, 4, 0x10
 LAST = 0xEFFF
 LEAVES = 0x1000
 """A class's queue is the major number LEAVES + its minor: fixed, to be changed in place."""
@@ -54,7 +58,10 @@ Packets and not bytes: small ones would slip into what room is left behind large
 BURST_TIME = max(0.001, time.clock_getres(time.CLOCK_MONOTONIC))
 """Seconds of a class's rate that may leave at once: makes up for the kernel's timers that come late."""
 
-CONTROL_PRIO, GUARANTEED_PRIO, RESERVED_PRIO, BEST_EFFORT_PRIO = 0, 1, 2, 7
+CONTROL_PRIO, BEST_EFFORT_PRIO, GUARANTEED_PRIO, RESERVED_PRIO = 0, 1, 2, 3
+"""Among classes within their own rates, where best effort hardly ever is, and among those that borrow."""
+NEVER = 1.0
+"""The rate, in bytes/s, and the bucket, in bytes, of a class that only borrows: one packet a minute."""
 
 ETHERNET_LEAST = 46
 """The shortest IP packet that Ethernet does not pad."""
@@ -109,7 +116,7 @@ class Scheduled:
     `classifier` is None where not even that can be done, `marker` where nothing is to be marked. `left`
     are classes of an earlier run that no reservation has come back to, with their rates; `changed` the
     handles to be settled and `going` the reservations whose classes are to be removed; `told` the rate
-    that best effort's class was given last.
+    of what is not reserved that was asked for last.
     """
 
     index: int
@@ -153,7 +160,7 @@ class Scheduled:
 
     @property
     def best_effort(self) -> float:
-        """Best effort's own rate, bytes/s: the link less everybody else's."""
+        """Best effort's share, bytes/s: the link less everybody else's."""
         left = self.bandwidth - self.control - self.reserved
         return max(left, self.bandwidth * BEST_EFFORT_SHARE, LEAST_RATE)
 
@@ -167,14 +174,14 @@ class Scheduled:
 
         C is what other guaranteed reservations send before its turn, each a quantum and the packet that
         overdraws it: of those that reserve no less there are no more than L/R, which makes twice the MTU
-        of its own rate. D is what may be ahead of it on the wire, the buckets of the link, of best
-        effort and of RSVP with a packet each that overdraws them, and then the timers, and what they
-        let the reservations' own buckets save up.
+        of its own rate. D is what may be ahead of it on the wire, the buckets of the link, of what is
+        not reserved and of RSVP with a packet each that overdraws them, the packet that best effort has
+        of its own, and then the timers, and what they let the reservations' own buckets save up.
         """
         if not self.shaped:
             return None
         link = self.bandwidth
-        ahead = self.burst(link) + self.burst(link) + CONTROL_BURST * self.wire + 3 * self.wire
+        ahead = self.burst(link) + self.burst(link) + CONTROL_BURST * self.wire + 4 * self.wire
         seconds = ahead / max(link - self.control, LEAST_RATE) + 2.0 * BURST_TIME
         return ErrorTerms(2 * self.mtu, math.ceil(seconds * 1e6))
 
@@ -254,18 +261,19 @@ class Scheduled:
         """The classes that are always there, made or adjusted in place."""
         whole, control = self.bandwidth, self.control
         yield self._class(LINK, whole, self.burst(whole), 0, parent=0)
-        yield self._class(CONTROL, control, CONTROL_BURST * self.wire, CONTROL_PRIO)
-        yield self._queue(CONTROL, "bfifo", 256 * self.frame)
         yield from self.rest()
+        yield self._class(CONTROL, control, CONTROL_BURST * self.wire, CONTROL_PRIO, UNRESERVED)
+        yield self._queue(CONTROL, "bfifo", 256 * self.frame)
+        yield self._class(BEST_EFFORT, NEVER, NEVER, BEST_EFFORT_PRIO, UNRESERVED)
         packets = whole * QUEUE_TIME / self.frame
         yield self._queue(BEST_EFFORT, "pfifo", min(max(packets, LEAST_QUEUE), MOST_QUEUE))
 
     def rest(self) -> Iterator[Request]:
-        """Best effort's class, if what is left for it has changed since it was asked for last."""
-        rate = self.best_effort
+        """What is not reserved, if that has changed since it was asked for last."""
+        rate = self.control + self.best_effort
         if rate != self.told:
             self.told = rate
-            yield self._class(BEST_EFFORT, rate, self.burst(rate), BEST_EFFORT_PRIO)
+            yield self._class(UNRESERVED, rate, self.burst(rate), 0)
 
     def reservation(self, reserved: Reserved) -> list[Request]:
         """A reservation's class and queue, made or adjusted in place; books its rate.

@@ -23,6 +23,8 @@ from . import nftables as nft
 from .nftables import Nftables
 
 CHAIN = "mark"
+TABLE = "rsvp-mark-"
+"""What a table's name begins with; the interface's follows."""
 AFTER_CLASSIFIER = 1
 """The chain's priority; the classifier's is 0."""
 PRECISION = 3600
@@ -69,7 +71,7 @@ class Marker:
         self.marks = dict(marks)
         self._nftables = nftables
         self._device = device
-        self._table = f"rsvp-mark-{device}"
+        self._table = TABLE + device
         self._wanted: dict[int, tuple[int, Meter]] = {}
         self._there: dict[int, tuple[int, Meter]] = {}
         self._changed: set[int] = set()

@@ -23,6 +23,7 @@ from pyroute2.netlink.nfnetlink.nftsocket import (
     NFT_MSG_DELTABLE,
     NFT_MSG_GETSET,
     NFT_MSG_GETSETELEM,
+    NFT_MSG_GETTABLE,
     NFT_MSG_NEWCHAIN,
     NFT_MSG_NEWRULE,
     NFT_MSG_NEWSET,
@@ -58,6 +59,7 @@ FIRST_REGISTER = int(Regs.NFT_REG32_00)
 NFGENMSG = struct.Struct("=BBH")
 """struct nfgenmsg: family, version, resource."""
 # What the attributes of sets and their elements are, of linux/netfilter/nf_tables.h.
+TABLE_NAME = 1
 SET_TABLE, SET_NAME = 1, 2
 ELEMENTS_TABLE, ELEMENTS_SET, ELEMENTS = 1, 2, 3
 ELEMENT, ELEMENT_KEY, ELEMENT_DATA, ELEMENT_EXPRESSION, VALUE = 1, 1, 2, 7, 1
@@ -129,6 +131,10 @@ class Nftables:
             self._netlink.batch(batch)
         except NetlinkError as problem:
             raise TrafficControlError(f"the kernel refused {what}: {problem.strerror}") from problem
+
+    def tables(self) -> list[str]:
+        """The names of all tables of this family, whoever's."""
+        return [_name(one[TABLE_NAME]) for one in self._dump(NFT_MSG_GETTABLE, b"") or ()]
 
     def maps(self, table: str) -> list[str] | None:
         """The names of a table's sets and maps; None where there is no such table."""

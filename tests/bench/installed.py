@@ -17,7 +17,7 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from ipaddress import IPv4Address
 
@@ -29,7 +29,7 @@ from rsvp.lab import SCRATCH, Lab, Sandbox, chain
 from rsvp.messages import Flow, Path, Resv, ResvTear, Sender
 from rsvp.node import Node
 from rsvp.objects import FF, FilterSpec, Hop, IPAddress, Session, TimeValues
-from rsvp.transport import Packet
+from rsvp.transport import Encapsulation, Packet
 from tests.bench.classification import processor_time
 
 TURN = 100
@@ -48,6 +48,9 @@ class Mute:
 
     def send(self, packet: Packet) -> None:
         self.sent += 1
+
+    def attend(self, links: Mapping[int, Encapsulation]) -> None:
+        pass
 
     def close(self) -> None:
         pass

@@ -11,10 +11,12 @@ from functools import partial
 from ipaddress import ip_address
 
 import pytest
+from pyroute2.netlink.nfnetlink.nftsocket import NFPROTO_NETDEV
 from pyroute2.nftables.main import NFTables
 
 from rsvp.demo.traffic import discard, listen, send_flow
 from rsvp.errors import LocalError
+from rsvp.iana import Service
 from rsvp.intserv import controlled_load
 from rsvp.lab import End, Lab
 from rsvp.objects import FilterSpec, Session
@@ -29,7 +31,8 @@ pytestmark = pytest.mark.alone
 
 LINK = 1.25e6
 SOURCE, DESTINATION = "10.0.1.1", "10.0.3.2"
-STANDING = {"2e:1", "2e:2", "2e:3"}
+MARKS = {int(Service.CONTROLLED_LOAD): 34}
+STANDING = {"2e:1", "2e:2", "2e:3", "2e:4"}
 
 
 def flow(handle: int, port: int = 5000, senders: tuple[int, ...] = (4000,)) -> Flow:
@@ -94,15 +97,15 @@ def test_a_reservation_that_comes_back_takes_up_its_class(lab: Lab) -> None:
 
 def test_what_nobody_comes_back_to_is_swept(lab: Lab) -> None:
     end = crashed(lab, flow(1), flow(2, 5001), flow(3, 5002))
-    rate = judge.rate(end, "2e:3")
+    rate = judge.rate(end, "2e:4")
     traffic = control(end)
     traffic.add_flow(end.index, flow(7, 5001))
-    assert judge.rate(end, "2e:3") == pytest.approx(rate, abs=2), "what is left counts until it is swept"
+    assert judge.rate(end, "2e:4") == pytest.approx(rate, abs=2), "what is left counts until it is swept"
     traffic.sweep(end.index)
     assert set(judge.classes(end)) == STANDING | {"2e:11"}
     assert judge.filters(end) == ["2e:11"]
     traffic.delete_flow(end.index, 7)
-    assert judge.rate(end, "2e:3") == round(LINK * 0.99)
+    assert judge.rate(end, "2e:4") == round(LINK)
     traffic.add_flow(end.index, flow(8))
     assert set(judge.classes(end)) == STANDING | {str(traffic.kernel_handle(end.index, 8))}
     traffic.close()
@@ -145,7 +148,7 @@ def test_with_an_adopted_class_goes_whatever_still_led_to_it(lab: Lab) -> None:
 def test_ruins_are_cleared(lab: Lab) -> None:
     """What is not whole any more is nothing to go on with."""
     end = crashed(lab, flow(1))
-    with end.node, NFTables(nfgen_family=5) as nft:
+    with end.node, NFTables(nfgen_family=NFPROTO_NETDEV) as nft:
         nft.table("del", name=f"rsvp-{end.name}")
     traffic = control(end)
     assert set(judge.classes(end)) == STANDING
@@ -212,3 +215,51 @@ class TestDaemon:
             assert judge.filters(end) == []
             assert running.end("r1") == 0
             assert not judge.classes(end)
+
+
+def tables(end: End) -> set[str]:
+    with end.node, NFTables(nfgen_family=NFPROTO_NETDEV) as nft:
+        return {str(table.get_attr("NFTA_TABLE_NAME")) for table in nft.get_tables()}
+
+
+def rename(lab: Lab, end: End, name: str) -> None:
+    for words in (("down",), ("name", name)):
+        end.node.run(["ip", "link", "set", end.name, *words], check=True)
+    end.node.run(["ip", "link", "set", name, "up"], check=True)
+    end.node.run(
+        ["ip", "route", "replace", DESTINATION, "via", str(lab["r2"].toward("r1").address)], check=True
+    )
+
+
+def test_an_interface_that_was_renamed_meanwhile_begins_anew(lab: Lab) -> None:
+    """Its classes have stayed its own; the rules bear its old name, and would stay for ever."""
+    end = crashed(lab, flow(1))
+    rename(lab, end, "uplink")
+    with end.node:
+        traffic = HtbTrafficControl()
+        traffic.open_interface(end.index, "uplink", LINK, 1500)
+    assert tables(end) == {"rsvp-uplink"}
+    traffic.add_flow(end.index, flow(2))
+    send(lab)
+    assert traffic.counters(end.index)[2].packets == 1
+    traffic.close()
+    assert tables(end) == set()
+
+
+@pytest.mark.parametrize("shape", [True, False], ids=["shaped", "counted"])
+def test_an_interface_that_is_renamed_in_use_takes_its_rules_along(lab: Lab, shape: bool) -> None:
+    end = lab["r1"].toward("r2")
+    with end.node:
+        traffic = HtbTrafficControl()
+        traffic.open_interface(end.index, end.name, LINK, 1500, shape=shape, marks=MARKS)
+    traffic.add_flow(end.index, flow(1))
+    before = tables(end)
+    rename(lab, end, "uplink")
+    with end.node:
+        traffic.open_interface(end.index, "uplink", LINK, 1500, shape=shape, marks=MARKS)
+    traffic.settle()
+    assert tables(end) == {one.replace(end.name, "uplink") for one in before}
+    send(lab)
+    assert traffic.counters(end.index)[1].packets == 1
+    traffic.close()
+    assert tables(end) == set()

@@ -66,6 +66,8 @@ SESSION = Session(ip_address(DESTINATION), 17, 5000)
 SENDER = FilterSpec(ip_address(SOURCE), 4000)
 FLOW = Flow(7, SESSION, (SENDER,), controlled_load(125_000.0, m=500, M=500))
 ETHERNET = 14
+OURS = {"2e:1", "2e:2", "2e:3", "2e:4"}
+"""The classes that are there without a reservation."""
 
 
 @pytest.fixture
@@ -267,7 +269,7 @@ def test_verbs_twice_are_verbs_once(lab: Lab, traffic: HtbTrafficControl) -> Non
         traffic.add_flow(index, FLOW)
         traffic.add_filter(index, 7, SESSION, other)
         traffic.modify_flow(index, 7, controlled_load(200_000.0), None)
-    assert set(judge.classes(out(lab))) == {"2e:1", "2e:2", "2e:3", "2e:10"}
+    assert set(judge.classes(out(lab))) == {*OURS, "2e:10"}
     ping(lab, (DESTINATION, 5000), (SOURCE, 4002))
     for _ in range(2):
         traffic.delete_filter(index, 7, SESSION, other)
@@ -276,7 +278,7 @@ def test_verbs_twice_are_verbs_once(lab: Lab, traffic: HtbTrafficControl) -> Non
     assert traffic.counters(index)[7].packets == 2
     for _ in range(2):
         traffic.delete_flow(index, 7)
-    assert set(judge.classes(out(lab))) == {"2e:1", "2e:2", "2e:3"}
+    assert set(judge.classes(out(lab))) == OURS
     assert "2e:10" not in judge.filters(out(lab))
     assert traffic.kernel_handle(index, 7) is None
 
@@ -297,7 +299,7 @@ def test_best_effort_owns_what_reservations_leave(lab: Lab, traffic: HtbTrafficC
     rates = []
 
     def best_effort() -> int:
-        return judge.rate(out(lab), "2e:3")
+        return judge.rate(out(lab), "2e:4")
 
     rates.append(best_effort())
     traffic.add_flow(index, FLOW)
@@ -660,11 +662,12 @@ def test_what_exceeds_the_tspec_takes_nothing_from_best_effort(
         assert delay(run, 0.99) < 10
 
     convincing(lambda: flow(lab, 125_000.0, 500, 2.0), feels_nothing)
-    # Of what the link carries while somebody waits in each class, best effort has what two
-    # reservations and RSVP's own share leave: some 78 %.
+    # While somebody waits in both classes, and nobody in RSVP's own and in the other reservation's.
     carried = shares(end, ("2e:3", "2e:11"), LINK)
     greedy.stop()
-    assert carried["2e:3"] > 0.70 * carried["2e:1"]
+    rate = 125_000.0 * 514 / 500  # of frames
+    assert carried["2e:11"] < 1.05 * rate / LINK * carried["2e:1"], "what is idle is not lent to excess"
+    assert carried["2e:3"] > 0.99 * (carried["2e:1"] - carried["2e:11"]), "but to best effort"
     assert judge.classes(end)["2e:10"].dropped == 0
 
 

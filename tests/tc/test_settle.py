@@ -16,7 +16,7 @@ from rsvp.netlink import NetlinkError, Request
 from rsvp.objects import FilterSpec, Session
 from rsvp.tc import Flow, htb
 from rsvp.tc.htb import HtbTrafficControl
-from rsvp.tc.interface import BEST_EFFORT, class_id
+from rsvp.tc.interface import UNRESERVED, class_id
 from rsvp.tc.kernel import CLASS_NUMBER_AT, U32
 
 INDEX = 2
@@ -68,6 +68,9 @@ class FakeNftables:
         self.batches.append(len(requests))
         self.kernel.asked.append((0, 0))
 
+    def tables(self) -> list[str]:
+        return []
+
     def close(self) -> None:
         pass
 
@@ -112,15 +115,15 @@ def test_nothing_is_asked_before_it_is_settled_nor_twice(traffic, kernel) -> Non
 
 @pytest.mark.parametrize("many", [1, 300])
 def test_a_turn_is_two_exchanges_and_one_batch_however_much_it_changes(traffic, kernel, many) -> None:
-    """First classes, then filters, then best effort, whose share changes once."""
+    """First classes, then filters, then what is not reserved, which changes once."""
     for number in range(many):
         traffic.add_flow(INDEX, flow(number))
     traffic.settle()
     assert (kernel.turns, len(nftables(traffic).batches)) == (2, 1)
     made = [number for kind, number in kernel.asked if kind == RTM_NEWTCLASS]
     assert len(made) == many + 1
-    assert made.count(class_id(BEST_EFFORT)) == 1
-    assert kernel.asked[-2:] == [(0, 0), (RTM_NEWTCLASS, class_id(BEST_EFFORT))]
+    assert made.count(class_id(UNRESERVED)) == 1
+    assert kernel.asked[-2:] == [(0, 0), (RTM_NEWTCLASS, class_id(UNRESERVED))]
 
 
 def test_elements_of_a_turn_share_messages(traffic, kernel) -> None:
