@@ -25,7 +25,7 @@ LOCAL = "local"
 """In place of a hop or interface: an application on this node."""
 
 COLUMNS = {
-    "interfaces": "name index addresses mtu bandwidth reservable reserved flows",
+    "interfaces": "name index addresses mtu bandwidth reservable reserved pools flows",
     "sessions": "session senders reservations style",
     "senders": "session sender phop interface outgoing tspec adspec expires_in",
     "reservations": "session style nhop interface filters flowspec expires_in",
@@ -58,6 +58,14 @@ def _counts(value: Json) -> str:
     return ", ".join(f"{name} {count}" for name, count in sorted(value.items())) or words.NONE
 
 
+def _pools(value: Json) -> str:
+    found = (
+        f"{name} {words.rate(pool['reserved'])} of {words.rate(pool['limit'])}"
+        for name, pool in sorted(value.items())
+    )
+    return ", ".join(found) or words.NONE
+
+
 def _plain(value: Json) -> str:
     return words.NONE if value is None else str(value)
 
@@ -76,6 +84,7 @@ FORMS: dict[str, Callable[[Json], str]] = {
     "bandwidth": words.rate,
     "reserved": words.rate,
     "reservable": _share,
+    "pools": _pools,
     "session": words.session,
     "sender": words.place,
     "filters": words.filters,

@@ -5,16 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-from ..iana import ErrorFlag, error_text
+from ..iana import SERVICE_NAMES, ErrorFlag, Service, error_text
 from ..messages import base_filters
 from ..objects import Session
+from .admission import Budget
 from .core import Core
-from .interfaces import LOCAL
+from .interfaces import LOCAL, Interface
 from .session import SessionState
 from .style import flows
 from .views import (
     InstalledView,
     InterfaceView,
+    PoolView,
     RefusalView,
     RequestView,
     ReservationView,
@@ -43,9 +45,18 @@ def interfaces(core: Core) -> list[InterfaceView]:
             one.per_flow,
             one.enabled,
             one.controls_traffic,
+            _pools(one, core.budgets[one.index]),
         )
         for _, one in sorted(core.interfaces.items())
     ]
+
+
+def _pools(interface: Interface, budget: Budget) -> dict[str, PoolView]:
+    return {
+        SERVICE_NAMES[service]: PoolView(interface.pool(service), budget.pooled(service))
+        for service in (Service.GUARANTEED, Service.CONTROLLED_LOAD)
+        if interface.pool(service) < interface.limit
+    }
 
 
 def size(core: Core) -> tuple[int, int, int]:

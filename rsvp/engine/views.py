@@ -6,6 +6,7 @@ and None for state that applications hold and nothing times out.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -15,10 +16,19 @@ from ..objects import Filter, IPAddress, Session, Style
 
 
 @dataclass(frozen=True, slots=True)
+class PoolView:
+    """What reservations of one service may take of a link together, and what they have; bytes/s."""
+
+    limit: float
+    reserved: float
+
+
+@dataclass(frozen=True, slots=True)
 class InterfaceView:
     """One interface; `bandwidth`, `reserved`, `limit` and `per_flow` in bytes/s, `reservable` a share.
 
-    `controls_traffic` is whether reservations are enforced there, not only counted.
+    `controls_traffic` is whether reservations are enforced there, not only counted. `pools` are those of
+    services that may not take all of `limit`, by name.
     """
 
     name: str
@@ -33,6 +43,7 @@ class InterfaceView:
     per_flow: float
     enabled: bool
     controls_traffic: bool
+    pools: Mapping[str, PoolView]
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,8 @@ from random import Random
 
 import pytest
 
+from rsvp.commands.show import FORMS
+from rsvp.commands.words import NONE
 from rsvp.config import NodeConfig
 from rsvp.control.client import Client, connect
 from rsvp.control.recording import read_input
@@ -154,13 +156,17 @@ def test_hup_reads_the_file_again_and_keeps_state(
             return interface
 
         before = await after("[interfaces.eth0]\nbandwidth = '80mbit'", "is read again, interfaces eth0")
-        assert before["bandwidth"] == 1e7
+        assert (before["bandwidth"], before["pools"]) == (1e7, {})
         kept = await after("[interfaces.eth0]\nbandwith = 3", "line 2: unknown key 'bandwith', did you mean")
         assert kept == before
         kept = await after("[interfaces.eth7]", "line 1: there is no interface 'eth7' here")
         assert kept == before
-        changed = await after("control = '/elsewhere'\n[interfaces.eth0]\nreservable = 0.5", "is read again")
+        shares = "bandwidth = '80mbit'\nreservable = 0.5\nguaranteed = 0.25"
+        changed = await after(f"control = '/elsewhere'\n[interfaces.eth0]\n{shares}", "is read again")
         assert changed["reservable"] == 0.5
+        assert changed["pools"] == {"guaranteed": {"limit": 2.5e6, "reserved": 0}}
+        assert FORMS["pools"](changed["pools"]) == "guaranteed 0 bit/s of 20 Mbit/s"
+        assert FORMS["pools"]({}) == NONE
         assert len(await daemon.client.show("senders")) == 1
         daemon.signal(signal.SIGTERM)
 

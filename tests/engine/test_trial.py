@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rsvp import engine as e
-from rsvp.engine.views import VerdictView
+from rsvp.engine.views import PoolView, VerdictView
 from rsvp.iana import AdmissionError, ErrorCode
 from rsvp.intserv import Adspec, Flowspec, GuaranteedAdvert, Tspec, controlled_load, guaranteed
 from rsvp.messages import Flow, ResvErr
@@ -178,7 +178,10 @@ def test_a_pool_that_shrinks_is_made_to_fit():
     interface = node.engine._core.interfaces[2]
     node.feed(e.InterfaceUp(replace(interface, controlled_load=0.05)))
     assert {(service, rate) for _, service, rate in _installed(node)} == {(5, 500.0), (2, 2000.0)}
+    (shown,) = [one for one in node.engine.interfaces() if one.index == 2]
+    assert shown.pools == {"controlled-load": PoolView(500.0, 500.0)}, "the other is free"
     node.feed(e.InterfaceUp(interface))
+    assert not any(one.pools for one in node.engine.interfaces())
     assert {(service, rate) for _, service, rate in _installed(node)} == {(5, 1000.0), (2, 2000.0)}
 
 
