@@ -19,6 +19,7 @@ from .errors import ConfigError
 from .iana import DEFAULT_TTL, Service
 from .paths import CONTROL
 from .tables import (
+    Addresses,
     Checked,
     CodePoint,
     Count,
@@ -117,7 +118,9 @@ class NodeConfig(Checked, frozen=True, kw_only=True):
     of messages that no application set one for. The limits are those of `engine.Config`, and
     `max_message_rate` is what one neighbour may send in the long run, messages a second. `record` is
     the file where all that enters the engine is written down, None for none, and `record_limit` how
-    many bytes that may be before it becomes FILE.1 and a new one begins. `control_group` may use the
+    many bytes that may be before it becomes FILE.1 and a new one begins. `first_routers` and
+    `first_router_ttl` are Ra, one of each IP version at most, and Ta of RFC 2205 appendix C, for hosts
+    without raw sockets whose first router is on none of their links. `control_group` may use the
     control socket; `user` is who the daemon becomes; `metrics` is where Prometheus finds it. `lines`
     says where each interface was named, `places` where each key, for messages to people.
     """
@@ -135,6 +138,8 @@ class NodeConfig(Checked, frozen=True, kw_only=True):
     max_state_per_neighbor: Many = _LIMITS.max_state_per_neighbor
     max_state: Many = _LIMITS.max_state
     max_message_rate: Messages = 5000.0
+    first_routers: Addresses = ()
+    first_router_ttl: Count = 1
     control_group: Name | None = None
     user: Name | None = None
     metrics: Listening | None = None

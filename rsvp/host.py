@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 
 from .errors import NoRight
+from .objects import IPAddress
 from .routing import Routing
 from .tc import TrafficControl
 from .transport import Transport
@@ -12,25 +14,27 @@ from .transport import Transport
 log = logging.getLogger("rsvp.node")
 
 IN_UDP = (
-    "no right to open raw sockets, so RSVP goes in UDP to the router next to this host "
+    "no right to open raw sockets, so RSVP goes in UDP to the first router "
     "(RFC 2205 appendix C); with CAP_NET_RAW it would go by itself"
 )
 
 
-def transport() -> Transport:
+def transport(first_routers: Iterable[IPAddress] = (), ttl: int = 1) -> Transport:
     """Raw sockets, beside which hosts that speak UDP are heard; without the right to them, UDP.
 
-    Raises Unavailable where neither can be had.
+    That goes to `first_routers`, of which there may be one for each IP version, with an IP TTL of `ttl`,
+    else to the routers next to this host. Raises Unavailable where neither can be had.
     """
     from .routing.first_hop import FirstHops
     from .transport.encapsulating import EncapsulatingTransport
     from .transport.raw import RawTransport
-    from .transport.udp import UdpTransport
+    from .transport.udp import FarRouter, UdpTransport
 
     try:
         raw = RawTransport()
     except NoRight:
-        encapsulated = UdpTransport(FirstHops())
+        far = FarRouter({one.version: one for one in first_routers}, ttl)
+        encapsulated = UdpTransport(FirstHops(), far)
         log.warning(IN_UDP)
         return encapsulated
     return EncapsulatingTransport(raw, FirstHops())

@@ -11,6 +11,7 @@ import logging
 import math
 from collections import deque
 from collections.abc import AsyncIterator, Callable
+from ipaddress import ip_address
 from random import Random
 from types import TracebackType
 from typing import Any, Self
@@ -79,7 +80,8 @@ class Node(Endpoint):
     ) -> None:
         """`recorder` writes down what enters the engine. Raises OSError where the configuration's cannot."""
         self.config = config or NodeConfig()
-        self._transport = transport or host.transport()
+        first_routers = map(ip_address, self.config.first_routers)
+        self._transport = transport or host.transport(first_routers, self.config.first_router_ttl)
         self._routing = routing or host.routing()
         if recorder is None and self.config.record is not None:
             recorder = Recorder(self.config.record, limit=self.config.record_limit)

@@ -10,6 +10,7 @@ import difflib
 import re
 import tomllib
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
@@ -45,6 +46,10 @@ Text = Annotated[str, msgspec.Meta(min_length=1, description="a path in quotes")
 Size = Annotated[int, msgspec.Meta(ge=1 << 16, description="a whole number of bytes, 65536 at the least")]
 
 Name = Annotated[str, msgspec.Meta(min_length=1, description="a name in quotes")]
+Addresses = Annotated[
+    tuple[str, ...],
+    msgspec.Meta(description='a list of addresses, one of each IP version, such as ["192.0.2.1"]'),
+]
 
 
 class Checked(msgspec.Struct, frozen=True, kw_only=True):
@@ -156,8 +161,11 @@ def _read(field: msgspec.structs.FieldInfo, value: Any) -> Any:
 def check(field: msgspec.structs.FieldInfo, value: Any) -> Any:
     """The value as its field wants it (an integer becomes a float). Raises ValueError."""
     try:
-        return msgspec.convert(value, field.type)
-    except msgspec.ValidationError:
+        found = msgspec.convert(value, field.type)
+        if field.type == Addresses and len({ip_address(one).version for one in found}) < len(found):
+            raise ValueError
+        return found
+    except ValueError:
         shown = str(value).lower() if isinstance(value, bool) else repr(value)
         raise ValueError(f"{field.name} has to be {description(field)}, not {shown}") from None
 

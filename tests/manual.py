@@ -46,6 +46,8 @@ KEYS = {
     "controlled_load": "The share that controlled load may take, within reservable.",
     "mark_guaranteed": "What guaranteed packets that keep to their Tspec leave with; unmarked without it.",
     "mark_controlled_load": "The same for controlled load.",
+    "first_routers": "The first routers with RSVP, of a host without raw sockets that has them on no link.",
+    "first_router_ttl": "The IP TTL with which what goes there in UDP reaches them, and gets no further.",
     "heed_dclass": "Where packets are marked with the DSCP that a DCLASS asks for: entry, always or never.",
     "dclass_guaranteed": "The DSCP that nodes upstream are asked to mark guaranteed flows with.",
     "dclass_controlled_load": "The same of controlled load.",

@@ -215,3 +215,10 @@ def test_a_rate_is_above_nothing_and_below_everything():
 )
 def test_rates_are_told_in_bits(rate: float, text: str):
     assert format_rate(rate) == text
+
+
+@pytest.mark.parametrize("value", ['["10.0.0.1", "10.0.0.2"]', '["r1"]', '"10.0.0.1"', "[1]"])
+def test_first_routers_are_addresses_one_of_each_ip_version(value: str) -> None:
+    assert read('first_routers = ["10.0.0.1", "fd00::1"]').first_routers == ("10.0.0.1", "fd00::1")
+    with pytest.raises(ConfigError, match="line 1: first_routers has to be a list of addresses, one of each"):
+        read(f"first_routers = {value}")

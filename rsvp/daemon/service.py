@@ -110,6 +110,8 @@ async def _reload(node: Node, settings: Settings, where: ControlSocket, exporter
             log.warning("the control socket stays %s until the next start", where.path)
         if (told.user, told.control_group) != (before.user, before.control_group):
             log.warning("the user, and the group of the control socket, stay until the next start")
+        if (told.first_routers, told.first_router_ttl) != (before.first_routers, before.first_router_ttl):
+            log.warning("the first routers stay as they are until the next start")
         if told.record != before.record:
             log.warning("what is recorded, and where, stays as it is until the next start")
         log.info("%s is read again, interfaces %s", settings.file, _names(node))

@@ -1,7 +1,8 @@
 """RSVP in IP and, for hosts that cannot do that, in UDP: the other side of RFC 2205 appendix C.
 
 A router, or a host with raw sockets, listens at port Pu, and where a host has spoken it lately sends
-in UDP as well, to port Pu'. A neighbour is answered in what it was heard to speak.
+in UDP as well, to port Pu'. A neighbour is answered in what it was heard to speak, also from further
+away than its link; links are not taken to speak UDP because of that.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from ..errors import Unavailable
 from ..iana import UDP_FROM_HOST, UDP_TO_HOST
 from ..objects import IPAddress
 from . import Encapsulation, Packet, Transport
-from .udp import FirstHop, UdpSocket, open_port
+from .udp import ON_LINK, FirstHop, UdpSocket, open_port
 
 log = logging.getLogger("rsvp.transport")
 
@@ -37,6 +38,8 @@ class EncapsulatingTransport:
         self._links: Mapping[int, Encapsulation] = {}
         self._spoken: dict[tuple[int, IPAddress | None], float] = {}
         """(Interface, neighbour), and the interface with None: when UDP was last heard from there."""
+        self._far: set[tuple[int, IPAddress]] = set()
+        """Those of them that are not on the interface's link."""
         self._sockets: dict[int, UdpSocket] = {}
         try:
             self._sockets = open_port(UDP_FROM_HOST)
@@ -80,7 +83,9 @@ class EncapsulatingTransport:
             self._raw.send(packet)
         if in_udp and socket is not None:
             # Not even a Path can bear another node's source address in UDP.
-            socket.put(replace(packet, source=None), packet.destination, UDP_TO_HOST)
+            far = (packet.interface, packet.destination) in self._far
+            ttl = packet.ttl if far and packet.ttl is not None else ON_LINK
+            socket.put(replace(packet, source=None), packet.destination, UDP_TO_HOST, ttl)
 
     def close(self) -> None:
         """Stop receiving, give back the sockets; packets that still wait to be sent are tried once."""
@@ -98,6 +103,8 @@ class EncapsulatingTransport:
         how = self._of(index)
         if index is None or how is Encapsulation.RAW:
             return True, False
+        if (index, to) in self._far and self._speaks(index, to):
+            return packet.router_alert, True
         if how is Encapsulation.HEARD and not self._speaks(index, None):
             return True, False
         # In UDP nothing leaves the link, so what is for further away needs the next router in any case.
@@ -119,6 +126,12 @@ class EncapsulatingTransport:
         now = self._clock()
         if len(self._spoken) >= MOST:
             self._spoken = {key: at for key, at in self._spoken.items() if now - at < LATELY}
+            self._far &= self._spoken.keys()
+        if who is not None and (index, who) not in self._spoken:
+            self._far.discard((index, who))
+            if self._first_hop(who, index) is not None:
+                self._far.add((index, who))
         if len(self._spoken) < MOST:
             self._spoken[index, who] = now
-        self._spoken[index, None] = now
+        if (index, who) not in self._far:
+            self._spoken[index, None] = now

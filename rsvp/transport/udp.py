@@ -2,7 +2,8 @@
 
 A host without them sends to port Pu: to the destination if it is on the link, else to the first
 router, and for a group to all nodes on the link that understand it (G*). It is answered at port Pu'.
-None of these packets is to leave the link: what a message's own TTL is stands in its common header.
+None of these packets is to leave the link, but for those to a first router that is known to be further
+away: what a message's own TTL is stands in its common header.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import logging
 import socket
 import struct
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from ipaddress import ip_address
 from typing import Protocol
 
@@ -44,6 +46,21 @@ class FirstHop(Protocol):
     def __call__(self, destination: IPAddress, interface: int | None) -> IPAddress | None: ...
 
     def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class FarRouter:
+    """The first router that understands RSVP, where that is not on the host's links (appendix C).
+
+    `addresses` are Ra, by IP version; `ttl` is Ta, with which packets reach it and get no further.
+    """
+
+    addresses: Mapping[int, IPAddress] = field(default_factory=dict)
+    ttl: int = ON_LINK
+
+
+NEAR = FarRouter()
+"""It is on the link: the next hop of whatever is for further away."""
 
 
 class UdpSocket(LoopSocket):
@@ -105,17 +122,17 @@ class UdpSocket(LoopSocket):
 
         self.start(taken)
 
-    def put(self, packet: Packet, to: IPAddress, port: int) -> None:
-        """Send a packet's message to an address on its link. Raises OSError where the kernel refuses."""
+    def put(self, packet: Packet, to: IPAddress, port: int, ttl: int = ON_LINK) -> None:
+        """Send a packet's message to an address. Raises OSError where the kernel refuses."""
         index = packet.interface or 0
         if self.version == 4:
             source = packet.source.packed if packet.source else bytes(4)
             told = (IP, IP_PKTINFO, PKTINFO.pack(index, source, bytes(4)))
-            self.send(packet.data, [told, (IP, socket.IP_TTL, TTL.pack(ON_LINK))], (str(to), port))
+            self.send(packet.data, [told, (IP, socket.IP_TTL, TTL.pack(ttl))], (str(to), port))
         else:
             source = packet.source.packed if packet.source else bytes(16)
             told = (IPV6, socket.IPV6_PKTINFO, PKTINFO6.pack(source, index))
-            limit = (IPV6, socket.IPV6_HOPLIMIT, TTL.pack(ON_LINK))
+            limit = (IPV6, socket.IPV6_HOPLIMIT, TTL.pack(ttl))
             self.send(packet.data, [told, limit], (str(to), port, 0, index))
 
 
@@ -148,9 +165,10 @@ def read_encapsulated(data: bytes, ancillary: Ancillary, source: str) -> Packet 
 class UdpTransport:
     """A `Transport` of a host without raw sockets: `Hu` of RFC 2205 appendix C."""
 
-    def __init__(self, first_hop: FirstHop) -> None:
+    def __init__(self, first_hop: FirstHop, far: FarRouter = NEAR) -> None:
         """Open the sockets, for which no right is needed. Raises Unavailable where they are taken."""
         self._first_hop = first_hop
+        self._far = far
         self._from_host = open_port(UDP_FROM_HOST)
         try:
             self._to_host = open_port(UDP_TO_HOST)
@@ -171,15 +189,16 @@ class UdpTransport:
 
     def send(self, packet: Packet) -> None:
         """Send one packet to whoever on the link takes it on. Raises OSError where the kernel refuses."""
-        destination = packet.destination
-        if destination.version not in self._from_host:
-            raise OSError(errno.EAFNOSUPPORT, f"no RSVP over IPv{destination.version} to {destination}")
-        to: IPAddress
-        if destination.is_multicast:
-            to = UDP_ENCAPSULATION_GROUPS[destination.version]
-        else:
-            to = self._first_hop(destination, packet.interface) or destination
-        self._from_host[destination.version].put(packet, to, UDP_FROM_HOST)
+        destination, version = packet.destination, packet.destination.version
+        if version not in self._from_host:
+            raise OSError(errno.EAFNOSUPPORT, f"no RSVP over IPv{version} to {destination}")
+        gateway = None if destination.is_multicast else self._first_hop(destination, packet.interface)
+        to, ttl = gateway or destination, ON_LINK
+        if version in self._far.addresses and (gateway is not None or destination.is_multicast):
+            to, ttl = self._far.addresses[version], self._far.ttl
+        elif destination.is_multicast:
+            to = UDP_ENCAPSULATION_GROUPS[version]
+        self._from_host[version].put(packet, to, UDP_FROM_HOST, ttl)
 
     def close(self) -> None:
         """Stop receiving, give back the sockets; packets that still wait to be sent are tried once."""

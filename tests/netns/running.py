@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -88,8 +89,20 @@ class Running:
             if name in self.daemons:
                 self.daemons[name].wait()
             self.daemons[name] = self.lab[name].python(
-                "-m", "rsvp", "daemon", "--config", str(file), stdout=out, stderr=out, text=True
+                "-m",
+                "rsvp",
+                "daemon",
+                "--config",
+                str(file),
+                stdout=out,
+                stderr=out,
+                text=True,
+                preexec_fn=self._preparation(name),
             )
+
+    def _preparation(self, name: str) -> Callable[[], None] | None:
+        """What a node's daemon does before it begins."""
+        return None
 
     def end(self, name: str, how: int = signal.SIGTERM) -> int:
         """Signal a node's daemon and wait for it; its exit status."""

@@ -7,6 +7,7 @@ import json
 import socket
 import subprocess
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -226,3 +227,50 @@ def test_a_raw_neighbour_is_answered_in_ip_also_where_others_speak_udp(lab: Lab,
         found = seen(tap, tmp_path)
     assert kinds(found) >= {(IN_ITS_OWN, "1"), (PU2, "1"), (IN_ITS_OWN, "2")}, "a Path goes both ways"
     assert (PU, "2") not in kinds(found)
+
+
+class FarAway(Mixed):
+    """h1 runs a daemon without any right; what is next to it, r1, knows nothing of RSVP, and r2 does."""
+
+    first_routers: str
+
+    def config(self, name: str) -> str:
+        text = super().config(name)
+        told = f"first_routers = {self.first_routers}\nfirst_router_ttl = 2\n"
+        return told + text if name == "h1" else text
+
+    def _preparation(self, name: str) -> Callable[[], None] | None:
+        return without_rights if name == "h1" else None
+
+
+@pytest.mark.parametrize("version", [4, 6])
+def test_a_first_router_that_is_not_on_the_link(lab: Lab, tmp_path: Path, version: int) -> None:
+    def address(end: End) -> str:
+        return str(end.address if version == 4 else end.address6)
+
+    h1, h2 = (address(lab[name].ends[0]) for name in ("h1", "h2"))
+    far = lab["r2"].toward("r1")
+    running = FarAway(lab, refresh=30.0)
+    running.speech, running.first_routers = {}, json.dumps([str(far.address), str(far.address6)])
+    with running:
+        running.start("h1", "r2", "h2")
+        taps = [decoders.tap(lab[one].toward(other)) for one, other in (("h1", "r1"), ("r1", "r2"))]
+        for one, other, to in (("h1", "h2", h2), ("h2", "h1", h1)):
+            text = to if version == 4 else f"[{to}]"
+            limit = ("--timeout", str(PATIENCE))
+            announced = ("--source", "4000", "--rate", "1mbit")
+            sender = running.application(one, "send", f"{text}:5000", *announced, *limit)
+            receiver = running.application(
+                other, "reserve", f"{text}:5000", "--style", "ff", "--confirm", *limit
+            )
+            confirmed(receiver)
+            assert len(running.show("r2", "installed")) == 1
+            stop(receiver, sender)
+            until(lambda: not running.show("r2", "senders"), "torn down")
+        assert running.spoken("r2")[h1] == "udp"
+        first, middle = (seen(tap, tmp_path) for tap in taps)
+    ra = address(far)
+    assert {(to, ttl) for source, to, port, ttl, _ in first if port == PU} == {(ra, 2)}
+    assert {(to, ttl) for source, to, port, ttl, _ in middle if port == PU} == {(ra, 1)}
+    assert {(source, to) for source, to, port, _, _ in first if port == PU2} == {(ra, h1)}
+    assert {message for _, _, port, _, message in first if port == PU2} >= {"1", "2", "7"}
