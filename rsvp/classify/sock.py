@@ -20,6 +20,7 @@ from .policy import UNCLASSIFIED, Action, Address, Classification, Policy, Prior
 
 log = logging.getLogger("rsvp.classify")
 
+Bytes: TypeAlias = bytes | bytearray | memoryview
 SocketAddress: TypeAlias = tuple[Any, ...]
 
 PROTOCOLS = {socket.SOCK_STREAM: "tcp", socket.SOCK_DGRAM: "udp"}
@@ -70,7 +71,7 @@ class ClassifiedSocket:
 
     def sendmsg(
         self,
-        data: bytes,
+        data: Bytes,
         to: SocketAddress | None = None,
         *,
         token: str | bytes | None = None,
@@ -97,7 +98,7 @@ class ClassifiedSocket:
 
     def sendall(
         self,
-        data: bytes,
+        data: Bytes,
         *,
         token: str | bytes | None = None,
         priority: Priority | None = None,
@@ -106,7 +107,7 @@ class ClassifiedSocket:
         """Send all of a stream's data under one classification; for blocking sockets."""
         rest = memoryview(data)
         while True:
-            sent = self.sendmsg(bytes(rest), token=token, priority=priority, scope=scope)
+            sent = self.sendmsg(rest, token=token, priority=priority, scope=scope)
             rest = rest[sent:]
             if not rest:
                 return

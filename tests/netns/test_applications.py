@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -23,6 +24,21 @@ BOTH = pytest.mark.parametrize("words", [(), ("--ipv6",)], ids=["IPv4", "IPv6"])
 @pytest.fixture(autouse=True)
 def _decoders() -> None:
     require()
+
+
+def replies(played: Played, host: str, port: int) -> list[tuple[int, int]]:
+    """The DSCP and length of each segment of data that a server sent to a host, repetitions left out."""
+    fields = ("ip.dsfield.dscp", "ipv6.tclass.dscp", "tcp.len", "tcp.seq")
+    about = ("-r", str(played.captures / f"{host}.pcap"), "-Y", f"tcp.srcport == {port} && tcp.len > 0")
+    words = [word for field in fields for word in ("-e", field)]
+    said = subprocess.run(
+        ["tshark", *about, "-T", "fields", *words], capture_output=True, text=True, check=True
+    )
+    segments: dict[int, tuple[int, int]] = {}
+    for line in said.stdout.splitlines():
+        four, six, length, number = line.split("\t")
+        segments.setdefault(int(number), (int(four or six), int(length)))
+    return [segments[number] for number in sorted(segments)]
 
 
 def table(played: Played) -> dict[str, tuple[int, ...]]:
@@ -106,3 +122,28 @@ def test_a_conference_with_room_for_two_voices(tmp_path: Path, words: tuple[str,
     assert rows["best effort with d"][0] > 50
     assert rows["panel with a"][0] > 50
     assert rows["panel with a"][1] == 0
+
+
+@BOTH
+def test_a_file_server_says_what_its_replies_are(tmp_path: Path, words: tuple[str, ...]) -> None:
+    played = play("files", tmp_path, *words)
+    h1, h3 = map(ip_address, ("fd00:1::1", "fd00:3::2") if words else ("10.0.1.1", "10.0.3.2"))
+
+    # listings are AF41, the download between them CS1, and nothing is announced
+    first, *book, last = replies(played, "h2", 8021)
+    assert first == last == (34, len(b"book\n\n"))
+    assert {mark for mark, _ in book} == {8}
+    assert sum(length for _, length in book) == 104_007, "with its size in front"
+    assert not played.order("h2")
+
+    # the customer's connection is announced and reserved for as long as it is there
+    assert {mark for mark, _ in replies(played, "h3", 8021)} == {8}
+    [path] = played.of("h3", PathMessage)
+    assert (path.session.destination, path.session.protocol) == (h3, 6)
+    assert (path.sender.template, path.sender.tspec.rate) == (FilterSpec(h1, 8021), 125_000.0)
+    resv = played.of("h3", Resv)[0]
+    assert (resv.style, resv.flows[0].filters) == (FF, (FilterSpec(h1, 8021),))
+    assert [type(one) for _, one in played.frames("h3")][-1] == PathTear
+    [(counted, dropped)] = re.findall(r"reserved: (\d+) bytes of \d+ packets, (\d+) dropped", played.text)
+    assert int(counted) > 104_000, "a whole download"
+    assert dropped == "0"
