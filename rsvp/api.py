@@ -105,7 +105,8 @@ class Api(Protocol):
         `filters` and `flowspec` as they would stand there, merged with what stands; the `rate` that
         takes of the link, what of it is `held` already, and what then `remains` for others, bytes/s.
         `reason` is null, or says why not: `code`, `value`, `text` and `section`, and where a number
-        stands in the way `limit` ("link", "pool", "flow", "mtu"), `asked`, `available` and `unit`.
+        stands in the way `limit` ("link", "pool", "flow", "mtu", "sessions", "reservations", "neighbor",
+        "state"), `asked`, `available` and `unit`.
         Empty for data that ends here: only previous hops have to admit it. Without a Path of the
         session, the route decides where data would leave. Raises NoRoute, LocalError.
         """

@@ -17,6 +17,15 @@ from .neighbors import Neighbor
 from .objects import Session, Style
 from .tc import Counters
 
+UNITS: Mapping[str, str] = {
+    Limit.MTU: "bytes",
+    Limit.SESSIONS: "sessions",
+    Limit.RESERVATIONS: "reservations",
+    Limit.NEIGHBOR: "state blocks",
+    Limit.STATE: "state blocks",
+}
+"""What limits count in; the others are rates."""
+
 
 class Names:
     """Interface numbers -> names; null for an application on this node."""
@@ -132,7 +141,7 @@ def verdicts(views: Iterable[VerdictView], names: Names) -> list[dict[str, Json]
 def _reason(one: VerdictView) -> dict[str, Json]:
     reason: dict[str, Json] = {key: getattr(one, key) for key in ("code", "value", "text", "section")}
     if one.limit is not None:
-        unit = "bytes" if one.limit == Limit.MTU else "bytes/s"
+        unit = UNITS.get(one.limit, "bytes/s")
         reason |= {"limit": one.limit, "asked": one.asked, "available": one.available, "unit": unit}
     return reason
 

@@ -100,6 +100,10 @@ class TestAdmit:
              "16 Mbit/s asked, 1 Mbit/s is the most that one reservation may take there"),
             ({"limit": "pool", "asked": 2e6, "available": 0.0, "unit": "bytes/s"},
              "16 Mbit/s asked, 0 bit/s left of what this service may take there"),
+            ({"limit": "neighbor", "asked": 3, "available": 2, "unit": "state blocks"},
+             "whoever asks has 3 state blocks with it, and this node keeps 2 state blocks of one neighbour"),
+            ({"limit": "sessions", "asked": 100_001, "available": 100_000, "unit": "sessions"},
+             "it would make 100001 sessions, and this node keeps 100000 sessions"),
         ],
     )  # fmt: skip
     def test_numbers_in_words(self, verdict, text):

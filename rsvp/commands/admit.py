@@ -93,6 +93,10 @@ LIMITS = {
     "pool": "{asked} asked, {available} left of what this service may take there",
     "flow": "{asked} asked, {available} is the most that one reservation may take there",
     "mtu": "packets of up to {asked}, the link takes {available}",
+    "sessions": "it would make {asked}, and this node keeps {available}",
+    "reservations": "it would make {asked} of this session, and this node keeps {available}",
+    "neighbor": "whoever asks has {asked} with it, and this node keeps {available} of one neighbour",
+    "state": "it would make {asked} of all neighbours, and this node keeps {available}",
 }
 
 
@@ -107,7 +111,7 @@ def sentence(one: dict[str, Json], style: Style) -> str:
         return f"{about}: accepted, takes {takes}{merged}, {remains} remain"
     why = reason["text"]
     if "limit" in reason:
-        form = words.rate if reason["unit"] == "bytes/s" else "{} bytes".format
+        form = words.rate if reason["unit"] == "bytes/s" else f"{{:.0f}} {reason['unit']}".format
         numbers = {key: form(reason[key]) for key in ("asked", "available")}
         why += f", {LIMITS[reason['limit']].format(**numbers)}"
     return f"{about}: refused, {why} ({reason['section']})"

@@ -18,12 +18,16 @@ _SLACK = 1e-9
 
 
 class Limit(StrEnum):
-    """What may stand in a reservation's way on one interface."""
+    """What may stand in a reservation's way: of one interface, and of what a node keeps."""
 
     LINK = "link"
     POOL = "pool"
     FLOW = "flow"
     MTU = "mtu"
+    SESSIONS = "sessions"
+    RESERVATIONS = "reservations"
+    NEIGHBOR = "neighbor"
+    STATE = "state"
 
 
 class Budget:

@@ -24,6 +24,10 @@ class Holdings:
         """How many blocks a neighbour has."""
         return self._of.get(_key(neighbor), 0)
 
+    def behind(self, interface: int) -> list[int]:
+        """How many blocks each neighbour behind an interface has, of those that have any."""
+        return [count for key, count in self._of.items() if key[0] == interface]
+
     def add(self, neighbor: Neighbor) -> None:
         """One more."""
         if neighbor[1] is not None:

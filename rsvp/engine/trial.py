@@ -7,12 +7,14 @@ counts as one more beside those that stand.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from ipaddress import ip_address
 
 from .._table import Table
 from ..iana import ErrorCode, error_text
+from ..iana_errors import RsvpSystemError
 from ..intserv import Flowspec, rate_needed
 from ..messages import Flow, base_filters
 from ..objects import Filter, Session, Style
@@ -30,6 +32,7 @@ from .style import Group, compatible, selects, split
 from .timers import NEVER
 from .views import VerdictView
 
+TOO_MANY = Reject(ErrorCode.RSVP_SYSTEM_ERROR, RsvpSystemError.TOO_MANY_RESERVATIONS)
 NOBODY = ip_address("0.0.0.0")
 """The next hop of a reservation that is only thought of."""
 
@@ -42,14 +45,26 @@ def verdicts(
     `route` are the interfaces to judge by where no Path of the session has come here yet. Nothing for a
     flow whose data ends here: then only previous hops have to admit it.
     """
-    state = core.find_session(session) or SessionState(session)
+    state = core.find_session(session)
+    if state is None and len(core.sessions) >= core.config.max_sessions:
+        return [_no_session(core, flow) for flow in flows]
+    state = state or SessionState(session)
     budgets = {oi: budget.copy() for oi, budget in core.budgets.items()}
+    made: Counter[int] = Counter()
     return [
         verdict
         for flow in flows
         for group, filters in split(style, base_filters(flow.filters))
-        for verdict in _judge(core, state, style, flow, group, filters, route, budgets)
+        for verdict in _judge(core, state, style, flow, group, filters, route, budgets, made)
     ]
+
+
+def _no_session(core: Core, flow: Flow) -> VerdictView:
+    """There is room for no Path of the session, without which a Resv is refused."""
+    assert flow.flowspec is not None, "nothing is asked for"
+    refusal, most = Reject(ErrorCode.NO_PATH_INFORMATION), core.config.max_sessions
+    about = (Limit.SESSIONS, len(core.sessions) + 1, most)
+    return _refused(LOCAL, base_filters(flow.filters), flow.flowspec, refusal, *about)
 
 
 def _judge(
@@ -61,6 +76,7 @@ def _judge(
     filters: tuple[Filter, ...],
     route: tuple[int, ...],
     budgets: dict[int, Budget],
+    made: Counter[int],
 ) -> Iterator[VerdictView]:
     flowspec = flow.flowspec
     assert flowspec is not None, "nothing is asked for"
@@ -81,6 +97,10 @@ def _judge(
             Table((one, NEVER) for one in filters),
         )
         interface = core.interfaces[oi]
+        full = _full(core, state, oi, made)
+        if full is not None:
+            yield _refused(oi, filters, flowspec, TOO_MANY, *full)
+            continue
         try:
             traffic.check(core, state, oi, flowspec, None)
         except Reject as refusal:
@@ -89,7 +109,24 @@ def _judge(
             yield _refused(oi, filters, flowspec, refusal, *about)
         else:
             with _as_if(state, rsb):
-                yield _admit(interface, state, rsb, budgets[oi])
+                verdict = _admit(interface, state, rsb, budgets[oi])
+            made[oi] += verdict.accepted
+            yield verdict
+
+
+def _full(core: Core, state: SessionState, oi: int, made: Counter[int]) -> tuple[Limit, float, float] | None:
+    """The limit that one more state block would exceed, what it would come to, and what may be there.
+
+    `made` is what the same request made before. Of neighbours the one that has most room counts, as any
+    of them may be who asks.
+    """
+    config, more = core.config, made.total() + 1
+    of_all = {
+        Limit.RESERVATIONS: (state.reservation_count + more, config.max_reservations_per_session),
+        Limit.NEIGHBOR: (min(core.held.behind(oi), default=0) + made[oi] + 1, config.max_state_per_neighbor),
+        Limit.STATE: (core.held.total + more, config.max_state),
+    }
+    return next(((limit, *numbers) for limit, numbers in of_all.items() if numbers[0] > numbers[1]), None)
 
 
 def _outgoing(

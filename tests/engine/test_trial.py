@@ -17,7 +17,7 @@ from rsvp.intserv import Adspec, Flowspec, GuaranteedAdvert, Tspec, controlled_l
 from rsvp.messages import Flow, ResvErr
 from rsvp.objects import FF, SE, WF, FilterSpec, Style
 
-from .fabric import Router, a, load, path, resv, router, sender, sends, session, tspec
+from .fabric import Router, a, load, of, path, resv, router, sender, sends, session, tspec
 
 ALICE, BOB = sender(port=1), sender(port=2)
 LIMIT = 10_000.0
@@ -195,3 +195,52 @@ def test_before_any_path_ports_have_to_agree_already():
     node.receive(path(sender(port=0), to=session(port=0)), 1)
     (verdict,) = ask(node, WF, (load(1000.0), ()))
     assert (verdict.accepted, verdict.code) == (False, ErrorCode.CONFLICTING_DEST_PORTS)
+
+
+@pytest.mark.parametrize(
+    ("config", "limit", "asked", "available"),
+    [
+        (e.Config(max_reservations_per_session=2), "reservations", 3, 2),
+        (e.Config(max_state_per_neighbor=1), "neighbor", 2, 1),
+        (e.Config(max_state=4), "state", 5, 4),
+    ],
+)
+def test_a_limit_of_what_the_node_keeps(config: e.Config, limit: str, asked: int, available: int):
+    """Two senders' and one reservation's state is there; of two more reservations one or none has room."""
+    node = unicast(ALICE, BOB)
+    node.receive(resv(FF, (load(100.0), (ALICE,))), 2)
+    node.feed(e.Configure(config))
+    verdicts = ask(node, FF, (load(100.0), (ALICE,)), (load(100.0), (BOB,)))
+    assert [one.accepted for one in verdicts] == [limit != "neighbor", False]
+    assert (verdicts[1].limit, verdicts[1].asked, verdicts[1].available) == (limit, asked, available)
+    assert verdicts[1].code == ErrorCode.RSVP_SYSTEM_ERROR
+    hop = "10.2.0.1" if limit == "neighbor" else "10.2.0.2"
+    out = node.receive(resv(FF, (load(100.0), (ALICE,)), (load(100.0), (BOB,)), hop=hop), 2)
+    assert [error.error.code for error in sends(out, ResvErr)] == [ErrorCode.RSVP_SYSTEM_ERROR], "so it is"
+
+
+def test_the_neighbour_with_most_room_counts():
+    node = unicast(ALICE)
+    for who in ("10.2.0.1", "10.2.0.2"):
+        node.receive(resv(FF, (load(100.0), (ALICE,)), hop=who), 2)
+    node.receive(path(BOB, hop="10.2.0.2"), 2)
+    node.feed(e.Configure(e.Config(max_state_per_neighbor=2)))
+    (verdict,) = ask(node, FF, (load(100.0), (ALICE,)))
+    assert verdict.accepted
+    node.feed(e.Configure(e.Config(max_state_per_neighbor=1)))
+    (verdict,) = ask(node, FF, (load(100.0), (ALICE,)))
+    assert (verdict.limit, verdict.asked) == ("neighbor", 2)
+
+
+def test_no_room_for_another_session():
+    node = unicast(ALICE)
+    node.feed(e.Configure(e.Config(max_sessions=1)))
+    other = session(port=5001)
+    (verdict,) = node.engine.verdicts(other, FF, (Flow(load(), (ALICE,)),), (2,))
+    assert (verdict.code, verdict.limit) == (ErrorCode.NO_PATH_INFORMATION, "sessions")
+    assert (verdict.asked, verdict.available) == (2, 1)
+    assert [drop.reason for drop in of(node.receive(path(BOB, to=other), 1), e.Dropped)] == [
+        "too many sessions"
+    ]
+    (verdict,) = ask(node, FF, (load(), (ALICE,)))
+    assert verdict.accepted, "of a session that is there"
