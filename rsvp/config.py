@@ -18,6 +18,7 @@ from .engine.interfaces import BLOCKADE, KEEP, REFRESH, ROUTE_DELAY, SLEW_MAX, C
 from .errors import ConfigError
 from .iana import DEFAULT_TTL, Service
 from .paths import CONTROL
+from .proxies.tables import ListenerTable, ReservationTable, SenderTable, Told
 from .tables import (
     Addresses,
     Checked,
@@ -146,10 +147,11 @@ class NodeConfig(Checked, frozen=True, kw_only=True):
     record: Text | None = None
     record_limit: Size = RECORD_LIMIT
     interfaces: Mapping[str, InterfaceConfig] = {}
+    proxies: Told = Told()
     only: tuple[str, ...] = ()
     lines: Mapping[str, str] = {}
     places: Mapping[str, str] = {}
-    no_keys: ClassVar[frozenset[str]] = frozenset({"interfaces", "only", "lines", "places"})
+    no_keys: ClassVar[frozenset[str]] = frozenset({"interfaces", "proxies", "only", "lines", "places"})
 
     def place(self, key: str) -> str:
         """Where a key was set, for messages to people."""
@@ -217,10 +219,16 @@ def read(text: str, file: str = "rsvp.toml") -> NodeConfig:
     document = Document(text, file)
     told = document.read()
     interfaces = _interfaces(document, told.pop("interfaces", {}))
-    values = document.values(NodeConfig, told, also=("interfaces",))
+    proxies = Told(
+        document.listed(SenderTable, told.pop("sender", []), "sender"),
+        document.listed(ReservationTable, told.pop("reservation", []), "reservation"),
+        document.listed(ListenerTable, told.pop("listener", []), "listener"),
+    )
+    tables = ("interfaces", "sender", "reservation", "listener")
+    values = document.values(NodeConfig, told, also=tables)
     lines = {name: document.where("interfaces", name) for name in interfaces}
     places = {key: document.where(key) for key in values}
-    return NodeConfig(**values, interfaces=interfaces, lines=lines, places=places)
+    return NodeConfig(**values, interfaces=interfaces, proxies=proxies, lines=lines, places=places)
 
 
 def _interfaces(document: Document, tables: Any) -> dict[str, InterfaceConfig]:

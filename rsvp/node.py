@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from ipaddress import ip_address
@@ -28,21 +27,18 @@ from .enforcement import Enforcement
 from .engine.inputs import Input
 from .engine.outputs import Output, TrafficOrder, Upcall
 from .errors import LocalError, NoRoute, WireError
-from .iana import (
-    DEFAULT_TTL,
-    LATENCY_UNKNOWN,
-    MESSAGE_NAMES,
-)
+from .iana import DEFAULT_TTL, MESSAGE_NAMES
 from .intserv import DEFAULT_ADSPEC, Adspec, Excess, Tspec
 from .jsonform import Json
+from .links import bandwidth, interface
 from .messages import Flow, Message
 from .neighbors import Neighbors
 from .objects import Filter, FilterSpec, GpiFilter, GpiSession, PolicyData, Session, Style
+from .proxies import Proxies
 from .recorder import SEED_BITS, Recorder
 from .routes import Routes
 from .routing import Link, Routing
 from .seldom import Seldom
-from .sessions import Dclass
 from .show import Names
 from .tc import TrafficControl
 from .transport import Encapsulation, Packet, Transport
@@ -101,6 +97,7 @@ class Node(Endpoint):
         self._names = Names({})
         self._neighbors = Neighbors(self.config.max_message_rate, self.config.lifetime)
         self._seldom = Seldom(log)
+        self._proxies = Proxies(self)
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._next_handle = 0
@@ -135,6 +132,7 @@ class Node(Endpoint):
             self._feed(e.Configure(self.config.limits))
             self._update_links(links)
             self._transport.start(self._received)
+            await self._proxies.follow(self.config.proxies)
         except BaseException:
             await self.close()
             raise
@@ -153,6 +151,7 @@ class Node(Endpoint):
 
     async def close(self) -> None:
         """Tear down what applications made, give traffic control back, close the sockets."""
+        await self._proxies.close()
         if self._running and not self.failure.done():
             for handle in list(self._queues):
                 await self.close_session(handle)
@@ -176,6 +175,7 @@ class Node(Endpoint):
         self._neighbors.rate, self._neighbors.silence = config.max_message_rate, config.lifetime
         self._feed(e.Configure(config.limits))
         self._update_links(links)
+        await self._proxies.follow(config.proxies)
 
     @property
     def interface_names(self) -> list[str]:
@@ -306,6 +306,8 @@ class Node(Endpoint):
         return listens
 
     def _send(self, send: e.Send) -> None:
+        if self._proxies.sinks(send):
+            return
         counts = self._tally.of(send.interface)
         packet = Packet(
             encode(send.message),
@@ -345,6 +347,7 @@ class Node(Endpoint):
 
     def _state_changed(self, change: e.StateChanged) -> None:
         self._tally.note_state(change)
+        self._proxies.changed(change)
         if topics.watched("state"):
             topics.state(change, self._names)
 
@@ -378,6 +381,7 @@ class Node(Endpoint):
                 self._stale = False
                 self._update_links(await self._routing.links())
                 await self._routes.ask_again()
+                self._proxies.see_to_it()
         except OSError as problem:
             log.warning("routing does not answer, %s: asking again in %g s", problem, ASK_AGAIN)
             self._loop.call_later(ASK_AGAIN, self._network_changed)
@@ -398,40 +402,18 @@ class Node(Endpoint):
             {link.index: Encapsulation(self.config.interface(link.name).encapsulation) for link in taken}
         )
         self._names = Names({link.index: link.name for link in links})
+        self._proxies.own = frozenset(address for link in now.values() for address in link.addresses)
         for link in now.values():
             self._feed(e.InterfaceUp(self._interface(link)))
 
     def _interface(self, link: Link) -> e.Interface:
-        told, general = self.config.interface(link.name), self.config
-        bandwidth = told.bandwidth or link.rate or math.inf
-        enabled = self.config.takes(link.name)
-        if not enabled:
+        config, controls = self.config, False
+        if config.takes(link.name):
+            rate, told = bandwidth(link, config), config.interface(link.name)
+            controls = self._enforcement.manage(link, rate, config.lifetime, told)
+        else:
             self._enforcement.leave(link.index)
-        controls = enabled and self._enforcement.manage(link, bandwidth, general.lifetime, told)
-        terms = self._enforcement.error_terms(link.index)
-        return e.Interface(
-            link.index,
-            link.name,
-            link.addresses,
-            link.mtu,
-            bandwidth,
-            told.reservable,
-            told.per_flow,
-            enabled,
-            refresh=told.refresh or general.refresh,
-            keep=told.keep_multiplier or general.keep_multiplier,
-            slew=told.slew_max or general.slew_max,
-            blockade=told.blockade_multiplier or general.blockade_multiplier,
-            route_delay=general.repair_wait if told.repair_wait is None else told.repair_wait,
-            ttl=general.ttl,
-            latency=LATENCY_UNKNOWN if told.latency is None else round(told.latency * 1e6),
-            guaranteed=told.guaranteed,
-            controlled_load=told.controlled_load,
-            controls_traffic=controls,
-            c=None if terms is None else terms.c,
-            d=None if terms is None else terms.d,
-            adds=tuple((service, Dclass.of(dscp)) for service, dscp in told.dclasses.items()),
-        )
+        return interface(link, config, controls=controls, terms=self._enforcement.error_terms(link.index))
 
     # --- applications -----------------------------------------------------------------------------
 
@@ -524,6 +506,18 @@ class Node(Endpoint):
         """See `Api.release`."""
         self._feed(e.Release(handle, filters))
 
+    async def way(self, handle: int, sender: Filter) -> str | None:
+        """See `proxies.host.Host.way`."""
+        session = self._engine.session_of(handle)
+        views = self._engine.senders(self._loop.time(), session)
+        incoming = next((view.interface for view in views if view.sender == sender), e.LOCAL)
+        route = await self._routes.of_flow(session, sender, incoming)
+        return None if route.local else self._names(route.outgoing[0])
+
+    def refuse_sender(self, handle: int, template: Filter, code: int, value: int, flags: int) -> None:
+        """See `proxies.host.Host.refuse_sender`."""
+        self._feed(e.RefuseSender(handle, template, code, value, flags))
+
     async def events(self, handle: int) -> AsyncIterator[Upcall]:
         """See `Api.events`."""
         queue = self._queues.get(handle)
@@ -574,6 +568,8 @@ class Node(Endpoint):
             return show.counters(self._tally.interfaces, names)
         found = show.views(self._engine, what, now)
         entries = show.entries(found, names)
+        if what in ("senders", "reservations"):
+            show.add_proxies(entries, found, self._proxies.made_by)
         if what == "installed":
             show.add_carried(entries, found, self._enforcement)
         if why:

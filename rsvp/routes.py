@@ -8,8 +8,9 @@ from dataclasses import replace
 from typing import TypeAlias
 
 from . import engine as e
+from .errors import NoRoute
 from .messages import Path, PathTear, base_filter, base_session
-from .objects import IPAddress
+from .objects import Filter, IPAddress, Session
 from .routing import Route, Routing
 
 Question: TypeAlias = tuple[IPAddress, IPAddress | None, e.DataFlow | None]
@@ -39,6 +40,17 @@ class Routes:
         question = (forget.destination, forget.source, forget.flow)
         self._answers.pop(question, None)
         self._gateways.pop(_anywhere(question), None)
+
+    async def of_flow(self, session: Session, sender: Filter, incoming: int) -> Route:
+        """The way that a sender's data takes now, wherever it comes in. Raises NoRoute."""
+        destination = session.destination
+        route = await self._routing.lookup(destination)
+        if route.by_flow:
+            flow = e.DataFlow.of(session, sender, incoming)
+            route = await self._routing.lookup(destination, sender.address, flow)
+        if not (route.outgoing or route.local):
+            raise NoRoute(f"there is no route to {destination}: check the address, or add a route")
+        return route
 
     async def ask_again(self) -> None:
         """Ask everything anew, and tell the engine of what is another answer now."""

@@ -109,6 +109,14 @@ def add_carried(entries: list[dict[str, Json]], installed: list[Any], enforcemen
         entry |= {"bytes": carried.bytes, "packets": carried.packets, "dropped": carried.dropped}
 
 
+def add_proxies(
+    entries: list[dict[str, Json]], found: list[Any], made_by: Callable[[int | None], str | None]
+) -> None:
+    """Put what rsvp.toml made, by the name of its table, into the entries of senders and reservations."""
+    for entry, view in zip(entries, found, strict=True):
+        entry["proxy"] = made_by(view.application)
+
+
 def why(explanations: Iterable[Explanation], names: Names) -> list[dict[str, Json]]:
     """Each reason as a JSON object, with names for interfaces."""
     return [
@@ -150,6 +158,8 @@ def _entry(view: Any, names: Names) -> dict[str, Json]:
     entry: dict[str, Json] = {}
     for field in fields(view):
         value = getattr(view, field.name)
+        if field.name == "application":
+            continue  # a number that means nothing to anybody else
         if field.name == "interface":
             entry["interface"] = names(value)
         elif field.name == "outgoing":

@@ -11,7 +11,7 @@ import re
 import tomllib
 from dataclasses import dataclass
 from ipaddress import ip_address
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 import msgspec
 
@@ -58,15 +58,23 @@ class Checked(msgspec.Struct, frozen=True, kw_only=True):
     no_keys: ClassVar[frozenset[str]] = frozenset()
     """Fields that are no keys of the table itself; who makes it answers for them."""
 
+    readings: ClassVar[tuple[str, ...]] = ()
+    """What is made of the keys, and may be wrong where each is of its kind."""
+
     def __post_init__(self) -> None:
-        """Raises ValueError where a field is out of its range."""
+        """Raises ValueError where a field is out of its range, WrongKey for what it says."""
         for name, field in keys(type(self)).items():
             check(field, getattr(self, name))
+        for name in self.readings:
+            getattr(self, name)
 
 
 def keys(kind: type[Checked]) -> dict[str, msgspec.structs.FieldInfo]:
     """The keys that a table of this kind may have."""
     return {field.name: field for field in msgspec.structs.fields(kind) if field.name not in kind.no_keys}
+
+
+T = TypeVar("T", bound=Checked)
 
 
 class WrongKey(ValueError):
@@ -110,6 +118,22 @@ class Document:
             except ValueError as error:
                 raise ConfigError(f"{self.where(*path, key)}: {error}") from None
         return values
+
+    def listed(self, kind: type[T], tables: Any, name: str) -> tuple[T, ...]:
+        """The tables [[name]], in their order. Raises ConfigError."""
+        if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+            raise ConfigError(f"{self.where(name)}: {name!r} is a list of tables: write [[{name}]]")
+        return tuple(self._one(kind, table, name, number) for number, table in enumerate(tables))
+
+    def _one(self, kind: type[T], table: dict[str, Any], name: str, number: int) -> T:
+        values = self.values(kind, table, name, number)
+        missing = [key for key, field in keys(kind).items() if field.required and key not in values]
+        if missing:
+            raise ConfigError(f"{self.where(name, number)}: a [[{name}]] needs {missing[0]!r}")
+        try:
+            return kind(**values)
+        except WrongKey as error:
+            raise ConfigError(f"{self.where(name, number, error.key)}: {error}") from None
 
     def where(self, *path: str | int) -> str:
         """ "rsvp.toml, line 4": where the key at `path` is; a number is the place in a list of tables.

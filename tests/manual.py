@@ -14,6 +14,7 @@ import typer
 
 from rsvp.cli import command_line
 from rsvp.config import InterfaceConfig, NodeConfig
+from rsvp.proxies import ListenerTable, ReservationTable, SenderTable
 from rsvp.tables import Checked, description
 from rsvp.tables import keys as keys_of
 from rsvp.units import format_rate
@@ -54,6 +55,35 @@ KEYS = {
     "latency": "Seconds to the next hop at least; receivers that ask for a delay count it.",
 }
 """What each key means, where its type does not say all."""
+
+KEYS_OF_PROXIES = {
+    (SenderTable, "destination"): "Where the flow goes.",
+    (SenderTable, "source"): "Where it comes from; a port alone for this host's address towards it.",
+    (SenderTable, "rate"): "Its token rate.",
+    (SenderTable, "bucket"): "Its token bucket; what 100 ms at the rate carry without it.",
+    (SenderTable, "peak"): "Its peak rate.",
+    (SenderTable, "min"): "Smaller packets count as this.",
+    (SenderTable, "max"): "Its largest packet.",
+    (SenderTable, "ttl"): "The multicast TTL of the data, and of its Paths.",
+    (SenderTable, "interface"): "The one behind which its host is, where that is not this one.",
+    (ReservationTable, "destination"): "Where the flow goes.",
+    (ReservationTable, "senders"): "For these only; without it, for each that announces itself.",
+    (ReservationTable, "style"): "Its own for each sender, one for all, or one for those named.",
+    (ReservationTable, "service"): "Controlled load, or guaranteed service at the rate.",
+    (ReservationTable, "rate"): "How much; what the sender announces without it.",
+    (ReservationTable, "bucket"): "The bucket that goes with the rate.",
+    (ReservationTable, "confirm"): "Whether to ask for a confirmation.",
+    (ReservationTable, "interface"): "The one behind which the receiver is, where that is not this host.",
+    (ReservationTable, "join"): "Where this host joins the group that is the destination.",
+    (ListenerTable, "destination"): "The receivers for whose Paths this node answers.",
+    (ListenerTable, "protocol"): "Of this protocol only.",
+    (ListenerTable, "answer"): "Reserve, or tell the sender that nothing will be.",
+}
+KEYS_OF_PROXIES |= {
+    (ListenerTable, key): KEYS_OF_PROXIES[ReservationTable, key]
+    for key in ("style", "service", "rate", "bucket", "confirm")
+}
+"""The same of [[sender]], [[reservation]] and [[listener]]."""
 
 
 def roff(text: str) -> str:
@@ -118,8 +148,10 @@ def keys(kind: type[Checked]) -> list[str]:
     """The keys of one table."""
     lines = []
     for field in keys_of(kind).values():
-        default = "" if field.default is None else f" Default: {shown(field.name, field.default)}."
-        text = KEYS.get(field.name, "")
+        default = " Needed." if field.required else ""
+        if not field.required and field.default not in (None, ()):
+            default = f" Default: {shown(field.name, field.default)}."
+        text = KEYS_OF_PROXIES.get((kind, field.name)) or KEYS.get(field.name, "")
         about = f"{description(field)}.{default}"
         lines += [".TP", rf"\fB{field.name}\fR", roff(f"{text} {about[0].upper()}{about[1:]}".strip())]
     return lines
@@ -148,6 +180,12 @@ def configuration_page() -> str:
         r"In a table \fB[interfaces.\fINAME\fB]\fR. Where the file names no interface that is enabled,",
         "all are taken.",
         *keys(InterfaceConfig),
+        ".SH KEYS OF WHAT IS DONE FOR OTHERS",
+        r"In as many tables \fB[[sender]]\fR, \fB[[reservation]]\fR and \fB[[listener]]\fR as there are",
+        "flows. SIGHUP adds and removes them; what the file says as before goes on undisturbed.",
+        *(".SS [[sender]]", *keys(SenderTable)),
+        *(".SS [[reservation]]", *keys(ReservationTable)),
+        *(".SS [[listener]]", *keys(ListenerTable)),
         *(".SH EXAMPLE", ".nf", roff(example), ".fi", ".SH SEE ALSO", "rsvp(1)"),
     ]
     return "\n".join(lines) + "\n"

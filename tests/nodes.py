@@ -98,14 +98,20 @@ def chain(middle: dict[str, float] | None = None, **links: float) -> Network:
 
 @asynccontextmanager
 async def running(
-    network: Network, config: NodeConfig | None = None, seed: int = 1
+    network: Network,
+    config: NodeConfig | None = None,
+    seed: int = 1,
+    **configs: NodeConfig,
 ) -> AsyncIterator[dict[str, Node]]:
-    """A node on every host of a network, by the host's name; their traffic control is a `Ledger`."""
+    """A node on every host of a network, by the host's name; their traffic control is a `Ledger`.
+
+    `config` is for all but those whose own is in `configs`.
+    """
     async with AsyncExitStack() as stack:
         nodes = {}
         for number, (name, host) in enumerate(network.hosts.items()):
             node = Node(
-                config,
+                configs.get(name, config),
                 transport=host.transport,
                 routing=host.routing,
                 traffic=Ledger(),

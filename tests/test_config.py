@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
 
 from rsvp.config import InterfaceConfig, NodeConfig, format_rate, load, parse_rate, read
 from rsvp.errors import ConfigError
+from rsvp.intserv import Tspec
+from rsvp.objects import Session
 from rsvp.paths import CONTROL
+from rsvp.proxies import Told
 
 WHOLE = """\
 # the contract's own example
@@ -222,3 +226,74 @@ def test_first_routers_are_addresses_one_of_each_ip_version(value: str) -> None:
     assert read('first_routers = ["10.0.0.1", "fd00::1"]').first_routers == ("10.0.0.1", "fd00::1")
     with pytest.raises(ConfigError, match="line 1: first_routers has to be a list of addresses, one of each"):
         read(f"first_routers = {value}")
+
+
+# --- senders, reservations and listeners ----------------------------------------------------------
+
+SENDER = '[[sender]]\ndestination = "10.1.0.2:5000"\nsource = "10.0.0.1:4000"\nrate = "1mbit"\n'
+RESERVATION = '[[reservation]]\ndestination = "239.1.1.1:5000"\n'
+LISTENER = '[[listener]]\ndestination = "10.3.0.0/16"\n'
+
+
+def test_what_a_node_does_for_others():
+    told = read(SENDER + RESERVATION + SENDER.replace('"10.0.0.1:4000"', "4000") + LISTENER).proxies
+    one, two = told.senders
+    assert (str(one.session), str(one.template), one.port) == ("10.1.0.2:5000/17", "10.0.0.1:4000", 0)
+    assert (two.template, two.port) == (None, 4000)
+    assert one.tspec == Tspec(125_000.0, 12_500.0)
+    (reservation,), (listener,) = told.reservations, told.listeners
+    assert (reservation.filters, reservation.style, listener.answer) == ((), "ff", "reply")
+    assert listener.takes(Session(ip_address("10.3.255.1"), 6, 0))
+    assert not listener.takes(Session(ip_address("10.4.0.1"), 6, 0))
+    assert read("").proxies == Told()
+
+
+def test_equal_tables_are_equal():
+    """What a file says as before goes on undisturbed: tables are compared, and keys of a dict."""
+    assert read(SENDER).proxies == read("# moved\n" + SENDER).proxies
+    assert len({*read(SENDER + RESERVATION).proxies.senders, *read(SENDER).proxies.senders}) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("sender = 3", "line 1: 'sender' is a list of tables: write [[sender]]"),
+        ("[sender]\nrate = 1", "line 1: 'sender' is a list of tables: write [[sender]]"),
+        ("[[senders]]", "line 1: unknown key 'senders', did you mean 'sender'?"),
+        ("[[sender]]\nrate = 1", "line 1: a [[sender]] needs 'destination'"),
+        (SENDER + "rat = 1", "line 5: unknown key 'rat', did you mean 'rate'?"),
+        (SENDER + "min = 2000", "line 5: min: 2000 is above max, 1500: swap them"),
+        (SENDER + "max = 0", "line 5: max has to be a whole number of bytes from 1 to 65535, not 0"),
+        (SENDER + 'peak = "1kbit"', "line 5: peak: is below rate: a flow's peak is at least its rate"),
+        (SENDER + "ttl = 0", "line 5: ttl has to be a whole number from 1 to 255, not 0"),
+        (SENDER + 'protocol = "sctpp"', "line 5: protocol: no such protocol: sctpp"),
+        (SENDER.replace("1mbit", "1mb"), "line 4: rate: '1mb' is no rate: write 500kbit"),
+        (SENDER.replace(":5000", ""), "line 2: destination: '10.1.0.2' is no address with a port"),
+        (SENDER.replace(":4000", ":400000"), "line 3: source: port 400000 is too high"),
+        (SENDER.replace('"10.0.0.1:4000"', "70000"), "line 3: source: port 70000 is too high"),
+        (SENDER.replace("10.0.0.1", "[::1]"), "line 3: source: ::1 and 10.1.0.2 are of different families"),
+        (
+            SENDER.replace('"10.0.0.1:4000"', "4000") + 'interface = "eth0"',
+            "line 3: source: is a host behind eth0: write its address, too",
+        ),
+        (SENDER + SENDER + "bucket = 0", "line 9: bucket has to be a number of bytes above 0"),
+        (RESERVATION + 'style = "xf"', 'line 3: style has to be "ff", "wf" or "se", not \'xf\''),
+        (
+            RESERVATION + 'style = "wf"\nsenders = ["10.0.0.1:1"]',
+            "line 4: senders: are not named in style wf",
+        ),
+        (RESERVATION + 'senders = "10.0.0.1:1"', "line 3: senders has to be a list of addresses with ports"),
+        (RESERVATION + "bucket = 9", "line 3: bucket: goes with a rate: write that, too"),
+        (RESERVATION + 'join = "a"\ninterface = "b"', "line 3: join: is for a group's member on this node"),
+        (RESERVATION.replace("239", "10") + 'join = "a"', "line 3: join: is where to join a group"),
+        ("[[listener]]\nstyle = 'ff'", "line 1: a [[listener]] needs 'destination'"),
+        (LISTENER.replace("/16", "/8"), "line 2: destination: '10.3.0.0/8' has bits behind its prefix"),
+        (LISTENER + 'answer = "maybe"', 'line 3: answer has to be "reply" or "reject", not \'maybe\''),
+        (LISTENER + 'service = "best"', 'line 3: service has to be "load" or "rate", not \'best\''),
+    ],
+)
+def test_their_mistakes_are_one_sentence_with_its_line(text: str, sentence: str):
+    with pytest.raises(ConfigError) as caught:
+        read(text)
+    assert sentence in str(caught.value)
+    assert str(caught.value).startswith("rsvp.toml, line ")

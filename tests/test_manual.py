@@ -15,6 +15,7 @@ from rsvp.cli import WORDS, main
 from rsvp.config import InterfaceConfig, NodeConfig
 from rsvp.daemon.notify import watchdog_period
 from rsvp.daemon.unit import unit
+from rsvp.proxies import ListenerTable, ReservationTable, SenderTable
 from rsvp.tables import keys
 from tests.manual import PAGES, SHARE, pages
 from tests.patience import PATIENCE
@@ -35,7 +36,7 @@ def test_every_word_and_key_is_there():
     assert all(f".SH RSVP {word.upper()}\n" in manual for word in WORDS)
     assert r"\-\-log\-format" in manual
     configuration = PAGES["rsvp.toml.5"].read_text()
-    for kind in (NodeConfig, InterfaceConfig):
+    for kind in (NodeConfig, InterfaceConfig, SenderTable, ReservationTable, ListenerTable):
         assert all(rf"\fB{name}\fR" in configuration for name in keys(kind))
 
 

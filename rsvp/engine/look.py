@@ -93,6 +93,7 @@ def senders(core: Core, now: float, session: Session | None = None) -> list[Send
             psb.tspec,
             psb.path.sender.adspec,
             _left(psb.expiry.deadline, now),
+            psb.handle,
         )
         for state in _states(core, session)
         for psb in state.psbs.values()
@@ -110,6 +111,7 @@ def reservations(core: Core, now: float, session: Session | None = None) -> list
             tuple(rsb.filters),
             rsb.flowspec,
             _left(rsb.deadline, now),
+            rsb.handle,
         )
         for state in _states(core, session)
         for rsb in state.reservations()

@@ -1,7 +1,7 @@
 """What an operator may look at, as frozen values: one class for each `rsvp show` word.
 
 Interfaces are numbers, `interfaces.LOCAL` for an application on this node; `expires_in` is seconds
-and None for state that applications hold and nothing times out.
+and None for state that applications hold and nothing times out; `application` is the handle of one.
 """
 
 from __future__ import annotations
@@ -68,6 +68,7 @@ class SenderView:
     tspec: Tspec
     adspec: Adspec | None
     expires_in: float | None
+    application: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,7 @@ class ReservationView:
     filters: tuple[Filter, ...]
     flowspec: Flowspec
     expires_in: float | None
+    application: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
