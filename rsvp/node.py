@@ -131,8 +131,8 @@ class Node(Endpoint):
             self._running = True
             self._feed(e.Configure(self.config.limits))
             self._update_links(links)
-            self._transport.start(self._received)
             await self._proxies.follow(self.config.proxies)
+            self._transport.start(self._received)
         except BaseException:
             await self.close()
             raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from typing import TypeAlias
 
 from ..engine.outputs import Change, Send, StateChanged
@@ -11,7 +12,7 @@ from ..messages import Path, PathTear, base_filter, base_session
 from ..objects import Filter, IPAddress, Session
 from .host import Host
 from .listening import ANSWERS, Answering, Rejecting
-from .standing import StaticReservation, StaticSender
+from .standing import Standing, StaticReservation, StaticSender
 from .tables import ListenerTable, ReservationTable, SenderTable, Told
 
 Table: TypeAlias = SenderTable | ReservationTable
@@ -31,26 +32,29 @@ class Proxies:
 
     async def follow(self, told: Told) -> None:
         """Do what these tables say; what they say as before goes on undisturbed."""
+        self._listeners = told.listeners
         wanted: dict[Table, None] = dict.fromkeys((*told.senders, *told.reservations))
         gone = [self._standing.pop(table) for table in list(self._standing) if table not in wanted]
-        self._listeners = ()  # for what comes while the old ones close, see below
-        unasked = [key for key, one in self._answers.items() if _first(told.listeners, key) != one.table]
-        left = [self._answers.pop(session) for session in unasked]
-        await asyncio.gather(*(one.close() for one in (*gone, *left)))
+        unasked = [key for key, answer in self._answers.items() if self._listener(key) != answer.table]
+        await _close(*gone, *(self._answers.pop(session) for session in unasked))
         for table in wanted:
             if table not in self._standing:
                 kind = StaticSender if isinstance(table, SenderTable) else StaticReservation
                 self._standing[table] = kind(self._host, table)  # type: ignore[arg-type]
-        if told.listeners:
-            self._look_round(told.listeners, await self._host.show("senders"))
+        if self._listeners:
+            self._look_round(await self._host.show("senders"))
 
-    def _look_round(self, listeners: tuple[ListenerTable, ...], senders: list[dict[str, Json]]) -> None:
+    def _look_round(self, senders: list[dict[str, Json]]) -> None:
         """Answer what stands already."""
-        self._listeners, known = listeners, set(self._answers)
+        present: dict[Session, Counter[Filter]] = {}
         for entry in senders:
-            session = read_session(entry["session"])
-            if entry["phop"] is not None and session not in known:
-                self._appeared(session, read_filter(entry["sender"]))
+            if entry["phop"] is not None:
+                present.setdefault(read_session(entry["session"]), Counter())[
+                    read_filter(entry["sender"])
+                ] += 1
+        for session, found in present.items():
+            if (answer := self._answer(session)) is not None:
+                answer.present = found
 
     def see_to_it(self) -> None:
         """Interfaces, addresses or routes are others now."""
@@ -68,24 +72,31 @@ class Proxies:
             self._went(change.session, sender)
 
     def _appeared(self, session: Session, sender: Filter) -> None:
-        answer = self._answers.get(session)
-        if answer is None:
-            table = _first(self._listeners, session)
-            if table is None:
-                return
-            answer = self._answers[session] = ANSWERS[table.answer](self._host, table, session)
-        answer.present[sender] += 1
+        answer = self._answer(session)
+        if answer is not None:
+            answer.present[sender] += 1
 
     def _went(self, session: Session, sender: Filter) -> None:
         answer = self._answers.get(session)
         if answer is None:
             return
-        answer.present -= {sender: 1}
+        answer.present -= Counter((sender,))
         if not answer.present:
             del self._answers[session]
             task = asyncio.create_task(answer.close(), name=f"rsvp end of {answer.name}")
             self._closing.add(task)
             task.add_done_callback(self._closing.discard)
+
+    def _answer(self, session: Session) -> Answering | Rejecting | None:
+        """What is answered in a session, from now on; None for nothing."""
+        answer, table = self._answers.get(session), self._listener(session)
+        if answer is None and table is not None:
+            answer = self._answers[session] = ANSWERS[table.answer](self._host, table, session)
+        return answer
+
+    def _listener(self, session: Session) -> ListenerTable | None:
+        """The first of the tables that is about a session."""
+        return next((table for table in self._listeners if table.takes(session)), None)
 
     def sinks(self, send: Send) -> bool:
         """Whether a message goes no further: a sender's Path to a host that is answered for here."""
@@ -94,7 +105,7 @@ class Proxies:
         session = base_session(send.message)
         if session.destination.is_multicast or base_filter(send.message.sender.template).address in self.own:
             return False
-        return _first(self._listeners, session) is not None
+        return self._listener(session) is not None
 
     def made_by(self, handle: int | None) -> str | None:
         """Which kind of table an application's state is from, None for one of another's."""
@@ -108,11 +119,12 @@ class Proxies:
         return None
 
     async def close(self) -> None:
-        """Take everything back."""
-        await self.follow(Told())
+        """Take everything back; Paths that ended here go no further until the end."""
+        await _close(*self._standing.values(), *self._answers.values())
         await asyncio.gather(*self._closing)
+        self._standing.clear()
+        self._answers.clear()
 
 
-def _first(listeners: tuple[ListenerTable, ...], session: Session) -> ListenerTable | None:
-    """The first of the tables that answers for a session."""
-    return next((table for table in listeners if table.takes(session)), None)
+async def _close(*ended: Standing) -> None:
+    await asyncio.gather(*(one.close() for one in ended))
