@@ -213,7 +213,7 @@ class Enforcement:
         if isinstance(order, e.InstallFlow):
             traffic.add_flow(oi, self._ledger.flows[order.handle][1])
         elif isinstance(order, e.ModifyFlow):
-            traffic.modify_flow(oi, order.handle, order.flowspec, order.tspec)
+            traffic.modify_flow(oi, order.handle, order.flowspec, order.tspec, bool(order.police))
         elif isinstance(order, e.AddFilter):
             traffic.add_filter(oi, order.handle, order.session, order.filter)
         elif isinstance(order, e.RemoveFilter):

@@ -21,7 +21,14 @@ class Ledger:
     def note(self, order: TrafficOrder) -> None:
         """Write one order down."""
         if isinstance(order, InstallFlow):
-            flow = Flow(order.handle, order.session, order.filters, order.flowspec, order.tspec)
+            flow = Flow(
+                order.handle,
+                order.session,
+                order.filters,
+                order.flowspec,
+                order.tspec,
+                policed=bool(order.police),
+            )
             self.flows[order.handle] = (order.interface, flow)
             self._note_dclass(order)
             return
@@ -31,7 +38,7 @@ class Ledger:
             return
         interface, flow = self.flows[order.handle]
         if isinstance(order, ModifyFlow):
-            flow = replace(flow, flowspec=order.flowspec, tspec=order.tspec)
+            flow = replace(flow, flowspec=order.flowspec, tspec=order.tspec, policed=bool(order.police))
             self._note_dclass(order)
         elif isinstance(order, AddFilter):
             flow = replace(flow, filters=(*flow.filters, order.filter))

@@ -203,6 +203,21 @@ def attributes(data: bytes, at: int = 0) -> dict[int, bytes]:
     return found
 
 
+def find(data: bytes, kind: int, at: int, end: int) -> tuple[int, int]:
+    """From where to where the first attribute of a type lies between two offsets, without its header.
+
+    For objects that come by the thousand. Raises KeyError where there is none.
+    """
+    while at + ATTRIBUTE.size <= end:
+        length, found = ATTRIBUTE.unpack_from(data, at)
+        if found & NLA_TYPE_MASK == kind:
+            return at + ATTRIBUTE.size, at + length
+        if length < ATTRIBUTE.size:
+            break
+        at += (length + 3) & ~3
+    raise KeyError(kind)
+
+
 def _refusal(error: bytes, flags: int) -> NetlinkError | None:
     """What an NLMSG_ERROR says; an error of 0 is an acknowledgement."""
     (code,) = struct.unpack_from("=i", error, HEADER.size)

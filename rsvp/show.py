@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import fields
 from typing import Any
 
+import msgspec
+
+from ._json import json_text
 from .counts import Counts
 from .enforcement import Enforcement
 from .engine import Engine
@@ -154,22 +156,32 @@ def _reason(one: VerdictView) -> dict[str, Json]:
     return reason
 
 
+def _session(value: Any, names: Names) -> Json:
+    return session(value) if isinstance(value, Session) else to_json(value)
+
+
+def _style(value: Style | None, names: Names) -> Json:
+    return None if value is None else value.name
+
+
+def _expires_in(value: float | None, names: Names) -> Json:
+    return None if value is None else round(value, 3)
+
+
+FORMS: dict[str, Callable[[Any, Names], Json]] = {
+    "interface": lambda index, names: names(index),
+    "outgoing": lambda indexes, names: [names(index) for index in indexes],
+    "session": _session,
+    "style": _style,
+    "expires_in": _expires_in,
+}
+"""What has another form here than in a recording."""
+
+
 def _entry(view: Any, names: Names) -> dict[str, Json]:
-    entry: dict[str, Json] = {}
-    for field in fields(view):
-        value = getattr(view, field.name)
-        if field.name == "application":
-            continue  # a number that means nothing to anybody else
-        if field.name == "interface":
-            entry["interface"] = names(value)
-        elif field.name == "outgoing":
-            entry["outgoing"] = [names(index) for index in value]
-        elif isinstance(value, Session):
-            entry[field.name] = session(value)
-        elif isinstance(value, Style):
-            entry[field.name] = value.name
-        elif field.name == "expires_in" and value is not None:
-            entry["expires_in"] = round(value, 3)
-        else:
-            entry[field.name] = to_json(value)
+    # Through compiled text and back: ten times as fast as `to_json`, of which this is the same.
+    entry: dict[str, Json] = msgspec.json.decode(json_text(view))
+    entry.pop("application", None)  # a number that means nothing to anybody else
+    for key in FORMS.keys() & entry.keys():
+        entry[key] = FORMS[key](getattr(view, key), names)
     return entry

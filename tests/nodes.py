@@ -55,9 +55,11 @@ class Ledger:
             raise TrafficControlError("no")
         self.flows[interface, flow.handle] = flow
 
-    def modify_flow(self, interface: int, handle: int, flowspec: Flowspec, tspec: Tspec | None) -> None:
+    def modify_flow(
+        self, interface: int, handle: int, flowspec: Flowspec, tspec: Tspec | None, policed: bool = True
+    ) -> None:
         old = self.flows[interface, handle]
-        self.flows[interface, handle] = replace(old, flowspec=flowspec, tspec=tspec)
+        self.flows[interface, handle] = replace(old, flowspec=flowspec, tspec=tspec, policed=policed)
 
     def add_filter(self, interface: int, handle: int, session: Session, filter: Filter) -> None:
         old = self.flows[interface, handle]

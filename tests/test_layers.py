@@ -78,7 +78,7 @@ ALLOWED = {
     "metrics": {"counts", "engine", "show"},
     "seldom": set(),
     "routes": {"engine", "errors", "messages", "objects", "routing"},
-    "show": {"counts", "enforcement", "engine", "jsonform", "neighbors", "objects", "tc"},
+    "show": {"_json", "counts", "enforcement", "engine", "jsonform", "neighbors", "objects", "tc"},
     "observer": {"engine", "iana", "intserv", "jsonform", "messages", "objects", "reduction"},
     "receiver": {"engine", "errors", "intserv", "messages", "objects"},
     "gqos": {

@@ -23,7 +23,9 @@ class Flow:
 
     `filters` empty is every sender of the session. `tspec` is the sum of the senders' Tspecs. `excess`
     is what becomes of packets beyond it, `dscp` what the others are marked with, None for what the
-    interface says of their service.
+    interface says of their service. `policed` is whether packets are held to the Tspec here, as where
+    they enter the network, merge or branch (RFC 2205 section 3.8); elsewhere they may come a little
+    closer to each other than they were sent.
     """
 
     handle: int
@@ -33,6 +35,7 @@ class Flow:
     tspec: Tspec | None = None
     excess: Excess = Excess.BORROW
     dscp: int | None = None
+    policed: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +96,9 @@ class TrafficControl(Protocol):
     def add_flow(self, interface: int, flow: Flow) -> None:
         """Install a reservation. Raises TrafficControlError where the interface is not open."""
 
-    def modify_flow(self, interface: int, handle: int, flowspec: Flowspec, tspec: Tspec | None) -> None:
+    def modify_flow(
+        self, interface: int, handle: int, flowspec: Flowspec, tspec: Tspec | None, policed: bool = True
+    ) -> None:
         """Change a reservation's service without touching its filters."""
 
     def add_filter(self, interface: int, handle: int, session: Session, filter: Filter) -> None:

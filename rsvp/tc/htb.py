@@ -287,10 +287,12 @@ class HtbTrafficControl:
             known.flow, known.matches = flow, matches
         at.changed[flow.handle] = None
 
-    def modify_flow(self, interface: int, handle: int, flowspec: Flowspec, tspec: Tspec | None) -> None:
+    def modify_flow(
+        self, interface: int, handle: int, flowspec: Flowspec, tspec: Tspec | None, policed: bool = True
+    ) -> None:
         """Want another service, in place: packets that wait in its queue stay there."""
         reserved = self._change(interface, handle)
-        reserved.flow = replace(reserved.flow, flowspec=flowspec, tspec=tspec)
+        reserved.flow = replace(reserved.flow, flowspec=flowspec, tspec=tspec, policed=policed)
 
     def add_filter(self, interface: int, handle: int, session: Session, filter: Filter) -> None:
         """Let one more sender's packets use the reservation."""

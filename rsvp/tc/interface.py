@@ -63,6 +63,8 @@ CONTROL_PRIO, BEST_EFFORT_PRIO, GUARANTEED_PRIO, RESERVED_PRIO = 0, 1, 2, 3
 NEVER = 1.0
 """The rate, in bytes/s, and the bucket, in bytes, of a class that only borrows: one packet a minute."""
 
+DISTORTED = 2.0
+"""Buckets that may come at once inside the network."""
 ETHERNET_LEAST = 46
 """The shortest IP packet that Ethernet does not pad."""
 LEAST_RATE = 125.0
@@ -279,16 +281,19 @@ class Scheduled:
         """A reservation's class and queue, made or adjusted in place; books its rate.
 
         Tspecs count IP bytes, HTB counts the link-layer header and framing with them, which weigh most on
-        the smallest packets. The bucket has room for one packet more than b: links before this one let
-        packets catch up with each other. That of guaranteed service has only what late timers need:
-        a burst waits b/R and so adds nothing to what other reservations wait.
+        the smallest packets. The bucket has room for one packet more than b. Inside the network, where
+        packets are not policed, it has room for b once more: those that were held up on the way for b/r
+        arrive on top of a burst, and are to have the service all the same (RFC 2211 section 7). That of
+        guaranteed service has only what late timers need: a burst waits b/R and so adds nothing to what
+        other reservations wait; but its queue has that room (RFC 2212, "Policing").
         """
         flow = reserved.flow
         asked = effective(flow.flowspec, flow.tspec)
         smallest = max(asked.tspec.m, ETHERNET_LEAST)
         scale = (smallest + self.header + self.framing) / smallest
         rate = min(max(asked.rate * scale, LEAST_RATE), self.bandwidth)
-        bucket = max(min(asked.tspec.bucket, float(MOST_BYTES)) * scale, self.wire) + self.wire
+        bucket = max(min(asked.tspec.bucket, float(MOST_BYTES)) * scale, self.wire)
+        bucket = (bucket if flow.policed else DISTORTED * bucket) + self.wire
         guaranteed = asked.service == Service.GUARANTEED
         prio = GUARANTEED_PRIO if guaranteed else RESERVED_PRIO
         discards = flow.excess is Excess.DISCARD

@@ -27,7 +27,7 @@ from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
 from pyroute2.netlink.rtnl.tcmsg import tcmsg
 
 from ..errors import TrafficControlError
-from ..netlink import HEADER, Netlink, NetlinkError, Request, attribute, attributes
+from ..netlink import HEADER, Netlink, NetlinkError, Request, attribute, attributes, find
 from . import Counters
 
 ROOT = TC_H_ROOT
@@ -39,6 +39,8 @@ TCA_KIND, TCA_OPTIONS, TCA_STATS2 = 1, 2, 7
 TCA_HTB_PARMS, TCA_HTB_INIT, TCA_HTB_RATE64, TCA_HTB_CEIL64 = 1, 2, 6, 7
 # Where a class's struct tcmsg and its statistics (linux/gen_stats.h) keep what is counted.
 CLASS_NUMBER_AT = 8
+CLASS_TOLD_AT = HEADER.size + TCMSG.size
+"""Where the attributes of a class begin, in a whole message."""
 TCA_STATS_BASIC, TCA_STATS_QUEUE = 1, 3
 BASIC = struct.Struct("=QI")
 DROPS_AT = 8
@@ -86,8 +88,9 @@ class Kernel:
     def rates(self, index: int) -> dict[int, float]:
         """Each class's own rate in bytes/s, by its number."""
         found: dict[int, float] = {}
-        for number, told in self._classes(index):
-            options = attributes(told.get(TCA_OPTIONS, b""))
+        for number, message in self._classes(index):
+            start, end = find(message, TCA_OPTIONS, CLASS_TOLD_AT, len(message))
+            options = attributes(message[start:end])
             (rate,) = U32.unpack_from(options[TCA_HTB_PARMS], RATE_AT)
             if TCA_HTB_RATE64 in options:
                 (rate,) = U64.unpack(options[TCA_HTB_RATE64])
@@ -97,22 +100,19 @@ class Kernel:
     def counters(self, index: int) -> dict[int, Counters]:
         """What each class of an interface carried, by its number."""
         found: dict[int, Counters] = {}
-        for number, told in self._classes(index):
-            stats = attributes(told.get(TCA_STATS2, b""))
-            bytes_, packets = BASIC.unpack_from(stats[TCA_STATS_BASIC])
-            (dropped,) = U32.unpack_from(stats[TCA_STATS_QUEUE], DROPS_AT)
+        for number, message in self._classes(index):
+            stats = find(message, TCA_STATS2, CLASS_TOLD_AT, len(message))
+            at, _ = find(message, TCA_STATS_BASIC, *stats)
+            bytes_, packets = BASIC.unpack_from(message, at)
+            at, _ = find(message, TCA_STATS_QUEUE, *stats)
+            (dropped,) = U32.unpack_from(message, at + DROPS_AT)
             found[number] = Counters(bytes_, packets, dropped)
         return found
 
-    def _classes(self, index: int) -> list[tuple[int, dict[int, bytes]]]:
-        """Every class's number and attributes, which thousands of pyroute2 messages would be slow to tell."""
-        return [
-            (
-                U32.unpack_from(message, HEADER.size + CLASS_NUMBER_AT)[0],
-                attributes(message, HEADER.size + TCMSG.size),
-            )
-            for message in self._ask(self._netlink.dump_bytes, index, RTM_GETTCLASS)
-        ]
+    def _classes(self, index: int) -> list[tuple[int, bytes]]:
+        """Every class by its number, and the message that tells of it: pyroute2 is slow by the thousand."""
+        messages = self._ask(self._netlink.dump_bytes, index, RTM_GETTCLASS)
+        return [(U32.unpack_from(one, HEADER.size + CLASS_NUMBER_AT)[0], one) for one in messages]
 
     def _ask(self, dump: Callable[[Any, int], list[Any]], index: int, kind: int) -> list[Any]:
         message = tcmsg()

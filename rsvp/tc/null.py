@@ -39,7 +39,9 @@ class NullTrafficControl:
         """Enter a reservation."""
         self._handles.setdefault(interface, set()).add(flow.handle)
 
-    def modify_flow(self, interface: int, handle: int, flowspec: Flowspec, tspec: Tspec | None) -> None:
+    def modify_flow(
+        self, interface: int, handle: int, flowspec: Flowspec, tspec: Tspec | None, policed: bool = True
+    ) -> None:
         """Nothing changes for a reservation that nothing schedules."""
 
     def add_filter(self, interface: int, handle: int, session: Session, filter: Filter) -> None:

@@ -40,6 +40,7 @@ from rsvp.errors import TrafficControlError
 from rsvp.iana import Protocol
 from rsvp.intserv import (
     DEFAULT_ADSPEC,
+    Excess,
     Flowspec,
     Tspec,
     advertise,
@@ -348,6 +349,27 @@ def test_a_refused_reservation_leaves_nothing(lab: Lab, traffic: HtbTrafficContr
     with pytest.raises(TrafficControlError, match="the kernel refused"):
         traffic.add_flow(index, FLOW)
     assert traffic.counters(index) == {}
+
+
+@pytest.mark.parametrize("policed", [True, False], ids=["edge", "interior"])
+def test_inside_the_network_packets_may_have_caught_up_with_each_other(
+    lab: Lab, traffic: HtbTrafficControl, policed: bool
+) -> None:
+    """Twenty packets where the Tspec lets ten go at once, and one more every eight seconds."""
+    tspec = Tspec(125.0, 10_000.0, m=1000, M=1000)
+    alone = Flow(7, SESSION, (SENDER,), controlled_load(tspec), excess=Excess.SHAPE, policed=policed)
+    traffic.add_flow(out(lab).index, alone)
+    with lab["h1"], socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind((SOURCE, 4000))
+        for _ in range(20):
+            sock.sendto(bytes(1000 - HEADERS[socket.AF_INET]), (DESTINATION, 5000))
+
+    def left() -> int:
+        return judge.classes(out(lab))["2e:10"].packets
+
+    until(lambda: left() >= (10 if policed else 20), "what may leave at once")
+    assert not policed or left() < 20
+    assert judge.classes(out(lab))["2e:10"].dropped == 0
 
 
 # --- taking charge, and giving back -------------------------------------------------------------------------

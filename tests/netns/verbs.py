@@ -20,8 +20,10 @@ class HtbTrafficControl(htb.HtbTrafficControl):
         super().add_flow(interface, flow)
         self.settle()
 
-    def modify_flow(self, interface: int, handle: int, flowspec: Flowspec, tspec: Tspec | None) -> None:
-        super().modify_flow(interface, handle, flowspec, tspec)
+    def modify_flow(
+        self, interface: int, handle: int, flowspec: Flowspec, tspec: Tspec | None, policed: bool = True
+    ) -> None:
+        super().modify_flow(interface, handle, flowspec, tspec, policed)
         self.settle()
 
     def add_filter(self, interface: int, handle: int, session: Session, filter: Filter) -> None:

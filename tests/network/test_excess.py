@@ -119,3 +119,26 @@ def test_it_is_forgotten_with_the_application():
         assert excess(h1) == [Excess.BORROW]
 
     tell(story)
+
+
+def test_packets_are_policed_where_they_enter_merge_or_branch():
+    """RFC 2205 section 3.8, by what each node's traffic control is told."""
+
+    def policed(node: Node) -> list[bool]:
+        traffic = node._enforcement._traffic
+        assert isinstance(traffic, Ledger)
+        return [flow.policed for flow in traffic.flows.values()]
+
+    async def story(nodes: dict[str, Node], sending: int, receiving: int) -> None:
+        await nodes["h1"].add_sender(sending, ONE, TSPEC)
+        await nodes["h2"].reserve(receiving, SE, (Flow(controlled_load(TSPEC), (ONE, TWO)),))
+        await asyncio.sleep(1)
+        assert [policed(nodes[name]) for name in ("h1", "r1", "r2")] == [[True], [False], [False]]
+        await nodes["h1"].add_sender(sending, TWO, TSPEC)
+        await asyncio.sleep(1)
+        assert [policed(nodes[name]) for name in ("h1", "r1", "r2")] == [[True], [True], [True]], "merge"
+        await nodes["h1"].remove_sender(sending, TWO)
+        await asyncio.sleep(1)
+        assert [policed(nodes[name]) for name in ("h1", "r1", "r2")] == [[True], [False], [False]]
+
+    tell(story)

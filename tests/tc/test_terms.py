@@ -27,9 +27,11 @@ def link() -> Iterator[Scheduled]:
         yield Scheduled(2, "eth0", LINK, 1500, True, lock, header=14, framing=24)
 
 
-def asked(link: Scheduled, flowspec: Flowspec, excess: Excess = Excess.BORROW) -> tuple[float, float]:
+def asked(
+    link: Scheduled, flowspec: Flowspec, excess: Excess = Excess.BORROW, policed: bool = True
+) -> tuple[float, float]:
     """Rate, in bytes/s, and bucket, in bytes, of the class that a reservation gets."""
-    reserved = Reserved(Flow(7, SESSION, (), flowspec, excess=excess), (None,), minor=FIRST)
+    reserved = Reserved(Flow(7, SESSION, (), flowspec, excess=excess, policed=policed), (None,), minor=FIRST)
     (message, _, _), _ = link.reservation(reserved)
     parameters = attributes(attributes(message, TCMSG.size)[TCA_OPTIONS])[TCA_HTB_PARMS]
     fields = HTB_CLASS.unpack(parameters)
@@ -47,6 +49,14 @@ def test_a_guaranteed_bucket_leaves_at_its_rate_and_not_at_once(link: Scheduled)
     assert bucket == pytest.approx(1538, abs=8)
     _, bucket = asked(link, controlled_load(100_000.0, bucket=50_000.0))
     assert bucket > 50_000
+
+
+def test_inside_the_network_it_has_room_for_what_caught_up(link: Scheduled) -> None:
+    """Controlled load for two buckets and a packet at once; guaranteed service leaves at its rate as ever."""
+    load, rate = controlled_load(100_000.0, bucket=50_000.0, m=1000), guaranteed(100_000.0, bucket=50_000.0)
+    (_, edge), (_, inside) = asked(link, load), asked(link, load, policed=False)
+    assert inside - edge == pytest.approx(50_000.0 * 1038 / 1000, rel=1e-3)
+    assert asked(link, rate, policed=False) == asked(link, rate)
 
 
 def test_where_excess_is_discarded_the_class_has_room_for_the_bucket(link: Scheduled) -> None:
