@@ -44,5 +44,7 @@ def interface(link: Link, config: NodeConfig, *, controls: bool, terms: ErrorTer
         controls_traffic=controls,
         c=None if terms is None else terms.c,
         d=None if terms is None else terms.d,
+        turn=0.0 if terms is None else terms.turn,
+        spare=0.0 if terms is None else terms.spare,
         adds=tuple((service, Dclass.of(dscp)) for service, dscp in told.dclasses.items()),
     )

@@ -21,6 +21,7 @@ from .tc import Counters
 
 UNITS: Mapping[str, str] = {
     Limit.MTU: "bytes",
+    Limit.DELAY: "s",
     Limit.SESSIONS: "sessions",
     Limit.RESERVATIONS: "reservations",
     Limit.NEIGHBOR: "state blocks",

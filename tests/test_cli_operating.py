@@ -104,6 +104,8 @@ class TestAdmit:
              "whoever asks has 3 state blocks with it, and this node keeps 2 state blocks of one neighbour"),
             ({"limit": "sessions", "asked": 100_001, "available": 100_000, "unit": "sessions"},
              "it would make 100001 sessions, and this node keeps 100000 sessions"),
+            ({"limit": "delay", "asked": 0.0125, "available": 0.01, "unit": "s"},
+             "guaranteed reservations would wait 12.5 ms for each other, 10 ms are promised"),
         ],
     )  # fmt: skip
     def test_numbers_in_words(self, verdict, text):

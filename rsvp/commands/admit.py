@@ -92,12 +92,17 @@ LIMITS = {
     "link": "{asked} asked, {available} left of what may be reserved there",
     "pool": "{asked} asked, {available} left of what this service may take there",
     "flow": "{asked} asked, {available} is the most that one reservation may take there",
+    "delay": "guaranteed reservations would wait {asked} for each other, {available} are promised",
     "mtu": "packets of up to {asked}, the link takes {available}",
     "sessions": "it would make {asked}, and this node keeps {available}",
     "reservations": "it would make {asked} of this session, and this node keeps {available}",
     "neighbor": "whoever asks has {asked} with it, and this node keeps {available} of one neighbour",
     "state": "it would make {asked} of all neighbours, and this node keeps {available}",
 }
+
+
+def _milliseconds(value: float) -> str:
+    return f"{value * 1e3:.3g} ms"
 
 
 def sentence(one: dict[str, Json], style: Style) -> str:
@@ -111,7 +116,8 @@ def sentence(one: dict[str, Json], style: Style) -> str:
         return f"{about}: accepted, takes {takes}{merged}, {remains} remain"
     why = reason["text"]
     if "limit" in reason:
-        form = words.rate if reason["unit"] == "bytes/s" else f"{{:.0f}} {reason['unit']}".format
+        other = f"{{:.0f}} {reason['unit']}".format
+        form = {"bytes/s": words.rate, "s": _milliseconds}.get(reason["unit"], other)
         numbers = {key: form(reason[key]) for key in ("asked", "available")}
         why += f", {LIMITS[reason['limit']].format(**numbers)}"
     return f"{about}: refused, {why} ({reason['section']})"

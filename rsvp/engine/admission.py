@@ -9,7 +9,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Self
 
-from ..iana import AdmissionError, ErrorCode
+from ..iana import AdmissionError, ErrorCode, Service
 from .interfaces import Interface
 from .reject import Reject
 
@@ -28,16 +28,18 @@ class Limit(StrEnum):
     RESERVATIONS = "reservations"
     NEIGHBOR = "neighbor"
     STATE = "state"
+    DELAY = "delay"
 
 
 class Budget:
     """The reservations of one interface, in bytes/s, by traffic control handle and service."""
 
-    __slots__ = ("_pools", "_rates", "reserved")
+    __slots__ = ("_guaranteed", "_pools", "_rates", "reserved")
 
     def __init__(self) -> None:
         self._rates: dict[int, tuple[float, int]] = {}
         self._pools: dict[int, float] = {}
+        self._guaranteed: dict[int, float] = {}
         self.reserved = 0.0
 
     def __len__(self) -> int:
@@ -47,6 +49,7 @@ class Budget:
         """A budget to try things with."""
         other = type(self)()
         other._rates, other._pools, other.reserved = dict(self._rates), dict(self._pools), self.reserved
+        other._guaranteed = dict(self._guaranteed)
         return other
 
     def pooled(self, service: int) -> float:
@@ -70,14 +73,34 @@ class Budget:
         """Book `rate` bytes/s for `handle`, in place of what it had.
 
         Raises Reject (code 1, requested bandwidth unavailable) and leaves the old booking where the
-        link's limit, its service's or the limit of one flow would be exceeded. A smaller booking than
-        the one in place is never refused: the link may have shrunk meanwhile.
+        link's limit, its service's or the limit of one flow would be exceeded, or (code 1, delay bound
+        cannot be met) where the promise to guaranteed reservations would be broken. A smaller booking
+        than the one in place is never refused: the link may have shrunk meanwhile.
         """
         held = self.held(handle)
         fits = self.fits(interface, service, rate - held) and rate <= interface.per_flow * (1 + _SLACK)
         if not fits and rate > held:
             raise Reject(ErrorCode.ADMISSION_CONTROL_FAILURE, AdmissionError.BANDWIDTH_UNAVAILABLE)
+        if self.crowds(interface, handle, rate, service) is not None:
+            raise Reject(ErrorCode.ADMISSION_CONTROL_FAILURE, AdmissionError.DELAY_BOUND)
         self.book(handle, rate, service)
+
+    def crowds(
+        self, interface: Interface, handle: int, rate: float, service: int
+    ) -> tuple[float, float] | None:
+        """Whether `rate` for `handle` would have a guaranteed reservation wait longer than C and D say.
+
+        Of all that take turns the fastest has the least time, C/R and what D has to spare. Returns how
+        long the others' turns would take and that time, in seconds; None where they fit.
+        """
+        if service != Service.GUARANTEED or rate <= self._guaranteed.get(handle, 0.0):
+            return None
+        others = [other for one, other in self._guaranteed.items() if one != handle]
+        takes = len(others) * interface.turn
+        if takes <= interface.spare:
+            return None
+        promised = interface.spare + interface.character.c / max(rate, *others)
+        return None if takes <= promised * (1 + _SLACK) else (takes, promised)
 
     def fits(self, interface: Interface, service: int, more: float = 0.0) -> bool:
         """Whether what is booked and `more` bytes/s for a service are within the link's and its limit."""
@@ -100,12 +123,15 @@ class Budget:
         self.reserved += rate
         self._pools[service] = self.pooled(service) + rate
         self._rates[handle] = (rate, service)
+        if service == Service.GUARANTEED:
+            self._guaranteed[handle] = rate
 
     def release(self, handle: int) -> None:
         """Give back what `handle` holds."""
         if handle not in self._rates:
             return
         rate, service = self._rates.pop(handle)
+        self._guaranteed.pop(handle, None)
         self.reserved -= rate
         self._pools[service] -= rate
         if not self._rates:  # what rounding left behind

@@ -56,8 +56,10 @@ class Interface:
     `latency` is the least that a packet takes to the next hop, in microseconds. `controls_traffic` is
     whether this node polices and schedules on the interface, `reshapes` whether it also gives flows
     their shape back where they merge or branch (RFC 2212, "Policing"). `c` in bytes and `d` in
-    microseconds are the scheduler's error terms, None for those of an ideal one. `adds` are objects of
-    extensions that what is reserved here takes along upstream, each with the service that it is for.
+    microseconds are the scheduler's error terms, None for those of an ideal one; `turn` and `spare` are
+    the seconds that each guaranteed reservation keeps others waiting, and that D has to spare for it.
+    `adds` are objects of extensions that what is reserved here takes along upstream, each with the
+    service that it is for.
     """
 
     index: int
@@ -81,6 +83,8 @@ class Interface:
     controlled_load: float = 1.0
     c: int | None = None
     d: int | None = None
+    turn: float = 0.0
+    spare: float = 0.0
     adds: tuple[tuple[int, AnyObject], ...] = ()
 
     def address(self, version: int) -> IPAddress | None:

@@ -61,7 +61,8 @@ _RULES: dict[tuple[int, int | None], Rule] = {
         "RFC 2205 section 2.5",
     ),
     (ErrorCode.ADMISSION_CONTROL_FAILURE, AdmissionError.DELAY_BOUND): (
-        "the link has room for the flow's rate r, but not for the R that so short a delay takes",
+        "the link has room for the flow's rate r, but not for the R that so short a delay takes, or for one "
+        "more reservation beside the delays that it has promised",
         "RFC 2205 appendix B",
     ),
     (ErrorCode.ADMISSION_CONTROL_FAILURE, AdmissionError.MTU_TOO_LARGE): (

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from ipaddress import ip_address
 
 from .._table import Table
-from ..iana import ErrorCode, error_text
+from ..iana import AdmissionError, ErrorCode, error_text
 from ..iana_errors import RsvpSystemError
 from ..intserv import Flowspec, rate_needed
 from ..messages import Flow, base_filters
@@ -187,6 +187,9 @@ def _admit(
         rooms = budget.rooms(interface, handle, service)
         tightest = min(rooms, key=lambda limit: rooms[limit])
         about = (tightest, rate, max(rooms[tightest], 0.0))
+        crowds = budget.crowds(interface, handle, rate, service)
+        if refusal.value == AdmissionError.DELAY_BOUND and crowds is not None:
+            about = (Limit.DELAY, *crowds)
         return _refused(rsb.oi, target.filters, target.flowspec, refusal, *about)
     remains = min(interface.limit - budget.reserved, interface.pool(service) - budget.pooled(service))
     return VerdictView(rsb.oi, target.filters, forward, budget.held(handle), held, max(remains, 0.0))

@@ -136,9 +136,9 @@ class VerdictView:
     takes of the link and `held` what it has of it already, bytes/s; `remains` is what the link's and
     the service's limit would leave for others, bytes/s. A refusal has `code` and `value` (else 0), in
     words `text`, by the rule of `section`. Where a number is what stands in the way, `limit` says which
-    ("link", "pool" of the service, "flow", all in bytes/s; "mtu" in bytes; "sessions", "reservations" of
-    the session, "neighbor" and "state", all counted), `asked` what is asked of it and `available` what
-    there is. `interface` is LOCAL where no interface comes into it.
+    ("link", "pool" of the service, "flow", all in bytes/s; "mtu" in bytes; "delay" in seconds; "sessions",
+    "reservations" of the session, "neighbor" and "state", all counted), `asked` what is asked of it and
+    `available` what there is. `interface` is LOCAL where no interface comes into it.
     """
 
     interface: int

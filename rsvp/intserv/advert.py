@@ -22,10 +22,16 @@ ALL_SERVICES: frozenset[int] = frozenset({Service.GUARANTEED, Service.CONTROLLED
 @dataclass(frozen=True, slots=True)
 class ErrorTerms:
     """How a scheduler departs from the fluid model: C in bytes, D in microseconds (RFC 2212, "Exported
-    Information")."""
+    Information").
+
+    Reservations that take turns keep each other waiting: `turn` seconds for each, which C pays for up to
+    C/R, and D as far as `spare` seconds go.
+    """
 
     c: int
     d: int
+    turn: float = 0.0
+    spare: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,6 +58,9 @@ Packets and not bytes: small ones would slip into what room is left behind large
 BURST_TIME = max(0.001, time.clock_getres(time.CLOCK_MONOTONIC))
 """Seconds of a class's rate that may leave at once: makes up for the kernel's timers that come late."""
 
+SPARE_TIME, SPARE_TURNS = 0.01, 4
+"""Seconds, or turns where these take longer, that D has for guaranteed reservations of a lower rate."""
+
 CONTROL_PRIO, BEST_EFFORT_PRIO, GUARANTEED_PRIO, RESERVED_PRIO = 0, 1, 2, 3
 """Among classes within their own rates, where best effort hardly ever is, and among those that borrow."""
 NEVER = 1.0
@@ -176,16 +179,21 @@ class Scheduled:
 
         C is what other guaranteed reservations send before its turn, each a quantum and the packet that
         overdraws it: of those that reserve no less there are no more than L/R, which makes twice the MTU
-        of its own rate. D is what may be ahead of it on the wire, the buckets of the link, of what is
-        not reserved and of RSVP with a packet each that overdraws them, the packet that best effort has
-        of its own, and then the timers, and what they let the reservations' own buckets save up.
+        of its own rate. For those of a lower rate D has some spare, and admission control lets no more
+        of them in than that and C allow. The rest of D is what may be ahead on the wire, the buckets of
+        the link, of what is not reserved and of RSVP with a packet each that overdraws them, the packet
+        that best effort has of its own, and then the timers, and what they let the reservations' own
+        buckets save up.
         """
         if not self.shaped:
             return None
         link = self.bandwidth
+        free = max(link - self.control, LEAST_RATE)
         ahead = self.burst(link) + self.burst(link) + CONTROL_BURST * self.wire + 4 * self.wire
-        seconds = ahead / max(link - self.control, LEAST_RATE) + 2.0 * BURST_TIME
-        return ErrorTerms(2 * self.mtu, math.ceil(seconds * 1e6))
+        turn = 2 * self.wire / free
+        spare = max(SPARE_TIME, SPARE_TURNS * turn)
+        seconds = ahead / free + 2.0 * BURST_TIME + spare
+        return ErrorTerms(2 * self.mtu, math.ceil(seconds * 1e6), turn, spare)
 
     # --- who has which class ----------------------------------------------------------------------
 

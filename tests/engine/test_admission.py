@@ -148,6 +148,42 @@ def test_what_each_limit_would_let_one_book():
     assert (budget.over(smaller, RATE), budget.over(smaller, LOAD)) == (50.0, 0.0)
 
 
+TURNS = replace(LINK, per_flow=math.inf, c=100, d=0, turn=0.1, spare=0.2)
+"""C = 100 bytes lets a flow of R = 100 bytes/s wait for ten turns of others, and D for two more."""
+
+
+def test_guaranteed_reservations_wait_no_longer_for_each_other():
+    budget = Budget()
+    budget.admit(TURNS, 0, 100.0, RATE)
+    for handle in range(1, 13):
+        budget.admit(TURNS, handle, 10.0, RATE)
+    with pytest.raises(Reject) as refusal:
+        budget.admit(TURNS, 13, 10.0, RATE)
+    assert (refusal.value.code, refusal.value.value) == (1, 1), "the delay bound, not the bandwidth"
+    assert budget.crowds(TURNS, 13, 10.0, RATE) == (pytest.approx(1.3), pytest.approx(1.2))
+    budget.admit(TURNS, 13, 10.0, LOAD)
+    with pytest.raises(Reject):
+        budget.admit(TURNS, 13, 10.0, RATE)
+    with pytest.raises(Reject):
+        budget.admit(TURNS, 0, 200.0, RATE)
+    budget.admit(TURNS, 0, 50.0, RATE)
+    for handle in range(13, 20):
+        budget.admit(TURNS, handle, 10.0, RATE)
+
+
+@given(st.lists(st.floats(1.0, 400.0), max_size=40))
+def test_whoever_comes_later_breaks_no_promise(rates):
+    budget, admitted = Budget(), []
+    for handle, rate in enumerate(rates):
+        try:
+            budget.admit(TURNS, handle, rate, RATE)
+            admitted.append(rate)
+        except Reject:
+            pass
+        for one in admitted:
+            assert (len(admitted) - 1) * TURNS.turn <= (TURNS.c / one + TURNS.spare) * (1 + 1e-8)
+
+
 def test_what_is_tried_on_a_copy_changes_nothing():
     budget = Budget()
     budget.admit(LINK, 1, 400.0, LOAD)

@@ -84,6 +84,17 @@ def test_refused_with_the_number_that_stands_in_the_way(fields, limit, available
     assert "bandwidth" in verdict.text
 
 
+def test_refused_where_others_would_wait_too_long():
+    node = unicast(ALICE, BOB, c=100, d=0, turn=0.5, spare=0.0)
+    node.receive(resv(FF, (guaranteed(tspec(), 2000.0), (ALICE,))), 2)
+    (verdict,) = ask(node, FF, (guaranteed(tspec(), 1000.0), (BOB,)))
+    assert (verdict.code, verdict.value) == (
+        ErrorCode.ADMISSION_CONTROL_FAILURE,
+        AdmissionError.DELAY_BOUND,
+    )
+    assert (verdict.limit, verdict.asked, verdict.available) == ("delay", 0.5, 0.05)
+
+
 def test_packets_too_large_for_the_link():
     (verdict,) = ask(unicast(ALICE, mtu=1400), FF, (controlled_load(tspec(M=1500)), (ALICE,)))
     assert (verdict.limit, verdict.asked, verdict.available) == ("mtu", 1500, 1400)

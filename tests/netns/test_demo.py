@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import io
 import json
 import os
@@ -24,9 +23,11 @@ from rsvp.demo.run import Demo, Result
 from rsvp.demo.traffic import Arrival
 from rsvp.engine.interfaces import REFRESH
 from rsvp.errors import LocalError
-from rsvp.lab import CLONE_NEWUSER, SCRATCH
+from rsvp.lab import SCRATCH
 from rsvp.pictures import check
 from tests.patience import PATIENCE
+
+from .ordinary import become_ordinary
 
 pytestmark = pytest.mark.alone
 
@@ -226,13 +227,8 @@ def shown(result: Result) -> str:
 
 def exhaust_user_namespaces() -> None:
     """Become an ordinary user so deep in user namespaces that the kernel allows none below."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    user, group = os.geteuid(), os.getegid()
-    while libc.unshare(CLONE_NEWUSER) == 0:
-        Path("/proc/self/setgroups").write_text("deny")
-        Path("/proc/self/uid_map").write_text(f"1000 {user} 1")
-        Path("/proc/self/gid_map").write_text(f"1000 {group} 1")
-        user = group = 1000
+    while become_ordinary():
+        pass
 
 
 def test_where_namespaces_are_refused_one_sentence_says_so() -> None:

@@ -14,6 +14,7 @@ from rsvp.lab import Lab, chain
 from tests.patience import PATIENCE
 
 from . import smcroute
+from .ordinary import become_ordinary
 from .running import Running
 
 pytestmark = pytest.mark.alone
@@ -47,10 +48,15 @@ def talk(lab: Lab, running: Running) -> None:
 
 @pytest.mark.parametrize("words", [(), ("--ipv6",)], ids=["IPv4", "IPv6"])
 def test_the_diamond(words):
-    """Three senders, six receivers, FF, SE and WF at once; every link is asked for ten times what it has."""
+    """Three senders, six receivers, FF, SE and WF at once; every link is asked for ten times what it has.
+
+    By an ordinary user, who needs no rights for it.
+    """
     smcroute.require()
     command = [sys.executable, str(EXAMPLES / "diamond.py"), "--json", "--seconds", "4", *words]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=4 * PATIENCE)
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=4 * PATIENCE, preexec_fn=become_ordinary
+    )
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)
     modest, greedy = result["modest"], result["greedy"]

@@ -71,7 +71,9 @@ def test_the_error_terms_count_what_may_be_ahead(link: Scheduled) -> None:
     # The buckets of the link, of best effort and of RSVP, what overdraws them, and best effort's own.
     packets = 2 + 2 + 4 + 3 + 1
     expected = packets * 1538 / (0.99 * LINK) + 2 * BURST_TIME
-    assert terms.d == pytest.approx(expected * 1e6, abs=1)
+    assert terms.spare == pytest.approx(max(0.01, 4 * terms.turn))
+    assert terms.d == pytest.approx((expected + terms.spare) * 1e6, abs=1)
+    assert terms.turn == pytest.approx(2 * 1538 / (0.99 * LINK)), "a quantum, and what overdraws it"
 
 
 def test_a_faster_link_delays_less_until_the_timers_weigh_more(link: Scheduled) -> None:
