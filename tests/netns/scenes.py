@@ -14,7 +14,11 @@ from rsvp import Path as PathMessage
 from rsvp.capture import Capture, Frame
 from tests.patience import PATIENCE
 
-SCENES = Path(__file__).parent.parent.parent / "examples" / "scenes"
+ROOT = Path(__file__).parent.parent.parent
+SCENES = ROOT / "examples" / "scenes"
+DOCUMENTATION = ROOT / "docs" / "scenes.md"
+SCREEN = 50
+"""Lines."""
 
 M = TypeVar("M", bound=Message)
 
@@ -63,12 +67,21 @@ class Played:
 def play(scene: str, captures: Path, *words: str) -> Played:
     """Play a scene to its end, and have tshark read what crossed its links, too."""
     command = [sys.executable, str(SCENES / f"{scene}.py"), "--captures", str(captures), *words]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=4 * PATIENCE)
     assert done.returncode == 0, done.stdout + done.stderr
     assert not done.stderr, done.stderr
     for file in captures.glob("*.pcap"):
         agree(file)
+    said = done.stdout.splitlines()
+    assert words or not [line for line in documented(scene) if line not in said]
     return Played(done.stdout, captures)
+
+
+def documented(scene: str) -> list[str]:
+    """What the documentation has of a scene's words."""
+    _, found, rest = DOCUMENTATION.read_text().partition(f"`examples/scenes/{scene}.py`\n\n```text\n")
+    assert found, f"{DOCUMENTATION} has nothing of {scene}"
+    return rest.partition("\n```\n")[0].splitlines()
 
 
 def agree(file: Path) -> None:

@@ -16,7 +16,7 @@ from rsvp.objects import FF, SE, WF, FilterSpec, Scope, Session
 
 from . import smcroute
 from .decoders import require
-from .scenes import Played, play
+from .scenes import ROOT, SCENES, SCREEN, Played, play
 
 BOTH = pytest.mark.parametrize("words", [(), ("--ipv6",)], ids=["IPv4", "IPv6"])
 TSPEC = Tspec(8500.0, 680.0, 17000.0, 340, 340)
@@ -33,6 +33,14 @@ def asked(message: Resv | ResvTear) -> list[tuple[float, tuple[FilterSpec, ...]]
 @pytest.fixture(autouse=True)
 def _decoders() -> None:
     require()
+
+
+def test_every_scene_is_a_screen_and_played_here() -> None:
+    index = (ROOT / "examples" / "README.md").read_text()
+    for file in SCENES.glob("e*.py"):
+        assert len(file.read_text().splitlines()) <= SCREEN, file
+        assert f"`scenes/{file.name}`" in index
+        assert f'play("{file.stem}"' in Path(__file__).read_text()
 
 
 @BOTH
