@@ -17,7 +17,7 @@ from . import __version__
 from .errors import RsvpError
 
 WORDS = (
-    *("demo", "daemon", "show", "clear", "log", "send", "reserve"),
+    *("demo", "daemon", "show", "clear", "log", "send", "reserve", "run"),
     *("sender-host", "reservation-host", "sender", "reservation"),
     *("admit", "decode", "replay", "sim"),
 )
@@ -44,7 +44,8 @@ def command_line(arguments: Sequence[str]) -> typer.Typer:
     app.callback()(rsvp)
     for word in words:
         name = word.replace("-", "_")
-        app.command(word)(getattr(import_module(f".commands.{name}", __package__), name))
+        module = import_module(f".commands.{name}", __package__)
+        app.command(word, context_settings=getattr(module, "CONTEXT", None))(getattr(module, name))
     return app
 
 

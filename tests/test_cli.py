@@ -84,6 +84,9 @@ PLACES = "write 10.1.0.2:5000 or [2001:db8::2]:5000"
         ([*RESERVE, "--service", "best"], "no such service: 'best'; write load (controlled load) or rate"),
         ([*RESERVE, "--sender", "[2001:db8::1]:1"], "of different families: both IPv4, or both IPv6"),
         ([*RESERVE, "--style", "wf", "--sender", "10.0.0.1:1"], "style wf is for all senders"),
+        (["run", "true"], "there is no rule that says what to reserve for: give one, --rule 'udp to"),
+        (["run", "--rule", "rate 1mbit"], "missing argument 'COMMAND'"),
+        (["run", "--rule", "udp", "true"], "rule 'udp': a rule for what a program sends needs a rate"),
         (["show"], "missing argument 'WHAT'"),
         (["show", "sendres"], "nothing called 'sendres' to show: one of interfaces, sessions, senders"),
     ],
@@ -103,6 +106,7 @@ def test_wrong_usage_is_one_sentence_and_status_2(arguments, sentence, capsys):
         (["show", "senders", "--control", "/nowhere/x"], "no daemon listens on /nowhere/x: start one with"),
         (["daemon", "--config", "/nowhere/rsvp.toml"], "/nowhere/rsvp.toml: no such file or directory"),
         (["decode", "/nowhere/x.pcap"], "/nowhere/x.pcap"),
+        (["run", "--rules", "/nowhere/x.toml", "true"], "/nowhere/x.toml: no such file or directory"),
     ],
 )
 def test_what_fails_is_one_sentence_and_status_1(arguments, sentence, capsys):

@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,7 +68,7 @@ class Application(ABC):
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stop.set)
-        self.api, through = await _open(control or CONTROL)
+        self.api, through = await open_api(control or CONTROL)
         try:
             self.handle = await self.api.open_session(self.session)
             about = await self.begin()
@@ -117,7 +118,7 @@ class Application(ABC):
         raise ControlError("the session was closed")
 
 
-async def _open(path: str) -> tuple[Api, str]:
+async def open_api(path: str, connect: Callable[[str], Awaitable[Api]] = connect) -> tuple[Api, str]:
     """The daemon if its control socket is there, else a node in this process; and its name."""
     if os.path.exists(path):
         try:

@@ -50,27 +50,32 @@ class Program:
     """A command that runs with this process's own environment, files and terminal."""
 
     def __init__(self, command: Sequence[str]) -> None:
-        """Start it. Raises CannotStart."""
-        _libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-        try:
-            # Python ignores these two, which no other program expects.
-            self.pid = os.posix_spawnp(
-                command[0], [*command], os.environ, setsigdef=(signal.SIGPIPE, signal.SIGXFSZ)
-            )
-        except FileNotFoundError:
-            raise CannotStart(f"{command[0]}: no such command", 127) from None
-        except OSError as error:
-            raise CannotStart(f"{command[0]}: {(error.strerror or str(error)).lower()}", 126) from None
+        self._command = [*command]
+        self._pid = 0
         self.status: int | None = None
         """The exit status as a shell gives it, 128 + n for signal n; None until it has ended."""
         self.alone = False
         """Whether nothing is left of it and of what it started."""
 
+    def start(self) -> None:
+        """Start it. Raises CannotStart."""
+        name = self._command[0]
+        _libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        try:
+            # Python ignores these two, which no other program expects.
+            self._pid = os.posix_spawnp(
+                name, self._command, os.environ, setsigdef=(signal.SIGPIPE, signal.SIGXFSZ)
+            )
+        except FileNotFoundError:
+            raise CannotStart(f"{name}: no such command", 127) from None
+        except OSError as error:
+            raise CannotStart(f"{name}: {(error.strerror or str(error)).lower()}", 126) from None
+
     def reap(self) -> None:
         """Note what has ended."""
         with suppress(ChildProcessError):
             while (ended := os.waitpid(-1, os.WNOHANG))[0]:
-                if ended[0] == self.pid:
+                if ended[0] == self._pid:
                     code = os.waitstatus_to_exitcode(ended[1])
                     self.status = code if code >= 0 else 128 - code
             return
@@ -78,8 +83,8 @@ class Program:
 
     def send_signal(self, number: int) -> None:
         """Pass a signal on."""
-        if self.status is None:
-            os.kill(self.pid, number)
+        if self._pid and self.status is None:
+            os.kill(self._pid, number)
 
 
 def descendants() -> Iterator[Process]:
