@@ -28,12 +28,11 @@ from typing import Annotated, Final, Literal, TypeAlias
 
 import msgspec
 
-from ..errors import ConfigError, LocalError
+from ..errors import ConfigError
 from ..iana import DEFAULT_TTL, Protocol
 from ..intserv import Excess, Tspec, default_bucket
 from ..objects import FF, SE, WF, IPAddress, Style
 from ..places import ALL_PORTS, Area, read_area, read_network, read_ports
-from ..receiver import read_service
 from ..units import parse_rate, parse_time
 
 PROTOCOLS: Final = {"tcp": int(Protocol.TCP), "udp": int(Protocol.UDP)}
@@ -155,10 +154,8 @@ class Written(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
             raise ValueError(f"a delay has to be above 0, not {self.delay!r}")
         if delay is not None and self.rate is not None:
             raise ValueError("delay finds the rate by itself: leave rate out")
-        try:
-            read_service(self.service, delay)
-        except LocalError as error:
-            raise ValueError(str(error)) from None
+        if delay is not None and self.service == "load":
+            raise ValueError("controlled load promises no delay: leave service out, or delay")
         style = None if self.style is None else STYLES[self.style]
         return Reservation(_rate(self.rate), style, self.service, delay)
 
