@@ -41,8 +41,6 @@ GROWTH = 0.05
 """How much more memory a daemon may have in the last quarter than in the second, as a share."""
 WARM = 10.0
 """Minutes that a run has to take for its second quarter to say what a daemon needs in the long run."""
-OURS = {"2e:1", "2e:2", "2e:3"}
-"""The classes of an interface without reservations."""
 
 
 class Soaked(Running):
@@ -222,7 +220,7 @@ def left_over(running: Running, lab: Lab) -> dict[str, object]:
             if there := running.show(name, what):
                 found[f"{name}: {what}"] = len(there)
         for end in lab[name].ends:
-            if there := set(judge.classes(end)) - OURS:
+            if there := set(judge.classes(end)) - judge.STANDING:
                 found[f"{name}: classes of {end.name}"] = sorted(there)
         if there := judge.filters(lab[name].ends[0]):
             found[f"{name}: filters"] = there

@@ -22,6 +22,9 @@ from pyroute2.nftables.main import NFTables
 from rsvp.lab import End, Node
 from rsvp.tc import Counters
 
+STANDING = {"2e:1", "2e:2", "2e:3", "2e:4"}
+"""The classes of an interface without reservations."""
+
 NFT = shutil.which("nft", path="/usr/sbin:/sbin:/usr/bin:/bin")
 TC = shutil.which("tc", path="/usr/sbin:/sbin:/usr/bin:/bin")
 

@@ -32,7 +32,6 @@ pytestmark = pytest.mark.alone
 LINK = 1.25e6
 SOURCE, DESTINATION = "10.0.1.1", "10.0.3.2"
 MARKS = {int(Service.CONTROLLED_LOAD): 34}
-STANDING = {"2e:1", "2e:2", "2e:3", "2e:4"}
 
 
 def flow(handle: int, port: int = 5000, senders: tuple[int, ...] = (4000,)) -> Flow:
@@ -102,12 +101,12 @@ def test_what_nobody_comes_back_to_is_swept(lab: Lab) -> None:
     traffic.add_flow(end.index, flow(7, 5001))
     assert judge.rate(end, "2e:4") == pytest.approx(rate, abs=2), "what is left counts until it is swept"
     traffic.sweep(end.index)
-    assert set(judge.classes(end)) == STANDING | {"2e:11"}
+    assert set(judge.classes(end)) == judge.STANDING | {"2e:11"}
     assert judge.filters(end) == ["2e:11"]
     traffic.delete_flow(end.index, 7)
     assert judge.rate(end, "2e:4") == round(LINK)
     traffic.add_flow(end.index, flow(8))
-    assert set(judge.classes(end)) == STANDING | {str(traffic.kernel_handle(end.index, 8))}
+    assert set(judge.classes(end)) == judge.STANDING | {str(traffic.kernel_handle(end.index, 8))}
     traffic.close()
 
 
@@ -151,7 +150,7 @@ def test_ruins_are_cleared(lab: Lab) -> None:
     with end.node, NFTables(nfgen_family=NFPROTO_NETDEV) as nft:
         nft.table("del", name=f"rsvp-{end.name}")
     traffic = control(end)
-    assert set(judge.classes(end)) == STANDING
+    assert set(judge.classes(end)) == judge.STANDING
     traffic.add_flow(end.index, flow(7))
     send(lab)
     assert traffic.counters(end.index)[7].packets == 1
@@ -211,7 +210,7 @@ class TestDaemon:
             stop(*applications)
             assert "2e:10" in judge.classes(end)
             running.start("r1")
-            until(lambda: set(judge.classes(end)) == STANDING, "nothing left")
+            until(lambda: set(judge.classes(end)) == judge.STANDING, "nothing left")
             assert judge.filters(end) == []
             assert running.end("r1") == 0
             assert not judge.classes(end)

@@ -67,8 +67,6 @@ SESSION = Session(ip_address(DESTINATION), 17, 5000)
 SENDER = FilterSpec(ip_address(SOURCE), 4000)
 FLOW = Flow(7, SESSION, (SENDER,), controlled_load(125_000.0, m=500, M=500))
 ETHERNET = 14
-OURS = {"2e:1", "2e:2", "2e:3", "2e:4"}
-"""The classes that are there without a reservation."""
 
 
 @pytest.fixture
@@ -270,7 +268,7 @@ def test_verbs_twice_are_verbs_once(lab: Lab, traffic: HtbTrafficControl) -> Non
         traffic.add_flow(index, FLOW)
         traffic.add_filter(index, 7, SESSION, other)
         traffic.modify_flow(index, 7, controlled_load(200_000.0), None)
-    assert set(judge.classes(out(lab))) == {*OURS, "2e:10"}
+    assert set(judge.classes(out(lab))) == {*judge.STANDING, "2e:10"}
     ping(lab, (DESTINATION, 5000), (SOURCE, 4002))
     for _ in range(2):
         traffic.delete_filter(index, 7, SESSION, other)
@@ -279,7 +277,7 @@ def test_verbs_twice_are_verbs_once(lab: Lab, traffic: HtbTrafficControl) -> Non
     assert traffic.counters(index)[7].packets == 2
     for _ in range(2):
         traffic.delete_flow(index, 7)
-    assert set(judge.classes(out(lab))) == OURS
+    assert set(judge.classes(out(lab))) == judge.STANDING
     assert "2e:10" not in judge.filters(out(lab))
     assert traffic.kernel_handle(index, 7) is None
 
