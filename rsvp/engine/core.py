@@ -27,6 +27,10 @@ from .timers import Timer, Timers
 T = TypeVar("T")
 Key = TypeVarTuple("Key")
 
+HANDLE_BITS, HANDLES = 24, 128
+HANDLE_INDEX = (1 << HANDLE_BITS) - 1
+"""Of a LIH, the bits that are the interface's number."""
+
 MADE_AT_MOST = 4096
 """Values that `Core.once` keeps: neighbours may send any number of ADSPECs and handles."""
 
@@ -96,6 +100,10 @@ class Core:
         self.routes: dict[ResolveRoute, Route] = {}
         """By what routing was asked."""
         self.applications: dict[int, Application] = {}
+        self.losses = 0
+        """How many interfaces have gone so far."""
+        self.arrivals: dict[int, tuple[float, int]] = {}
+        """When each interface came, and how many had gone by then."""
         self.own: frozenset[IPAddress] = frozenset()
         self.made: dict[Hashable, Any] = {}
         """What many messages have in common, made once until an interface changes: see `once`."""
@@ -138,8 +146,21 @@ class Core:
         return made
 
     def hop(self, index: int, version: int, lih: int | None = None) -> Hop:
-        """RSVP_HOP for messages that leave through an interface."""
-        return self.once(_hop, index, version, index if lih is None else lih)
+        """RSVP_HOP for messages that leave through an interface; `lih` is a neighbour's own, else ours."""
+        return self.once(_hop, index, version, self._handle(index) if lih is None else lih)
+
+    def _handle(self, index: int) -> int:
+        """The LIH of an interface: another one each time it comes back.
+
+        Neighbours whose own interface has stayed hear of no change but that, and a previous hop that is
+        another one than before hears of reservations at once (RFC 2205 section 3.6).
+        """
+        _, losses = self.arrivals.get(index, (0.0, 0))
+        return index if index > HANDLE_INDEX else index | losses % HANDLES << HANDLE_BITS
+
+    def of_handle(self, lih: int) -> int:
+        """The interface that this node has given a LIH to, now or before."""
+        return lih if lih in self.interfaces else lih & HANDLE_INDEX
 
     def way(self, answer: RouteResolved) -> Way:
         """What routing answered, without the destination."""

@@ -31,6 +31,8 @@ def _adopt(core: Core, new: Interface, now: float) -> None:
     if old == new:
         return
     core.interfaces[new.index] = new
+    if old is None:
+        core.arrivals[new.index] = (now, core.losses)
     core.budgets.setdefault(new.index, Budget())
     _note_addresses(core)
     for state in core.sessions.values():
@@ -104,6 +106,8 @@ def interface_down(core: Core, event: InterfaceDown, now: float) -> None:
     if gone is None:
         return
     _end_growth(core, event.index)
+    core.losses += 1
+    core.arrivals.pop(event.index, None)
     _note_addresses(core)
     for state in list(core.sessions.values()):
         for psb in list(state.psbs.values()):

@@ -473,15 +473,16 @@ def _repair(core: Core, psb: PathStateBlock, before: list[int], now: float) -> N
     """Local repair (RFC 2205 section 3.6): a Path along the new way, after W for routing to settle.
 
     What stands on a unicast way that is left stays until it times out or is torn, and upstream until
-    receivers have had the time to reserve anew along the new one. Multicast routing tells what it has
-    done, and not what it is about to: a branch that grows gets its Path at once, and one that is cut
-    has nobody left to reserve for.
+    receivers have had the time to reserve anew along the new one. Where there is no way to leave, and
+    the interface of the new one has just come back, there is nothing to wait for. Multicast routing
+    tells what it has done, and not what it is about to: a branch that grows gets its Path at once, and
+    one that is cut has nobody left to reserve for.
     """
     state = psb.state
     gained = [oi for oi in _ways(core, psb) if oi not in before]
     delay = 0.0
     if not state.multicast:
-        delay = max((core.interfaces[oi].route_delay for oi in gained), default=0.0)
+        delay = max((_settling(core, oi, now, anew=not before) for oi in gained), default=0.0)
     if gained:
         psb.refresh.deadline = min(psb.refresh.deadline, now + delay)
         core.timers.watch(psb.refresh)
@@ -493,6 +494,14 @@ def _repair(core: Core, psb: PathStateBlock, before: list[int], now: float) -> N
     if gained or psb.local_only or not left:
         upstream.hold(core, psb, now + delay)
     upstream.sync(core, state, phops, now)
+
+
+def _settling(core: Core, oi: int, now: float, *, anew: bool) -> float:
+    """How long to wait before a Path goes along a way that a sender gained."""
+    wait = core.interfaces[oi].route_delay
+    came, losses = core.arrivals[oi]
+    back = 0 < losses == core.losses and now - came < wait
+    return 0.0 if anew and back else wait
 
 
 def _cut(core: Core, psb: PathStateBlock, left: list[int]) -> dict[PreviousHop, None]:

@@ -59,7 +59,10 @@ def arrived(core: Core, received: Received, message: Resv, now: float) -> None:
 
 def outgoing_interface(core: Core, received: Received, lih: int) -> int:
     """OI from the handle that we once gave out, else from where the message came in (RFC 2209)."""
-    return lih if lih == received.interface or core.interface(lih) is not None else received.interface
+    if lih == received.interface:
+        return lih
+    index = core.of_handle(lih)
+    return index if core.interface(index) is not None else received.interface
 
 
 def _check_session(core: Core, state: SessionState | None, message: Resv) -> SessionState:

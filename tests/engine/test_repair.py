@@ -12,6 +12,7 @@ from rsvp.messages import Path, PathTear, Resv, ResvErr, ResvTear
 from rsvp.objects import FF, SE, WF, Hop
 
 from .fabric import (
+    Router,
     a,
     load,
     of,
@@ -424,3 +425,56 @@ class TestByFlow:
         host.feed(e.AddSender(1, sender("10.2.0.254"), tspec()))
         (question,) = of(host.feed(self.answer(2)), e.ResolveRoute)
         assert question.flow == e.DataFlow(17, 4000, 5000, 0, 0)
+
+
+class TestAnInterfaceThatBounces:
+    """Its neighbours' ends stay up, and so nobody else notices (RFC 2205 section 3.6)."""
+
+    @pytest.fixture
+    def bounced(self) -> Router:
+        node = router(1, 2)
+        node.route("10.9.0.9", 2)
+        node.receive(path(), 1)
+        node.receive(resv(FF, (load(), (sender(),))), 2)
+        (self.interface,) = [one for one in node.engine._core.interfaces.values() if one.index == 2]
+        node.advance(10.0)
+        node.feed(e.InterfaceDown(2))
+        changed(node)
+        node.advance(1.0)
+        return node
+
+    def back(self, node: Router) -> list[e.Output]:
+        return node.feed(e.InterfaceUp(self.interface)) + changed(node, 2) + node.advance(0.0)
+
+    def test_a_path_goes_at_once_and_bears_another_handle(self, bounced: Router):
+        (message,) = sends(self.back(bounced), Path)
+        assert message.hop == Hop(a("10.2.0.254"), 1 << 24 | 2)
+
+    def test_a_resv_with_either_handle_is_for_it(self, bounced: Router):
+        self.back(bounced)
+        for lih in (2, 1 << 24 | 2, 77 << 24 | 2):
+            bounced.receive(resv(FF, (load(), (sender(),)), lih=lih), 2)
+            assert bounced.installed == {(2, (str(sender()),), 1000.0)}
+            bounced.receive(resv_tear(FF, (sender(),), lih=lih), 2)
+            assert not bounced.installed
+
+    def test_other_ways_wait_for_routing_to_settle(self, bounced: Router):
+        """The flow has taken one meanwhile, or the interface came before the loss of another."""
+        node = bounced
+        node.routes.clear()
+        node.feed(e.InterfaceUp(replace(self.interface, index=3, name="eth3", addresses=(a("10.3.0.254"),))))
+        node.feed(e.InterfaceUp(self.interface))
+        node.feed(e.InterfaceDown(3))
+        changed(node, 2)
+        assert not sends(node.advance(1.9), Path)
+        assert sends(node.advance(0.2), Path)
+
+    def test_what_was_asked_upstream_is_asked_at_once(self):
+        node = router(1, 2)
+        node.route("10.9.0.9", 2)
+        node.receive(path(), 1)
+        node.receive(resv(FF, (load(), (sender(),))), 2)
+        (interface,) = [one for one in node.engine._core.interfaces.values() if one.index == 1]
+        node.feed(e.InterfaceDown(1))
+        node.advance(1.0)
+        assert sends(node.feed(e.InterfaceUp(interface)), Resv)

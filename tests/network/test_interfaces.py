@@ -18,7 +18,7 @@ from rsvp.transport.memory import Network, Port
 from tests.nodes import Listener, chain, running
 from tests.virtual_loop import run
 
-from .test_nodes import AWAIT_REFRESH, FLOWSPEC, SENDER, TSPEC, Story, count, diamond, ledger, story
+from .test_nodes import FLOWSPEC, SENDER, TSPEC, Story, count, diamond, ledger, story
 
 REPAIRED = ROUTE_DELAY + 1.0
 """Seconds within which a flow is to be reserved along a new route."""
@@ -73,6 +73,35 @@ def test_a_link_without_another_way_comes_back() -> None:
             assert await s.nodes["r2"].show("requests") == []
             s.network.wires[1].mend()
             await until(lambda: s.installed() == [1, 1, 1, 0], REPAIRED)
+
+    run(tell())
+
+
+@pytest.mark.parametrize(("name", "number"), [("r1", 1), ("r2", 0), ("h1", 0), ("h2", 0)])
+def test_a_bounce_that_only_one_end_of_a_link_notices(
+    name: str, number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its neighbour is told by another handle, or asked again: nobody waits for a refresh."""
+
+    async def tell() -> None:
+        async with story(chain()) as s:
+            await quiet(s)
+            routing, gone = s.network.hosts[name].routing, port(s.network, name, number).index
+            links = routing.links
+
+            async def without() -> tuple[Link, ...]:
+                return tuple(link for link in await links() if link.index != gone)
+
+            monkeypatch.setattr(routing, "links", without)
+            s.network.changed()
+            await asyncio.sleep(1.0)
+            assert gone not in [one["index"] for one in await s.nodes[name].show("interfaces")]
+            monkeypatch.undo()
+            s.network.changed()
+            await until(lambda: s.installed() == [1, 1, 1, 0], 0.5)
+            await asyncio.sleep(600.0)
+            assert s.installed() == [1, 1, 1, 0]
+            assert count(s.receiver, PathGone) == 0
 
     run(tell())
 
@@ -140,13 +169,13 @@ def test_an_interface_made_anew_has_another_number() -> None:
 
 
 def test_an_interface_made_anew_under_its_old_number_is_another_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its traffic control went with it, however soon the new one was there; a refresh brings it back."""
+    """Its traffic control went with it, however soon the new one was there; its neighbour reserves anew."""
 
     async def tell() -> None:
         async with story(chain()) as s:
             await quiet(s)
             node, index = s.nodes["r1"], port(s.network, "r1", 1).index
-            plain = node._routing.links
+            plain, before = node._routing.links, set(ledger(node).flows)
 
             async def links() -> tuple[Link, ...]:
                 born = {index: 1}
@@ -158,9 +187,8 @@ def test_an_interface_made_anew_under_its_old_number_is_another_one(monkeypatch:
 
             monkeypatch.setattr(node._routing, "links", links)
             s.network.changed()
-            await asyncio.sleep(0.1)
-            assert not ledger(node).flows
-            await until(lambda: [oi for oi, _ in ledger(node).flows] == [index], AWAIT_REFRESH)
+            await until(lambda: not before & ledger(node).flows.keys(), 0.1)
+            await until(lambda: [oi for oi, _ in ledger(node).flows] == [index], 0.5)
 
     run(tell())
 
