@@ -569,7 +569,7 @@ class Node(Endpoint):
         found = show.views(self._engine, what, now)
         entries = show.entries(found, names)
         if what in ("senders", "reservations"):
-            show.add_proxies(entries, found, self._proxies.made_by)
+            show.add_proxies(entries, found, self._proxies.makers)
         if what == "installed":
             show.add_carried(entries, found, self._enforcement)
         if why:

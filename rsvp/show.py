@@ -112,12 +112,10 @@ def add_carried(entries: list[dict[str, Json]], installed: list[Any], enforcemen
         entry |= {"bytes": carried.bytes, "packets": carried.packets, "dropped": carried.dropped}
 
 
-def add_proxies(
-    entries: list[dict[str, Json]], found: list[Any], made_by: Callable[[int | None], str | None]
-) -> None:
-    """Put what rsvp.toml made, by the name of its table, into the entries of senders and reservations."""
+def add_proxies(entries: list[dict[str, Json]], found: list[Any], makers: Mapping[int | None, str]) -> None:
+    """Put the kind of table in rsvp.toml that made a sender or reservation, if one did, into its entry."""
     for entry, view in zip(entries, found, strict=True):
-        entry["proxy"] = made_by(view.application)
+        entry["proxy"] = makers.get(view.application)
 
 
 def why(explanations: Iterable[Explanation], names: Names) -> list[dict[str, Json]]:

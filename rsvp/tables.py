@@ -133,7 +133,8 @@ class Document:
         try:
             return kind(**values)
         except WrongKey as error:
-            raise ConfigError(f"{self.where(name, number, error.key)}: {error}") from None
+            key = (error.key,) if error.key in table else ()
+            raise ConfigError(f"{self.where(name, number, *key)}: {error}") from None
 
     def where(self, *path: str | int) -> str:
         """ "rsvp.toml, line 4": where the key at `path` is; a number is the place in a list of tables.

@@ -263,6 +263,7 @@ def test_equal_tables_are_equal():
         ("[[sender]]\nrate = 1", "line 1: a [[sender]] needs 'destination'"),
         (SENDER + "rat = 1", "line 5: unknown key 'rat', did you mean 'rate'?"),
         (SENDER + "min = 2000", "line 5: min: 2000 is above max, 1500: swap them"),
+        (SENDER + "max = 10", "line 1: min: 64 is above max, 10: swap them"),
         (SENDER + "max = 0", "line 5: max has to be a whole number of bytes from 1 to 65535, not 0"),
         (SENDER + 'peak = "1kbit"', "line 5: peak: is below rate: a flow's peak is at least its rate"),
         (SENDER + "ttl = 0", "line 5: ttl has to be a whole number from 1 to 255, not 0"),

@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter
 from typing import TypeAlias
 
+from ..engine.interfaces import LOCAL
 from ..engine.outputs import Change, Send, StateChanged
 from ..jsonform import Json, read_filter, read_session
 from ..messages import Path, PathTear, base_filter, base_session
@@ -48,7 +49,7 @@ class Proxies:
         """Answer what stands already."""
         present: dict[Session, Counter[Filter]] = {}
         for entry in senders:
-            if entry["phop"] is not None:
+            if entry["interface"] is not None:
                 present.setdefault(read_session(entry["session"]), Counter())[
                     read_filter(entry["sender"])
                 ] += 1
@@ -63,7 +64,7 @@ class Proxies:
 
     def changed(self, change: StateChanged) -> None:
         """Follow the senders elsewhere: the first of a session begins its answer, the last ends it."""
-        if change.what != "sender" or change.neighbor is None or change.change is Change.CHANGED:
+        if change.what != "sender" or change.interface == LOCAL or change.change is Change.CHANGED:
             return
         (sender,) = change.filters
         if change.change is Change.MADE:
@@ -107,16 +108,14 @@ class Proxies:
             return False
         return self._listener(session) is not None
 
-    def made_by(self, handle: int | None) -> str | None:
-        """Which kind of table an application's state is from, None for one of another's."""
-        if handle is None:
-            return None
-        if any(answer.handle == handle for answer in self._answers.values()):
-            return "listener"
+    @property
+    def makers(self) -> dict[int | None, str]:
+        """By the handle of an application, the kind of table whose it is."""
+        made: dict[int | None, str] = {one.handle: "listener" for one in self._answers.values()}
         for table, one in self._standing.items():
-            if one.handle == handle:
-                return "sender" if isinstance(table, SenderTable) else "reservation"
-        return None
+            made[one.handle] = "sender" if isinstance(table, SenderTable) else "reservation"
+        made.pop(None, None)  # those that have not begun yet
+        return made
 
     async def close(self) -> None:
         """Take everything back; Paths that ended here go no further until the end."""

@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from abc import ABC, abstractmethod
+from collections.abc import Coroutine
 
 from ..api import Api
-from ..engine.outputs import PathError, ResvConfirmed, ResvError, Upcall
+from ..engine.outputs import PathError, ResvConfirmed, ResvError, ResvEvent, Upcall
 from ..errors import NoRoute, RsvpError
 from ..iana import ErrorFlag, error_text
 from ..membership import Membership
@@ -35,9 +36,16 @@ class Standing(ABC):
         self.name = name
         self.handle: int | None = None
         self._trouble: str | None = None
+        self._refusal = ""
         self._again = asyncio.Event()
         self._retry: asyncio.TimerHandle | None = None
-        self._tasks = [asyncio.create_task(self._keep(), name=f"rsvp {name}")]
+        self._tasks: list[asyncio.Task[None]] = []
+        self._begin(self._keep())
+
+    def _begin(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work, name=f"rsvp {self.name}")
+        task.add_done_callback(_report)
+        self._tasks.append(task)
 
     @abstractmethod
     async def make(self, handle: int) -> None:
@@ -67,9 +75,7 @@ class Standing(ABC):
             try:
                 if self.handle is None:
                     self.handle = await self.api.open_session(self.session)
-                    self._tasks.append(
-                        asyncio.create_task(self._listen(self.handle), name=f"rsvp {self.name}")
-                    )
+                    self._begin(self._listen(self.handle))
                 await self.make(self.handle)
             except (RsvpError, OSError) as error:  # routing may not answer for a moment
                 self._tell(str(error))
@@ -90,11 +96,24 @@ class Standing(ABC):
         elif trouble != before:
             log.warning("%s: %s", self.name, trouble)
 
+    def tell_refusal(self, event: PathError | ResvError) -> None:
+        """Let the operator know of a refusal, once until there is another."""
+        why = f"{event.node} refused: {error_text(event.code, event.value)}"
+        if why != self._refusal:
+            log.warning("%s: %s", self.name, why)
+        self._refusal = why
+
     def try_later(self) -> None:
         """Ask again in a while, if nothing changes before."""
         if self._retry is not None:
             self._retry.cancel()
         self._retry = asyncio.get_running_loop().call_later(RETRY, self.see_to_it)
+
+
+def _report(task: asyncio.Task[None]) -> None:
+    """A defect of ours is for whoever runs the loop."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        task.get_loop().call_exception_handler({"message": f"{task.get_name()} failed", "exception": error})
 
 
 class StaticSender(Standing):
@@ -122,7 +141,9 @@ class StaticSender(Standing):
     def note(self, event: Upcall) -> None:
         """Tell the operator of errors: there is nobody else here."""
         if isinstance(event, PathError):
-            log.warning("%s: %s refused: %s", self.name, event.node, error_text(event.code, event.value))
+            self.tell_refusal(event)
+        elif isinstance(event, ResvEvent):
+            self._refusal = ""
 
 
 class Reserving(Standing):
@@ -134,7 +155,6 @@ class Reserving(Standing):
         self._asked: tuple[Flow, ...] = ()
         self._place: str | None = None
         self._current = False
-        self._refusal = ""
         super().__init__(api, session, name)
 
     async def place(self, handle: int) -> str | None:
@@ -159,9 +179,13 @@ class Reserving(Standing):
             return
         if flows != self._asked:
             self._unconfirmed = self._confirm
-        self._asked, self._place, self._current = flows, place, True
-        style = self._receiver.style
-        await self.api.reserve(handle, style, flows, confirm=self._unconfirmed, outgoing=place)
+        style, self._current = self._receiver.style, True
+        try:
+            await self.api.reserve(handle, style, flows, confirm=self._unconfirmed, outgoing=place)
+        except RsvpError:
+            self._current = False
+            raise
+        self._asked, self._place = flows, place
 
     def note(self, event: Upcall) -> None:
         """Follow the senders; what was refused is asked for again after a while."""
@@ -177,10 +201,7 @@ class Reserving(Standing):
 
     def refused(self, event: ResvError) -> None:
         """Tell the operator, and try again later."""
-        why = f"{event.node} refused: {error_text(event.code, event.value)}"
-        if why != self._refusal:
-            log.warning("%s: %s", self.name, why)
-        self._refusal = why
+        self.tell_refusal(event)
         self.try_later()
 
 

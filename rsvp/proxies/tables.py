@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Annotated, ClassVar, Literal, TypeVar
 
 import msgspec
@@ -166,7 +167,7 @@ class ListenerTable(_Reserved, frozen=True, kw_only=True):
     @property
     def area(self) -> places.Area:
         """Which addresses and ports are meant. Raises WrongKey."""
-        return _of("destination", places.read_area, self.destination)
+        return _area(self.destination)
 
     @property
     def number(self) -> int | None:
@@ -197,6 +198,12 @@ def _of(key: str, read: Callable[[str], T], text: str) -> T:
         raise WrongKey(key, str(error)) from None
 
 
+@cache  # a listener's are asked for with every Path
+def _area(text: str) -> places.Area:
+    return _of("destination", places.read_area, text)
+
+
+@cache
 def _protocol(protocol: str | int) -> int:
     from ..aio import read_protocol
 

@@ -311,6 +311,19 @@ class TestListener:
 
         run(main())
 
+    def test_one_node_may_speak_for_both_ends(self) -> None:
+        async def main() -> None:
+            async with running(chain(), r1=config.read(BEHIND + LISTENER)) as nodes:
+                r1 = nodes["r1"]
+                await until(shows(r1, "installed", interface="eth1"))
+                assert await shows(r1, "reservations", proxy="listener")()
+                await r1.reconfigure(config.read(LISTENER))
+                await until(shows(r1, "sessions"))
+                for name in ("h1", "r2"):
+                    assert not any(entry["received"] for entry in await nodes[name].show("counters"))
+
+        run(main())
+
     def test_the_own_paths_of_its_node_are_its_own_matter(self) -> None:
         async def main() -> None:
             async with running(chain(), r2=config.read(LISTENER)) as nodes:
