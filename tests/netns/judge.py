@@ -36,7 +36,9 @@ def _tc(end: End, *words: str) -> str:
 
 @dataclass(frozen=True)
 class Reading:
-    """Every class's counters and how many packets wait in it, at a moment from `began` to `ended`.
+    """Every class's counters, how many packets wait in it and how many it sent beyond its own rate.
+
+    At a moment from `began` to `ended`.
 
     Those are the clock's; so no more time than from one reading's `began` to a later one's `ended`
     lies between what they read.
@@ -46,6 +48,7 @@ class Reading:
     ended: float
     counters: dict[str, Counters]
     waiting: dict[str, int]
+    borrowed: dict[str, int]
 
 
 def classes(end: End) -> dict[str, Counters]:
@@ -54,7 +57,7 @@ def classes(end: End) -> dict[str, Counters]:
 
 
 def read(end: End) -> Reading:
-    """Bytes, packets, drops and waiting packets of every class."""
+    """What there is to know of every class."""
     began = time.monotonic()
     found = _read_tc(end) if TC else _read_netlink(end)
     return Reading(
@@ -62,11 +65,13 @@ def read(end: End) -> Reading:
         time.monotonic(),
         {name: Counters(*numbers[:3]) for name, numbers in found.items()},
         {name: numbers[3] for name, numbers in found.items()},
+        {name: numbers[4] for name, numbers in found.items()},
     )
 
 
 def _read_tc(end: End) -> dict[str, tuple[int, ...]]:
     form = r"^class \w+ (\S+) .*\n\s*Sent (\d+) bytes (\d+) pkt \(dropped (\d+),.*\n\s*backlog \S+ (\d+)p"
+    form += r".*\n.*borrowed: (\d+)"
     found = re.findall(form, _tc(end, "class"), re.MULTILINE)
     return {name: tuple(map(int, numbers)) for name, *numbers in found}
 
@@ -77,7 +82,8 @@ def _read_netlink(end: End) -> dict[str, tuple[int, ...]]:
         for message in ipr.get_classes(end.index):
             stats = message.get_attr("TCA_STATS2")
             basic, queue = stats.get_attr("TCA_STATS_BASIC"), stats.get_attr("TCA_STATS_QUEUE")
-            numbers = (basic["bytes"], basic["packets"], queue["drops"], queue["qlen"])
+            borrowed = stats.get_attr("TCA_STATS_APP")["borrows"]
+            numbers = (basic["bytes"], basic["packets"], queue["drops"], queue["qlen"], borrowed)
             found[_name(message["handle"])] = numbers
     return found
 
