@@ -36,25 +36,6 @@ def test_the_tests_it_names_exist():
     assert [name for name in sorted(named) if not (ROOT / name).exists()] == []
 
 
-PROMISES = (ROOT / "docs" / "promises.md").read_text()
-
-
-def test_the_page_of_promises_names_tests_that_exist():
-    named = set(re.findall(r"`(test_\w+)`", PROMISES))
-    there = {name for file in ROOT.glob("tests/**/test_*.py") for name in _tests_of(file)}
-    assert named
-    assert sorted(named - there) == []
-
-
-def test_every_test_of_ancillary_data_keeps_a_promise():
-    told = _tests_of(ROOT / "tests" / "netns" / "test_ancillary.py")
-    assert [name for name in told if f"`{name}`" not in PROMISES] == []
-
-
-def _tests_of(file):
-    return re.findall(r"^(?:async )?def (test_\w+)\(", file.read_text(), re.MULTILINE)
-
-
 RULES = (ROOT / "docs" / "rules.md").read_text()
 
 

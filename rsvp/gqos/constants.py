@@ -23,6 +23,9 @@ ANY_DEST_ADDR: Final = 0xFFFFFFFF
 HIGHLY_DELAY_SENSITIVE: Final = 0xFFFFFFFE
 MODERATELY_DELAY_SENSITIVE: Final = 0xFFFFFFFD
 
+NULL_QOS_TYPE: Final = 0xFFFFFFFD
+"""An object without a type, in old SDKs only; here it is one that nobody knows."""
+
 SERVICE_TYPE_MASK: Final = 0x0FFF
 """The bits of a service type word that are the type; those above are `ServiceFlag`s."""
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import select
 from collections.abc import Iterator
+from enum import IntEnum
 from ipaddress import ip_address
 from math import inf
 from pathlib import Path
@@ -36,6 +38,7 @@ from rsvp.rapi import (
     rapi_fmt_tspec,
     rapi_strerror,
 )
+from rsvp.rapi.objects import simplified_adspec
 from tests.patience import PATIENCE
 
 from .test_blocking import sockets  # noqa: F401
@@ -327,20 +330,86 @@ def test_words_for_errors():
     assert rapi_strerror(1, 2) == "admission control failure: requested bandwidth unavailable"
 
 
-def test_numbers_are_those_of_c809():
+NUMBERS = json.loads((Path(__file__).parent.parent / "constants.json").read_text())
+
+
+@pytest.mark.parametrize(
+    ("family", "kind", "prefix"),
+    [
+        ("RAPI_EVENT", Event, "RAPI_"),
+        ("RAPI_FORMAT", Format, "RAPI_"),
+        ("RAPI_QOS_SERVICE", QosService, "QOS_"),
+        ("RAPI_ERR", ErrorCode, "RAPI_ERR_"),
+    ],
+)
+def test_numbers_are_those_of_c809(family: str, kind: type[IntEnum], prefix: str):
+    assert {one.name.removeprefix(prefix): one.value for one in kind} == NUMBERS[family]
+
+
+def test_styles_and_flags_are_those_of_c809_and_isi():
     import rsvp.rapi as rapi
 
     assert rapi.rapi_version() == 501
     assert rapi.RAPI_PATH_EVENT == 1  # type: ignore[attr-defined]
-    assert {one.name: one.value for one in Event} == {
-        "RAPI_PATH_EVENT": 1,
-        "RAPI_RESV_EVENT": 2,
-        "RAPI_PATH_ERROR": 3,
-        "RAPI_RESV_ERROR": 4,
-        "RAPI_RESV_CONFIRM": 5,
-    }
-    assert [one.value for one in Style] == [1, 2, 3]
-    assert [one.value for one in Flag] == [8, 16, 32]
-    assert [one.value for one in Format] == [0, 2, 3, 17, 18, 33, 34, 258, 259, 260, 261]
-    assert [one.value for one in ErrorCode] == [*range(18), 21, 22, 23, 254, 255]
+    styles = {"WILDCARD": "WILDCARD", "FIXED": "FIXED", "SE": "SE"}
+    assert {name: Style[f"RAPI_RSTYLE_{style}"] for name, style in styles.items()} == NUMBERS["RAPI_STYLE"]
+    flags = {one.name.removeprefix("RAPI_"): one.value for one in Flag if one.name}
+    assert flags.items() <= NUMBERS["RAPI_FLAG"].items()
     assert [one.value for one in ErrorFlag] == [1, 2]
+
+
+def test_numbers_of_rsvp_s_own_errors():
+    """What comes as the code of an error event (RFC 2205 appendix B)."""
+    assert set(NUMBERS["RSVP_ERR"].values()) < set(RsvpErrorCode)
+    assert NUMBERS["RSVP_ERR"]["API"] == RSVP_Err_API
+    assert NUMBERS["RSVP_ERR"]["BAD_STYLE"] == RsvpErrorCode.CONFLICTING_STYLE
+
+
+def test_another_reserve_replaces_the_first(ends: tuple[Rapi, Rapi]):
+    h1, h2 = ends
+    here, there = Heard(h1), Heard(h2)
+    sending, receiving = h1.rapi_session(TO, 17, 0, here), h2.rapi_session(TO, 17, 0, there)
+    h1.rapi_sender(sending, 0, ANY, None, TSPEC)
+    there.next(Event.RAPI_PATH_EVENT)
+    for rate in (500.0, 1000.0):
+        wanted = QosFlowspec(QosService.QOS_CNTR_LOAD, rate, 3000.0, inf, 64, 1400)
+        h2.rapi_reserve(receiving, 0, None, Style.RAPI_RSTYLE_FIXED, None, None, [SENDER], [wanted])
+        event = here.next(Event.RAPI_RESV_EVENT)
+        assert (event[7], event[8]) == ((SENDER,), (wanted,))
+
+
+def test_a_reservation_waits_for_its_path(ends: tuple[Rapi, Rapi]):
+    h1, h2 = ends
+    here, there = Heard(h1), Heard(h2)
+    receiving = h2.rapi_session(TO, 17, 0, there)
+    h2.rapi_reserve(
+        receiving, Flag.RAPI_REQ_CONFIRM, None, Style.RAPI_RSTYLE_FIXED, None, None, [SENDER], [LOAD]
+    )
+    sending = h1.rapi_session(TO, 17, 0, here)
+    h1.rapi_sender(sending, 0, ANY, None, TSPEC)
+    assert here.next(Event.RAPI_RESV_EVENT)[8] == (LOAD,)
+    assert there.next(Event.RAPI_RESV_CONFIRM)[7] == (SENDER,)
+
+
+def test_an_adspec_of_the_application_s_own(ends: tuple[Rapi, Rapi]):
+    """One that offers controlled load only: nobody on the way adds what was left out."""
+    h1, h2 = ends
+    there = Heard(h2)
+    h2.rapi_session(TO, 17, 0, there)
+    mine = i.Adspec(i.General(0, 1e9, 0, 1500), None, i.ControlledLoadAdvert())
+    h1.rapi_sender(h1.rapi_session(TO), 0, ANY, None, TSPEC, mine)
+    (adspec,) = there.next(Event.RAPI_PATH_EVENT)[9]
+    assert (adspec.cl_flags, adspec.g_flags) == (AdspecFlag(0), None)
+
+
+def test_flags_of_a_simplified_adspec():
+    broken = i.Adspec(
+        i.General(2, 1e6, 40, 1400, broken=True),
+        i.GuaranteedAdvert(1, 2, 3, 4, broken=True, overrides=i.Overrides(mtu=900)),
+        i.ControlledLoadAdvert(),
+    )
+    simple = simplified_adspec(broken)
+    assert simple.flags == AdspecFlag.XG_FLAG_BRK
+    assert simple.g_flags == AdspecFlag.XG_FLAG_BRK | AdspecFlag.XG_FLAG_PARM
+    assert simple.cl_flags == AdspecFlag(0)
+    assert [one.value for one in AdspecFlag] == [1, 2, 4]

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from rsvp import iana
+from rsvp import iana, iana_policy
 from rsvp.errors import LocalError
 from rsvp.gqos import constants as c
 from rsvp.gqos import errors
 from rsvp.gqos.extended import Extended
+from tests.pages import DOCS
 
-NUMBERS = json.loads((Path(__file__).parent / "constants.json").read_text())
+NUMBERS = json.loads((Path(__file__).parent.parent / "constants.json").read_text())
 
 FAMILIES: dict[str, type[IntEnum]] = {
     "SERVICETYPE": c.ServiceType,
@@ -89,6 +90,47 @@ def test_filter_types_are_the_wire_s():
     assert c.FilterType.V6_GPI == iana.CType.FILTER_IPV6_GPI
 
 
+def test_numbers_of_policy_elements_and_services():
+    """Section 2.8, and the numbers of RFC 3182, RFC 2210 and RFC 2215, by their names there."""
+    kinds = {
+        "PE_TYPE_APPID": iana_policy.PolicyElementType.AUTH_APP,
+        "PE_ATTRIB_POLICY_LOCATOR": iana_policy.PolicyAttribute.POLICY_LOCATOR,
+        "PE_ATTRIB_CREDENTIAL": iana_policy.PolicyAttribute.CREDENTIAL,
+        "LOCATOR_ASCII_DN": iana_policy.PolicyLocatorType.ASCII_DN,
+        "LOCATOR_UNICODE_DN": iana_policy.PolicyLocatorType.UNICODE_DN,
+        "LOCATOR_ASCII_DN_ENC": iana_policy.PolicyLocatorType.ASCII_DN_ENCRYPT,
+        "LOCATOR_UNICODE_DN_ENC": iana_policy.PolicyLocatorType.UNICODE_DN_ENCRYPT,
+        "CRED_ASCII_ID": iana_policy.CredentialType.ASCII_ID,
+        "CRED_UNICODE_ID": iana_policy.CredentialType.UNICODE_ID,
+        "CRED_KERBEROS": iana_policy.CredentialType.KERBEROS_TKT,
+        "CRED_X509_V3": iana_policy.CredentialType.X509_V3_CERT,
+        "CRED_PGP": iana_policy.CredentialType.PGP_CERT,
+    }
+    assert kinds == NUMBERS["POLICY_ELEMENT"]
+    services = iana.Service
+    assert NUMBERS["INTSERV_SERVICE"] == {
+        "GENERAL": services.DEFAULT,
+        "GUARANTEED": services.GUARANTEED,
+        "CONTROLLED_LOAD": services.CONTROLLED_LOAD,
+        "NULL_SERVICE": services.NULL,
+    }
+    parameters = {int(one) for one in iana.Parameter} - {iana.Parameter.NULL_TSPEC}
+    assert parameters == set(NUMBERS["INTSERV_PARAM"].values())
+    assert NUMBERS["SERVICE_FLAGS_OLD"] == {
+        "SERVICE_IMMEDIATE_TRAFFIC_CONTROL": c.ServiceFlag.IMMEDIATE_TRAFFIC_CONTROL,
+        "NULL_QOS_TYPE": c.NULL_QOS_TYPE,
+    }
+
+
+def test_every_number_is_looked_at():
+    """Those of RAPI and RSVP in tests/control/test_rapi.py; IBM's requests have no numbers here."""
+    here = {*FAMILIES, "SPECIAL_U32", "SERVICE_FLAGS", "SERVICE_FLAGS_OLD", "SIO", "WINSOCK_FLAGS"}
+    here |= {"PATH_DEFAULTS", "DSCP_DEFAULT", "USER_PRIORITY_8021P_DEFAULT", "POLICY_ELEMENT"}
+    here |= {"INTSERV_SERVICE", "INTSERV_PARAM", "QTOQ_REQ"}
+    rapi = {"STYLE", "EVENT", "EVENT_ISI", "FLAG", "FORMAT", "QOS_SERVICE", "ERR"}
+    assert set(NUMBERS) - here == {"RSVP_ERR", *(f"RAPI_{name}" for name in rapi)}
+
+
 def test_there_is_an_error_for_every_argument_code():
     """Section 2.6: 11016 to 11031, each with an exception of its own."""
     kinds: list[type[errors.GqosError]] = []
@@ -110,3 +152,10 @@ def test_an_error_says_why():
     assert (error.code, error.extended, str(error)) == (11017, 56812, "no")
     assert errors.FlowspecError("no", Extended.NO_MEMORY).extended == 56503
     assert errors.NoBuffers("too small", 72).needed == 72
+
+
+def test_every_exception_is_in_the_guide():
+    guide = (DOCS / "gqos.md").read_text()
+    for name, kind in vars(errors).items():
+        if isinstance(kind, type) and issubclass(kind, errors.GqosError):
+            assert f"`{name}`" in guide

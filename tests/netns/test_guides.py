@@ -31,9 +31,9 @@ if inspect.iscoroutine(waiting):
 """Runs a program that may await anywhere, as in Python's asyncio shell."""
 
 
-def program(page: str) -> str:
-    """The first Python block of a page."""
-    return next(block.text for block in blocks(page) if block.language == "python")
+def program(page: str, number: int = 0) -> str:
+    """A Python block of a page."""
+    return [block.text for block in blocks(page) if block.language == "python"][number]
 
 
 @pytest.fixture
@@ -70,6 +70,13 @@ def test_rapi(network: Running) -> None:
     network.reserve()
     assert process.stdout is not None
     assert process.stdout.readline() == "RAPI_RESV_EVENT 10.0.1.1:4000\n"
+
+
+def test_scrapi(network: Running) -> None:
+    process = start(network, "h1", program("rapi.md", 1))
+    network.reserve()
+    said, wrong = process.communicate(timeout=PATIENCE)
+    assert (said, wrong) == ("green\n", "")
 
 
 def test_ibm(lab: Lab) -> None:

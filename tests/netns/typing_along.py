@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import re
+import select
 import shlex
 import subprocess
 import sys
@@ -68,7 +69,7 @@ class Terminal:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            text=True,
+            bufsize=0,
         )
 
     def __enter__(self) -> Self:
@@ -78,24 +79,26 @@ class Terminal:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._shell.kill()
-        self._shell.communicate()
+        self._shell.wait()
+        for pipe in (self._shell.stdin, self._shell.stdout):
+            assert pipe is not None
+            pipe.close()
 
     def type(self, command: str) -> str:
-        """Run a command in the shell; what it printed."""
+        """Run a command in the shell; what it printed. Raises AssertionError where the shell ends."""
         assert self._shell.stdin is not None
         assert self._shell.stdout is not None
         self._turn += 1
         done = f"--- {self._turn} done ---"
-        self._shell.stdin.write(f"{command}\necho; echo {shlex.quote(done)}\n")
-        self._shell.stdin.flush()
-        lines = []
-        for line in self._shell.stdout:
-            if line.rstrip("\n") == done:
-                break
-            lines.append(line)
-        else:
-            raise AssertionError(f"the shell ended at: {command}\n{''.join(lines)}")
-        return "".join(lines)
+        self._shell.stdin.write(f"{command}\necho; echo {shlex.quote(done)}\n".encode())
+        out, printed = self._shell.stdout.fileno(), b""
+        while not printed.endswith(f"\n{done}\n".encode()):
+            # What runs in the background has the same pipe, so its end does not tell of the shell's.
+            if select.select([out], [], [], 1.0)[0]:
+                printed += os.read(out, 1 << 16)
+            elif self._shell.poll() is not None:
+                raise AssertionError(f"the shell ended at: {command}\n{printed.decode()}")
+        return printed.decode().removesuffix(f"{done}\n")
 
     def follow(self, block: Block) -> None:
         """Do what a block shows."""
