@@ -96,7 +96,9 @@ def test_the_line_of_a_console_makes_the_messages_that_it_names(
     sending = running.application("h1", "sender-host", *LINE.split(), "20", "5")
     receiving = running.application("h2", "reservation-host", *LINE.split(), "ff", "load", "20", "5")
     until(lambda: running.show("h1", "reservations"), "reserved")
-    stop(receiving, sending)
+    stop(receiving)
+    until(lambda: not running.show("h1", "reservations"), "the reservation is gone")
+    stop(sending)
     until(lambda: not running.show("r1", "sessions"), "nothing is left")
     assert sending.returncode == receiving.returncode == 0
     messages = wire.read()
