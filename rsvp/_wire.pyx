@@ -46,7 +46,7 @@ from .iana import (
     AssociationType, AttributeTlv, ClassNum, CType, HopType, InterfaceTlv, Parameter, Service, StyleBits
 )
 
-__all__ = ["Dissection", "WireError", "WireObject", "address", "checksum", "decode", "dissect", "encode"]
+__all__ = ["Dissection", "WireError", "WireObject", "address", "checksum", "decode", "dissect", "encode", "fingerprint"]
 
 include "_slots.pxi"
 
@@ -146,6 +146,7 @@ include "_wire_groups.pxi"
 include "_wire_messages.pxi"
 include "_wire_bundle.pxi"
 include "_wire_dissect.pxi"
+include "_wire_fingerprint.pxi"
 
 
 cdef uint32_t fold(const uint8_t *data, Py_ssize_t size) noexcept nogil:

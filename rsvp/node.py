@@ -17,7 +17,7 @@ from typing import Any, Self
 
 from . import engine as e
 from . import host, metrics, show, topics, unreadable
-from ._wire import decode, encode
+from ._wire import decode, encode, fingerprint
 from .aio import Endpoint
 from .api import EXPLAINED, WHAT, Api
 from .config import NodeConfig
@@ -284,7 +284,14 @@ class Node(Endpoint):
                 self._feed(answer)
             return
         counts.received[message.name] += 1
-        event = e.Received(message, packet.interface, packet.source, packet.destination, packet.ttl)
+        event = e.Received(
+            message,
+            packet.interface,
+            packet.source,
+            packet.destination,
+            packet.ttl,
+            fingerprint(packet.data),
+        )
         if topics.watched("received"):
             topics.received(event, packet, self._names)
         if self._listens(packet.interface, message, packet.encapsulated):

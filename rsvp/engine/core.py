@@ -8,7 +8,7 @@ from ipaddress import IPv4Address, IPv6Address
 from random import Random
 from typing import Any, Self, TypeVar, TypeVarTuple
 
-from .._table import Table
+from .._table import Seen, Table
 from .._values import compiled, number
 from ..iana import DEFAULT_TTL, UnknownClass
 from ..intserv import Adspec, advertise
@@ -21,6 +21,7 @@ from .interfaces import LOCAL, Config, Interface
 from .outputs import Dropped, Output, Refused, ResolveRoute, Send
 from .psb import PathStateBlock
 from .refusals import Refusal, Refusals
+from .rsb import ReservationStateBlock
 from .session import SessionState
 from .timers import Timer, Timers
 
@@ -107,6 +108,10 @@ class Core:
         self.own: frozenset[IPAddress] = frozenset()
         self.made: dict[Hashable, Any] = {}
         """What many messages have in common, made once until an interface changes: see `once`."""
+        self.paths_seen: Seen[PathStateBlock] = Seen()
+        """The senders whose state says what a Path said, forgotten by the PSB: see `refresh`."""
+        self.resvs_seen: Seen[ReservationStateBlock] = Seen()
+        """The reservations that a Resv only prolongs, forgotten by the `SessionState`."""
         self.refusals = Refusals()
         self.held = Holdings()
         self.out: list[Output] = []

@@ -7,7 +7,7 @@ the engine was given can be written down and replayed.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from .._values import compiled
@@ -24,7 +24,8 @@ class Received:
     """A message came in: through which interface, from and to which address, with which IP TTL.
 
     `interface` is the interface's number and `ttl` the IP TTL that was left on arrival (None where
-    the transport cannot tell).
+    the transport cannot tell). `fingerprint` are 16 bytes that no messages but equal ones have in
+    common, None where nobody took them: it makes refreshes cheaper, and never anything else of them.
     """
 
     message: Message
@@ -32,6 +33,7 @@ class Received:
     source: IPAddress
     destination: IPAddress
     ttl: int | None
+    fingerprint: bytes | None = field(default=None, compare=False, repr=False)
 
 
 @compiled

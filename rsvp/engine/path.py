@@ -35,7 +35,7 @@ def arrived(core: Core, received: Received, message: Path, now: float) -> None:
     psb = state.find_psb(template, iif) if state is not None else None
     ttl = message.send_ttl if received.ttl is None else received.ttl
     if psb is not None and psb.iif == iif and psb.ttl == ttl and psb.path == message:
-        watch_expiry(core, psb, now)
+        watch_expiry(core, psb, message.time_values, now)
         return
     if psb is not None and psb.handle is not None:
         raise Drop("own sender")
@@ -58,9 +58,17 @@ def arrived(core: Core, received: Received, message: Path, now: float) -> None:
         if (psb.iif, psb.path.hop.address) != (iif, message.hop.address):
             psb.other = Heard(psb.path, psb.iif, psb.ttl, psb.expiry.deadline)
         psb.path, psb.ttl, psb.iif = message, ttl, iif
+        _forget(core, psb)
         changes.tell(core, psb, Change.CHANGED)
-    watch_expiry(core, psb, now)
+    watch_expiry(core, psb, message.time_values, now)
     _take(core, psb, before, now, moved, far)
+    core.paths_seen.note(received.fingerprint, iif, received.ttl, psb, psb)
+
+
+def _forget(core: Core, psb: PathStateBlock) -> None:
+    """A sender's Paths, and the Resvs of its session, are no repetitions until that is found anew."""
+    core.paths_seen.forget(psb)
+    core.resvs_seen.forget(psb.state)
 
 
 def _take(
@@ -176,11 +184,12 @@ def _leave_phop(psb: PathStateBlock) -> None:
         del psb.state.phops[phop.key]
 
 
-def watch_expiry(core: Core, psb: PathStateBlock, now: float) -> None:
-    """Let a sender's state live for another lifetime L (RFC 2205 section 3.7)."""
-    interface = core.interfaces[psb.iif]
-    psb.expiry.deadline = now + lifetime(psb.path.time_values.refresh_ms / 1000.0, interface.keep)
-    core.timers.watch(psb.expiry)
+def watch_expiry(core: Core, psb: PathStateBlock, period: TimeValues, now: float) -> None:
+    """Let a sender's state live for another lifetime L (RFC 2205 section 3.7); `period` is its Path's."""
+    timer, keep = psb.expiry, core.interfaces[psb.iif].keep
+    timer.deadline = until = now + lifetime(period.refresh_ms / 1000.0, keep)
+    if until < timer.looked_at:
+        core.timers.watch(timer)
 
 
 def announce(core: Core, psb: PathStateBlock, before: Path | None, now: float, *, told: bool = True) -> None:
@@ -311,6 +320,7 @@ def _fall_back(core: Core, psb: PathStateBlock, now: float) -> bool:
         return False
     before = psb.path
     psb.path, psb.iif, psb.ttl = other.path, other.iif, other.ttl
+    _forget(core, psb)
     psb.expiry.deadline = other.until
     core.timers.watch(psb.expiry)
     changes.tell(core, psb, Change.CHANGED)
@@ -338,6 +348,7 @@ def remove(
     psb.expiry.deadline = psb.refresh.deadline = NEVER
     covering = [rsb for rsb in state.reservations() if covers(rsb, psb)]
     del state.psbs[state.psb_key(psb.template, psb.iif)]
+    _forget(core, psb)
     changes.gone(core, psb, why)
     _leave_phop(psb)
     _leave_route(core, psb)
@@ -461,6 +472,7 @@ def _reroute(core: Core, psb: PathStateBlock, way: Way, now: float, first: bool)
         return
     before = _ways(core, psb)
     psb.outgoing, psb.local_only = outgoing, local_only
+    core.resvs_seen.forget(psb.state)
     psb.sent.clear()
     if first:
         forward(core, psb, now, trigger=True)

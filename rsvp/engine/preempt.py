@@ -50,6 +50,7 @@ def fall_back(
 ) -> None:
     """Traffic control refused a change: what stood before goes on standing (RFC 2205 section 3.11.2)."""
     tcsb.granted = before
+    core.resvs_seen.forget(state)
     core.budgets[tcsb.oi].book(tcsb.handle, rate_needed(before, tcsb.path_te), before.service)
     in_place = Reject(refusal.code, refusal.value, refusal.flags | ErrorFlag.IN_PLACE)
     for rsb in _rsbs(state, tcsb):

@@ -2,6 +2,11 @@
 
 What passed every rule when it was news need not be asked again. Here it is only made sure that it is
 the same; whatever differs in anything goes the long way.
+
+Where the shell takes fingerprints, a message that came before is known by that, and its state is put off
+without a look at what the state says: most of it is in memory that no cache has any more. Whatever a repetition
+depends on forgets it when it changes: a PSB its Paths; a session its Resvs, with its senders, their ways and
+its reservations; interfaces all of them.
 """
 
 from __future__ import annotations
@@ -17,22 +22,33 @@ from .session import SessionState
 
 def repeats_path(core: Core, received: Received, message: Path, now: float) -> bool:
     """Whether a Path is the one that a sender's state was made from; if so, that lives on."""
+    iif = received.interface
+    psb = core.paths_seen.find(received.fingerprint, iif, received.ttl)
+    if psb is not None:
+        path.watch_expiry(core, psb, message.time_values, now)
+        return True
     state = core.find_session(message.session)
     if state is None:
         return False
-    psb = state.find_psb(base_filter(message.sender.template), received.interface)
-    if psb is None or psb.path != message or psb.iif != received.interface or psb.handle is not None:
+    psb = state.find_psb(base_filter(message.sender.template), iif)
+    if psb is None or psb.path != message or psb.iif != iif or psb.handle is not None:
         return False
     if psb.ttl != (message.send_ttl if received.ttl is None else received.ttl):
         return False
-    path.watch_expiry(core, psb, now)
+    path.watch_expiry(core, psb, message.time_values, now)
+    _keep_few(core)
+    core.paths_seen.note(received.fingerprint, iif, received.ttl, psb, psb)
     return True
 
 
 def repeats_resv(core: Core, received: Received, message: Resv, now: float) -> bool:
     """Whether a Resv asks for what its next hop has reserved already; if so, all of that lives on."""
+    rsb = core.resvs_seen.find(received.fingerprint, received.interface, received.ttl)
+    if rsb is not None:
+        resv.prolong_all(core, rsb, resv.good_until(core, message, rsb.oi, now))
+        return True
     state = core.find_session(message.session)
-    if state is None or message.time_values.refresh_ms == 0:
+    if state is None or not state.rsbs or message.time_values.refresh_ms == 0:
         return False
     oi, nhop = resv.outgoing_interface(core, received, message.hop.lih), message.hop.address
     shared = message.style.shared
@@ -59,6 +75,9 @@ def repeats_resv(core: Core, received: Received, message: Resv, now: float) -> b
     until = resv.good_until(core, message, oi, now)
     for rsb in known:
         resv.prolong(core, rsb, filters, until)
+    if len(known) == 1:
+        _keep_few(core)
+        resv.note(core, received, message, known[0], tuple(filters))
     return True
 
 
@@ -72,3 +91,10 @@ def _leave(state: SessionState, oi: int, filters: list[Filter]) -> bool:
         if psb is None or not psb.routes_to(oi):
             return False
     return True
+
+
+def _keep_few(core: Core) -> None:
+    """No more than there are state blocks, however many ways a neighbour finds to say the same."""
+    for seen in (core.paths_seen, core.resvs_seen):
+        if len(seen) >= core.held.total:
+            seen.clear()

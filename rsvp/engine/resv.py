@@ -51,10 +51,28 @@ def arrived(core: Core, received: Received, message: Resv, now: float) -> None:
     for flow in message.flows:
         for group, filters in split(message.style, base_filters(flow.filters)):
             try:
-                _reserve(core, known, message, oi, group, Flow(flow.flowspec, filters), now, touched)
+                rsb = _reserve(core, known, message, oi, group, Flow(flow.flowspec, filters), now, touched)
+                if rsb is not None:
+                    note(core, received, message, rsb, filters)
             except Reject as refusal:
                 resverr.answer(core, message, oi, Flow(flow.flowspec, filters), refusal)
     sync(core, known, touched, now)
+
+
+def note(
+    core: Core, received: Received, message: Resv, rsb: ReservationStateBlock, filters: tuple[Filter, ...]
+) -> None:
+    """Let a Resv be known again that asks for all of one reservation and for no other; see `refresh`.
+
+    It only prolongs that until something changes. Not so where a receiver wants a confirmation each
+    time, or one has been reduced and is told so.
+    """
+    if message.confirm is not None or len(message.flows) > 1 or len(message.flows[0].filters) > len(filters):
+        return
+    tcsb, wanted = rsb.state.tcsbs.get((rsb.oi, rsb.group)), set(filters)
+    if tcsb is None or tcsb.granted is not None or wanted != set(rsb.filters):
+        return
+    core.resvs_seen.note(received.fingerprint, received.interface, received.ttl, rsb.state, rsb)
 
 
 def outgoing_interface(core: Core, received: Received, lih: int) -> int:
@@ -87,8 +105,11 @@ def _reserve(
     flow: Flow,
     now: float,
     touched: PreviousHops,
-) -> None:
-    """One flow descriptor of a Resv. Raises Reject, and then nothing has changed."""
+) -> ReservationStateBlock | None:
+    """One flow descriptor of a Resv. Raises Reject, and then nothing has changed.
+
+    Returns what stands for it, None where some of the senders are not known.
+    """
     style = message.style
     psbs = [psb for psb in state.senders(oi) if selects(style, base_filters(flow.filters), psb.template)]
     if not psbs:
@@ -111,7 +132,8 @@ def _reserve(
         traffic.restore(core, tcsb)
         if tcsb.granted is not None and old.flowspec.rate > tcsb.granted.rate:
             resverr.report_reduction(core, state, old, tcsb.granted)
-        return
+        return old if len(filters) == len(flow.filters) else None
+    core.resvs_seen.forget(state)
     if old is None and state.reservation_count >= core.config.max_reservations_per_session:
         raise Reject(ErrorCode.RSVP_SYSTEM_ERROR, RsvpSystemError.TOO_MANY_RESERVATIONS)
     if old is None and not changes.has_room(core, (oi, nhop)):
@@ -154,6 +176,7 @@ def _reserve(
         changes.made(core, rsb)
     _watch_expiry(core, rsb)
     touched |= changed or phops_of([psb for psb in state.senders(oi) if covers(rsb, psb)])
+    return rsb if len(filters) == len(flow.filters) else None
 
 
 def good_until(core: Core, message: Resv, oi: int, now: float) -> float:
@@ -191,6 +214,15 @@ def prolong(core: Core, rsb: ReservationStateBlock, filters: Iterable[Filter], u
     for one in filters:
         rsb.filters[one] = until
     _watch_expiry(core, rsb)
+
+
+def prolong_all(core: Core, rsb: ReservationStateBlock, until: float) -> None:
+    """Restart the cleanup timer for all filter specs of a reservation."""
+    timer = rsb.expiry
+    rsb.until = timer.deadline = until
+    rsb.filters.fill(until)
+    if until < timer.looked_at:
+        core.timers.watch(timer)
 
 
 def _watch_expiry(core: Core, rsb: ReservationStateBlock) -> None:
@@ -284,6 +316,7 @@ def take_out(
         changes.tell(core, rsb, Change.CHANGED)
     for one in going:
         del rsb.filters[one]
+    core.resvs_seen.forget(state)
 
 
 def remove(state: SessionState, rsb: ReservationStateBlock) -> None:

@@ -1,7 +1,7 @@
 """A calendar of deadlines (RFC 2205 section 3.7).
 
 The deadline lives in the `Timer`; the calendar only remembers when to look. Putting a deadline off, as
-every refresh does, is a float assignment; bringing one forward or starting it is `watch`. A timer
+every refresh does, is an assignment; bringing one forward or starting it is `watch`. A timer
 is stopped by setting its deadline to `NEVER`.
 
 The calendar has pages, each for a short span of time. Timers are noted on their page in no order, and put
@@ -12,29 +12,18 @@ little memory.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from heapq import heapify, heappop, heappush
 from itertools import count
 
-from .._values import compiled
+from .._table import Timer
+
+__all__ = ["NEVER", "PAGE", "Timer", "Timers"]
 
 NEVER = math.inf
 
 PAGE = 0.25
 """Seconds that a page covers."""
-
-
-@compiled
-@dataclass(slots=True, eq=False)
-class Timer:
-    """A deadline, the block it belongs to, and what happens then: `fire(owner, now)`."""
-
-    owner: object
-    fire: Callable[..., None]
-    deadline: float = NEVER
-    looked_at: float = NEVER
-    """When the calendar will look at this timer next."""
 
 
 class Timers:

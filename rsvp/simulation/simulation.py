@@ -20,7 +20,7 @@ from typing import Any
 
 from .. import engine as e
 from .. import unreadable
-from .._wire import decode, encode
+from .._wire import decode, encode, fingerprint
 from ..engine.inputs import Input
 from ..engine.interfaces import KEEP, REFRESH
 from ..engine.outputs import Output, TrafficOrder, Upcall
@@ -386,7 +386,9 @@ class Simulation:
         assert packet.source is not None
         if self._observers:
             self.tell(Arrived(self.now, node.name, end.name, index, message, packet.source))
-        received = e.Received(message, index, packet.source, packet.destination, packet.ttl)
+        received = e.Received(
+            message, index, packet.source, packet.destination, packet.ttl, fingerprint(packet.data)
+        )
         self._handle(node, engine, received)
 
     def _forward(self, end: Port, packet: Packet, refresh: bool, multicast: bool) -> None:

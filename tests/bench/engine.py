@@ -34,7 +34,7 @@ from typing import Any
 from rsvp import engine as e
 from rsvp import messages as m
 from rsvp import objects as o
-from rsvp._wire import decode, encode
+from rsvp._wire import decode, encode, fingerprint
 from tests.bench.messages import path, resv
 
 SIZES = (1_000, 10_000, 100_000)
@@ -109,6 +109,9 @@ class Transit:
         started = time.process_time()
         messages: list[Any] = [decode(packet) for packet in packets]
         self.meter(f"decode {what}", len(packets), started)
+        started = time.process_time()
+        prints = [fingerprint(packet) for packet in packets]
+        self.meter(f"fingerprint {what}", len(packets), started)
         received = [
             e.Received(
                 one,
@@ -116,8 +119,9 @@ class Transit:
                 one.hop.address,
                 one.session.destination if interface == UPSTREAM else own(interface),
                 one.send_ttl,
+                taken,
             )
-            for one in messages
+            for one, taken in zip(messages, prints, strict=True)
         ]
         handle, now = self.engine.handle, self.now
         started = time.process_time()
@@ -192,8 +196,10 @@ def measure(sessions: int, rounds: int, adspecs: bool) -> dict[str, float]:
         "decode setup": setup.each("decode Path") + setup.each("decode Resv"),
         "Path refresh": best["Path"],
         "decode Path": best["decode Path"],
+        "taken of Path": best["fingerprint Path"],
         "Resv refresh": best["Resv"],
         "decode Resv": best["decode Resv"],
+        "taken of Resv": best["fingerprint Resv"],
         "sent": best["sent"],
         "memory": memory,
     }
