@@ -126,7 +126,6 @@ def interface_down(core: Core, event: InterfaceDown, now: float) -> None:
 
 def _note_addresses(core: Core) -> None:
     core.made.clear()
-    core.paths_seen.clear()
     core.resvs_seen.clear()
     core.own = frozenset(a for interface in core.interfaces.values() for a in interface.addresses)
 

@@ -3,10 +3,10 @@
 What passed every rule when it was news need not be asked again. Here it is only made sure that it is
 the same; whatever differs in anything goes the long way.
 
-Where the shell takes fingerprints, a message that came before is known by that, and its state is put off
-without a look at what the state says: most of it is in memory that no cache has any more. Whatever a repetition
-depends on forgets it when it changes: a PSB its Paths; a session its Resvs, with its senders, their ways and
-its reservations; interfaces all of them.
+Where the shell takes fingerprints, a message that came before is known by its own, and no look is taken
+at what its state says: most of that is in memory which no cache has any more. Whatever a repetition
+depends on forgets it when it changes: a PSB its Paths; a session, with its senders, their ways and its
+reservations, its Resvs; an interface all Resvs.
 """
 
 from __future__ import annotations

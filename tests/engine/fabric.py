@@ -1,6 +1,7 @@
 """Engines joined by a fake wire with a hand-made clock.
 
-Every message is encoded and decoded on its way, so that all engine tests are codec tests, too.
+Every message is encoded and decoded on its way, so that all engine tests are codec tests, too. And every
+engine has a twin that is given no fingerprints: all engine tests are tests of what is known by them.
 `router()` gives one engine with interfaces whose other ends are the test itself; `Fabric` is a
 network of engines.
 """
@@ -14,9 +15,12 @@ from ipaddress import ip_address
 from random import Random
 from typing import Any, TypeVar
 
+import pytest
+
 from rsvp import engine as e
-from rsvp._wire import decode, encode
+from rsvp._wire import decode, encode, fingerprint
 from rsvp.engine.merge import request
+from rsvp.errors import LocalError
 from rsvp.intserv import Adspec, Flowspec, Tspec, controlled_load
 from rsvp.messages import Flow, Message, Path, PathTear, Resv, ResvConf, ResvTear, Sender
 from rsvp.objects import (
@@ -54,6 +58,43 @@ def tspec(rate: float = 1000.0, **fields: Any) -> Tspec:
 
 def load(rate: float = 1000.0) -> Flowspec:
     return controlled_load(tspec(rate))
+
+
+class Twins(e.Engine):
+    """An engine and another one to which no message has a fingerprint: they do and show the same."""
+
+    def __init__(self, config: e.Config | None = None, *, rng: Random) -> None:
+        other = Random()
+        other.setstate(rng.getstate())
+        super().__init__(config, rng=rng)
+        self.slow = e.Engine(config, rng=other)
+
+    def handle(self, event: e.Input, now: float) -> list[e.Output]:
+        self.slow._core.config = self._core.config
+        plain = replace(event, fingerprint=None) if isinstance(event, e.Received) else event
+        try:
+            expected = self.slow.handle(plain, now)
+        except LocalError as error:
+            with pytest.raises(type(error)):
+                super().handle(event, now)
+            raise
+        outputs = super().handle(event, now)
+        assert outputs == expected
+        self._shows_the_same(getattr(getattr(event, "message", None), "session", None), now)
+        return outputs
+
+    def handle_timeout(self, now: float) -> list[e.Output]:
+        outputs = super().handle_timeout(now)
+        assert outputs == self.slow.handle_timeout(now)
+        return outputs
+
+    def _shows_the_same(self, session: Any, now: float) -> None:
+        assert self.next_timeout() == self.slow.next_timeout()
+        if isinstance(session, Session):
+            assert self.senders(now, session) == self.slow.senders(now, session)
+            assert self.reservations(now, session) == self.slow.reservations(now, session)
+        seen = len(self._core.paths_seen) + len(self._core.resvs_seen)
+        assert seen <= 2 * self._core.held.total
 
 
 @dataclass
@@ -130,7 +171,8 @@ class Router:
         to: str | None = None,
     ) -> list[e.Output]:
         """A message comes in, through the codec; `to` where it is not for this router's address."""
-        message = decode(encode(message))
+        data = encode(message)
+        message = decode(data)
         hop = getattr(message, "hop", None)
         came = a(source) if source else hop.address if hop else a(f"10.{interface}.0.1")
         if isinstance(message, Path | PathTear) and isinstance(message.session, Session):
@@ -139,9 +181,8 @@ class Router:
             where = message.confirm.receiver
         else:
             where = a(to or f"10.{interface}.0.254")
-        return self.feed(
-            e.Received(message, interface, came, where, message.send_ttl if ttl is None else ttl)
-        )
+        left = message.send_ttl if ttl is None else ttl
+        return self.feed(e.Received(message, interface, came, where, left, fingerprint(data)))
 
     def advance(self, seconds: float) -> list[e.Output]:
         """Let time pass; returns everything that came out on the way."""
@@ -176,7 +217,7 @@ class Router:
 
 def router(*interfaces: int, seed: int = 1, **fields: Any) -> Router:
     """An engine with these interfaces; `fields` go into each `Interface`."""
-    node = Router(e.Engine(rng=Random(seed)))
+    node = Router(Twins(rng=Random(seed)))
     for index in interfaces:
         node.feed(
             e.InterfaceUp(
@@ -318,9 +359,10 @@ class Fabric:
                     continue
                 node = self.nodes[other]
                 node.now = self.now
-                message = decode(encode(output.message))
+                data = encode(output.message)
+                source = output.source or a("0.0.0.0")
                 came = node.feed(
-                    e.Received(message, iif, output.source or a("0.0.0.0"), output.destination, output.ttl)
+                    e.Received(decode(data), iif, source, output.destination, output.ttl, fingerprint(data))
                 )
                 todo += [(other, one) for one in came]
 
@@ -388,7 +430,7 @@ def line(refresh: float = 30.0, keep: int = 3, **fields: Any) -> Fabric:
     }
     names = list(hops)
     for number, (name, addresses) in enumerate(hops.items()):
-        node = fabric.nodes[name] = Router(e.Engine(rng=Random(number)))
+        node = fabric.nodes[name] = Router(Twins(rng=Random(number)))
         for index, text in addresses.items():
             interface = e.Interface(
                 index,

@@ -17,6 +17,7 @@ from rsvp.policy import PreemptionPriority
 
 from .fabric import (
     Router,
+    Twins,
     a,
     line,
     load,
@@ -164,7 +165,7 @@ class TestShrinking:
         assert node.engine.interfaces()[1].reserved == 1000.0
 
     def test_where_the_policy_says_so_it_is_torn_at_once(self):
-        node = Router(e.Engine(e.Config(partial_preemption=False), rng=Random(1)))
+        node = Router(Twins(e.Config(partial_preemption=False), rng=Random(1)))
         node.feed(e.InterfaceUp(e.Interface(1, "eth1", (a("10.1.0.254"),))))
         node.feed(link(3000.0))
         node.route("10.9.0.9", 2)

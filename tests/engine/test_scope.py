@@ -13,6 +13,7 @@ from rsvp.objects import FF, SE, WF, ErrorSpec, Hop, Scope
 from .fabric import (
     Fabric,
     Router,
+    Twins,
     a,
     load,
     of,
@@ -245,7 +246,7 @@ def ring(scope_works: bool = True) -> Fabric:
     fabric = Fabric()
     names = ["x", "y", "z"]
     for number, name in enumerate(names):
-        node = fabric.nodes[name] = Router(e.Engine(rng=Random(number)))
+        node = fabric.nodes[name] = Router(Twins(rng=Random(number)))
         for index, net in ((1, (number - 1) % 3), (2, number)):
             address = a(f"10.{net + 1}.0.{2 if index == 1 else 1}")
             node.feed(

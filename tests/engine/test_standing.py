@@ -12,7 +12,7 @@ from rsvp import engine as e
 from rsvp.messages import Flow
 from rsvp.objects import FF, SE, WF
 
-from .fabric import Router, a, load, path, resv, router, sender, session
+from .fabric import Router, Twins, a, load, path, resv, router, sender, session
 
 S1, S2 = sender("10.1.0.1"), sender("10.1.0.2")
 GROUP = session("224.1.1.1")
@@ -38,7 +38,7 @@ def seen(node: Router) -> dict[str, Any]:
 
 def again(node: Router) -> Router:
     """A new engine that took what stands."""
-    other = Router(e.Engine(rng=Random(2)))
+    other = Router(Twins(rng=Random(2)))
     for at, event in node.engine.standing(node.now):
         other._settle(other.engine.handle(event, at))
     other.now = node.now
