@@ -129,7 +129,7 @@ def _check_place(core: Core, verb: AddSender) -> None:
     address = verb.template.address
     if verb.incoming == LOCAL and address not in core.own:
         raise LocalError(f"{address} is not an address of this node")
-    if verb.incoming != LOCAL and (address in core.own or not is_host(address, address.version)):
+    if verb.incoming != LOCAL and (address in core.own or not is_host(address, address)):
         raise LocalError(f"{address} is not the address of a host behind this node")
 
 

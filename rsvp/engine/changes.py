@@ -11,8 +11,10 @@ from .rsb import ReservationStateBlock
 
 def has_room(core: Core, neighbor: Neighbor) -> bool:
     """Whether a neighbour may make one more state block."""
-    held, config = core.held, core.config
-    return held.of(neighbor) < config.max_state_per_neighbor and held.total < config.max_state
+    total, config = core.held.total, core.config
+    if total >= config.max_state:
+        return False
+    return total < config.max_state_per_neighbor or core.held.of(neighbor) < config.max_state_per_neighbor
 
 
 def made(core: Core, block: PathStateBlock | ReservationStateBlock) -> None:

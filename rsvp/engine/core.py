@@ -22,7 +22,7 @@ from .outputs import Dropped, Output, Refused, ResolveRoute, Send
 from .psb import PathStateBlock
 from .refusals import Refusal, Refusals
 from .rsb import ReservationStateBlock
-from .session import SessionState
+from .session import SessionState, is_group
 from .timers import Timer, Timers
 
 T = TypeVar("T")
@@ -96,8 +96,8 @@ class Core:
         self.growths: dict[int, Growth] = {}
         self.sessions: dict[Session, SessionState] = {}
         """By the session without flags."""
-        self.alike: dict[tuple[int, ...], int] = {}
-        """(IP version, destination, protocol, whether there is a port) -> how many sessions."""
+        self.alike: dict[int, int] = {}
+        """Destination, protocol, IP version and whether there is a port, as a number -> how many sessions."""
         self.routes: dict[ResolveRoute, Route] = {}
         """By what routing was asked."""
         self.applications: dict[int, Application] = {}
@@ -106,6 +106,8 @@ class Core:
         self.arrivals: dict[int, tuple[float, int]] = {}
         """When each interface came, and how many had gone by then."""
         self.own: frozenset[IPAddress] = frozenset()
+        self.own_numbers: frozenset[int] = frozenset()
+        """The same as numbers: they are hashed in a tenth of the time of an address."""
         self.made: dict[Hashable, Any] = {}
         """What many messages have in common, made once until an interface changes: see `once`."""
         self.paths_seen: Seen[PathStateBlock] = Seen()
@@ -126,6 +128,10 @@ class Core:
         """An interface that RSVP may use."""
         interface = self.interfaces.get(index)
         return interface if interface is not None and interface.enabled else None
+
+    def owns(self, address: IPAddress) -> bool:
+        """Whether an address is one of this node."""
+        return number(address) in self.own_numbers and address in self.own
 
     def own_address(self, index: int, version: int) -> IPAddress:
         """What nodes anywhere know this one by: of an interface's addresses if it can be, else another's.
@@ -240,9 +246,10 @@ class Core:
                 del self.alike[alike]
 
 
-def _alike(session: Session, with_port: bool) -> tuple[int, ...]:
+def _alike(session: Session, with_port: bool) -> int:
     destination = session.destination
-    return (destination.version, number(destination), session.protocol, with_port)
+    kind = session.protocol << 2 | with_port << 1 | (type(destination) is IPv6Address)
+    return number(destination) << 10 | kind
 
 
 def _hop(core: Core, index: int, version: int, lih: int) -> Hop:
@@ -272,9 +279,6 @@ def forwarded(extra: tuple[AnyObject, ...]) -> tuple[AnyObject, ...]:
     return tuple(o for o in extra if UnknownClass.of(o.class_num) is UnknownClass.FORWARD)
 
 
-def is_host(address: IPAddress, version: int) -> bool:
-    """Whether a node of that IP version could have this address, and be sent anything at it."""
-    if address.version != version:
-        return False
-    value = number(address)
-    return value != 0 and (value >> 28 != 0xE if version == 4 else value >> 120 != 0xFF)
+def is_host(address: IPAddress, like: IPAddress) -> bool:
+    """Whether a node could have this address and be sent anything at it, in the IP version of another one."""
+    return type(address) is type(like) and number(address) != 0 and not is_group(address)

@@ -11,13 +11,16 @@ Neighbor: TypeAlias = tuple[int, IPAddress | None]
 """The interface that a neighbour is behind and its address; None for applications on this node."""
 
 
+_Key: TypeAlias = tuple[int, type[IPAddress | None], int]
+
+
 class Holdings:
     """PSBs and RSBs by neighbour. Those of applications here are not counted."""
 
     __slots__ = ("_of", "total")
 
     def __init__(self) -> None:
-        self._of: dict[tuple[int, int, int], int] = {}
+        self._of: dict[_Key, int] = {}
         self.total = 0
 
     def of(self, neighbor: Neighbor) -> int:
@@ -48,7 +51,7 @@ class Holdings:
         self.total -= 1
 
 
-def _key(neighbor: Neighbor) -> tuple[int, int, int]:
-    """Numbers: they are hashed faster than an address."""
+def _key(neighbor: Neighbor) -> _Key:
+    """Without the address itself: numbers and classes are hashed faster."""
     interface, address = neighbor
-    return (interface, 0, 0) if address is None else (interface, address.version, number(address))
+    return (interface, type(address), 0 if address is None else number(address))

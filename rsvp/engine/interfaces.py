@@ -32,6 +32,8 @@ ROUTE_DELAY = 2.0
 """W, seconds: the wait before a local repair (RFC 2205 section 3.6)."""
 
 
+_GUARANTEED = int(Service.GUARANTEED)
+
 NO_SERVICE: frozenset[int] = frozenset()
 
 MOST_D = 1 << 28
@@ -112,8 +114,8 @@ class Interface:
 
     def pool(self, service: int) -> float:
         """Bytes/s that reservations of one service may take together here."""
-        share = self.guaranteed if service == Service.GUARANTEED else self.controlled_load
-        return self._part(min(share, self.reservable))
+        share = self.guaranteed if service == _GUARANTEED else self.controlled_load
+        return self._part(share if share < self.reservable else self.reservable)
 
     @property
     def character(self) -> HopCharacter:

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import reduce
-from typing import TypeAlias, TypeVar
+from typing import TypeAlias
 
 from .._values import compiled
 from ..iana import Service
 from ..intserv import Flowspec, Tspec, at_most, glb, merge, strictly_less, tspec_sum
-from ..objects import AnyObject, Filter, Scope, Style
+from ..objects import AnyObject, Filter, PolicyData, Scope, Style
 from .interfaces import LOCAL
 from .outputs import Police
 from .phop import PreviousHop, Request
@@ -23,7 +23,7 @@ from .session import GroupKey, SessionState
 from .style import in_order, selects, wanted
 from .tcsb import TrafficControlStateBlock
 
-T = TypeVar("T")
+_NONE = Police.NONE  # for every reservation; members are looked up slowly
 
 Wanting: TypeAlias = tuple[TrafficControlStateBlock, list[ReservationStateBlock]]
 """What is installed, and the reservations in it that ask for some sender."""
@@ -53,18 +53,23 @@ def installation(state: SessionState, key: GroupKey) -> Installation | None:
     if not psbs:
         return None
     senders, style = {psb.template: psb for psb in psbs}, rsbs[0].style
-    flowspec = reduce(merge, [rsb.flowspec for rsb in rsbs])
-    path_te = tspec_sum(*[psb.tspec for psb in senders.values()])
-    police = Police.NONE
-    if True in [psb.e_police for psb in senders.values()]:
-        police |= Police.ENTRY
+    flowspec = rsbs[0].flowspec
+    for rsb in rsbs[1:]:
+        flowspec = merge(flowspec, rsb.flowspec)
+    path_te = psbs[0].tspec
+    if len(senders) > 1:
+        path_te = tspec_sum(*[psb.tspec for psb in senders.values()])
+    police = _NONE
+    for psb in senders.values():
+        if psb.e_police:
+            police = Police.ENTRY
+            break
     if style.shared and len(senders) > 1:
         police |= Police.MERGE
     if len(state.rsbs) > 1 and _branches(state, key, flowspec, senders):
         police |= Police.BRANCH
     filters = in_order(senders) if style.explicit else ()
-    extra = _union([rsb.extra for rsb in rsbs])
-    return Installation(flowspec, filters, path_te, police, extra, tuple(psbs))
+    return Installation(flowspec, filters, path_te, police, _extra(rsbs), tuple(psbs))
 
 
 def _branches(state: SessionState, key: GroupKey, flowspec: Flowspec, senders: Iterable[Filter]) -> bool:
@@ -81,7 +86,13 @@ def _branches(state: SessionState, key: GroupKey, flowspec: Flowspec, senders: I
 def _served(state: SessionState, key: GroupKey) -> list[PathStateBlock]:
     """The path state of the senders that one group on one interface is for."""
     rsbs = state.rsbs.get(key, {}).values()
-    return [psb for psb in state.senders(key[0]) if any(covers(rsb, psb) for rsb in rsbs)]
+    found = []
+    for psb in state.senders(key[0]):
+        for rsb in rsbs:
+            if covers(rsb, psb):
+                found.append(psb)
+                break
+    return found
 
 
 def c_tot(state: SessionState, key: GroupKey) -> int | None:
@@ -151,19 +162,14 @@ def request(state: SessionState, phop: PreviousHop, now: float) -> Request | Non
             continue
         asked.append((psb.template, merged))
         for _, group in groups:
-            rsbs |= dict.fromkeys(group)
+            for rsb in group:
+                rsbs[rsb] = None
     if not asked:
         return None
     scope = None
     if phop.address is not None and _needs_scope(state, style, rsbs):
         scope = Scope(tuple(sorted({sender.address for sender, _ in asked}, key=int)))
-    return Request(
-        style,
-        wanted(style, asked),
-        scope,
-        _union([rsb.policy for rsb in rsbs]),
-        _union([rsb.extra for rsb in rsbs]),
-    )
+    return Request(style, wanted(style, asked), scope, _policy(rsbs), _extra(rsbs))
 
 
 def _needs_scope(state: SessionState, style: Style, rsbs: Iterable[ReservationStateBlock]) -> bool:
@@ -182,8 +188,13 @@ def _merge_for(groups: list[Wanting], psb: PathStateBlock, now: float) -> Flowsp
     """
     if not groups:
         return psb.held.flowspec if psb.held is not None and now < psb.held.until else None
-    if True not in [blockaded(tcsb.flowspec, psb, now) for tcsb, _ in groups]:
-        return reduce(merge, [tcsb.forward for tcsb, _ in groups])
+    merged: Flowspec | None = None
+    for tcsb, _ in groups:
+        if blockaded(tcsb.flowspec, psb, now):
+            break
+        merged = tcsb.forward if merged is None else merge(merged, tcsb.forward)
+    else:
+        return merged
     flowspecs = [rsb.flowspec for _, rsbs in groups for rsb in rsbs]
     free = [flowspec for flowspec in flowspecs if not blockaded(flowspec, psb, now)]
     return reduce(merge, free) if free else reduce(glb, flowspecs)
@@ -226,9 +237,22 @@ def wanting(state: SessionState, psb: PathStateBlock) -> list[Wanting]:
     return found
 
 
-def _union(parts: list[tuple[T, ...]]) -> tuple[T, ...]:
-    """Every object once, in the order they were met (RFC 2205 section 3.10, RFC 2750 section 4.2)."""
-    return tuple(dict.fromkeys([item for part in parts for item in part]))
+def _extra(rsbs: Iterable[ReservationStateBlock]) -> tuple[AnyObject, ...]:
+    """Every object once, in the order they were met (RFC 2205 section 3.10)."""
+    found: dict[AnyObject, None] = {}
+    for rsb in rsbs:
+        if rsb.extra:
+            found |= dict.fromkeys(rsb.extra)
+    return tuple(found)
+
+
+def _policy(rsbs: Iterable[ReservationStateBlock]) -> tuple[PolicyData, ...]:
+    """As `_extra` (RFC 2750 section 4.2)."""
+    found: dict[PolicyData, None] = {}
+    for rsb in rsbs:
+        if rsb.policy:
+            found |= dict.fromkeys(rsb.policy)
+    return tuple(found)
 
 
 def strictly_largest(tcsb: TrafficControlStateBlock, among: list[TrafficControlStateBlock]) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from .._values import number
 from ..iana import MessageType
 from . import patherr, preempt, resv, resverr, upstream
 from .admission import Budget
@@ -128,6 +129,7 @@ def _note_addresses(core: Core) -> None:
     core.made.clear()
     core.resvs_seen.clear()
     core.own = frozenset(a for interface in core.interfaces.values() for a in interface.addresses)
+    core.own_numbers = frozenset(map(number, core.own))
 
 
 def _ask_again(core: Core) -> None:

@@ -90,9 +90,9 @@ def _check_sender(core: Core, message: Path) -> Tspec:
         raise Drop("Path without a Tspec")
     if message.time_values.refresh_ms == 0:
         raise Drop("refresh period of zero")
-    if not is_host(address, base_session(message).destination.version):
+    if not is_host(address, base_session(message).destination):
         raise Drop("bad sender address")
-    if address in core.own:
+    if core.owns(address):
         raise Drop("own sender")
     return message.sender.tspec
 
@@ -203,6 +203,8 @@ def announce(core: Core, psb: PathStateBlock, before: Path | None, now: float, *
         for handle in psb.state.handles:
             if handle != psb.handle:
                 core.out.append(PathEvent(handle, psb.state.session, path.sender, path.policy))
+    if not psb.outgoing and not psb.sent:
+        return  # nobody to tell, as ever before routing has answered
     sent, psb.sent = psb.sent, Table()
     if dict(_messages(core, psb)) != dict(sent.items()) or not told:
         forward(core, psb, now, trigger=True)
@@ -228,7 +230,8 @@ def follow(core: Core, psb: PathStateBlock, now: float) -> None:
 def forward(core: Core, psb: PathStateBlock, now: float, *, trigger: bool) -> None:
     """Send a sender's Path out of every interface on its way (RFC 2209, PATH REFRESH)."""
     refresh = NEVER
-    to, source, known = psb.state.session.destination, psb.template.address, tuple(psb.sent)
+    to, source = psb.state.session.destination, psb.template.address
+    known = () if trigger else tuple(psb.sent)
     for oi, message in _messages(core, psb):
         news = trigger or oi not in known
         core.out.append(Send(message, to, message.send_ttl, oi, source, router_alert=True, trigger=news))

@@ -38,8 +38,9 @@ def arrived(core: Core, received: Received, message: Resv, now: float) -> None:
     oi = outgoing_interface(core, received, message.hop.lih)
     if message.time_values.refresh_ms == 0:
         raise Drop("refresh period of zero")
-    if any(flow.flowspec is None for flow in message.flows):
-        raise Drop("Resv without a flowspec")
+    for asked in message.flows:
+        if asked.flowspec is None:
+            raise Drop("Resv without a flowspec")
     state = core.find_session(message.session)
     try:
         known = _check_session(core, state, message)
@@ -64,13 +65,14 @@ def note(
 ) -> None:
     """Let a Resv be known again that asks for all of one reservation and for no other; see `refresh`.
 
-    It only prolongs that until something changes. Not so where a receiver wants a confirmation each
-    time, or one has been reduced and is told so.
+    `filters` are all that it asks for, and some of that reservation's. Until something changes it only
+    prolongs that. Not so where a receiver wants a confirmation each time, or one has been reduced and is
+    told so.
     """
     if message.confirm is not None or len(message.flows) > 1 or len(message.flows[0].filters) > len(filters):
         return
-    tcsb, wanted = rsb.state.tcsbs.get((rsb.oi, rsb.group)), set(filters)
-    if tcsb is None or tcsb.granted is not None or wanted != set(rsb.filters):
+    tcsb = rsb.state.tcsbs.get((rsb.oi, rsb.group))
+    if tcsb is None or tcsb.granted is not None or len(rsb.filters) != len(set(filters)):
         return
     core.resvs_seen.note(received.fingerprint, received.interface, received.ttl, rsb.state, rsb)
 
@@ -111,13 +113,16 @@ def _reserve(
     Returns what stands for it, None where some of the senders are not known.
     """
     style = message.style
-    psbs = [psb for psb in state.senders(oi) if selects(style, base_filters(flow.filters), psb.template)]
-    if not psbs:
+    listed = base_filters(flow.filters)
+    senders = {}
+    for psb in state.senders(oi):
+        if selects(style, listed, psb.template):
+            senders[psb.template] = psb.template
+    if not senders:
         raise Reject(ErrorCode.NO_SENDER_INFORMATION)
     assert flow.flowspec is not None
     until = good_until(core, message, oi, now)
-    senders = {psb.template: psb.template for psb in psbs}
-    filters = [senders[one] for one in base_filters(flow.filters) if one in senders]
+    filters = [senders[one] for one in listed if one in senders]
     key = (oi, filters[0] if group is not None else None)
     nhop = message.hop.address
     old = state.find_rsb(*key, nhop)
@@ -132,7 +137,7 @@ def _reserve(
         traffic.restore(core, tcsb)
         if tcsb.granted is not None and old.flowspec.rate > tcsb.granted.rate:
             resverr.report_reduction(core, state, old, tcsb.granted)
-        return old if len(filters) == len(flow.filters) else None
+        return old if len(filters) == len(listed) else None
     core.resvs_seen.forget(state)
     if old is None and state.reservation_count >= core.config.max_reservations_per_session:
         raise Reject(ErrorCode.RSVP_SYSTEM_ERROR, RsvpSystemError.TOO_MANY_RESERVATIONS)
@@ -176,7 +181,7 @@ def _reserve(
         changes.made(core, rsb)
     _watch_expiry(core, rsb)
     touched |= changed or phops_of([psb for psb in state.senders(oi) if covers(rsb, psb)])
-    return rsb if len(filters) == len(flow.filters) else None
+    return rsb if len(filters) == len(listed) else None
 
 
 def good_until(core: Core, message: Resv, oi: int, now: float) -> float:

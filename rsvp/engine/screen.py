@@ -29,21 +29,21 @@ def screen(core: Core, received: Received, message: Any) -> Any:
     to act on.
     """
     hop = getattr(message, "hop", None)
-    if hop is not None and hop.address in core.own:
+    if hop is not None and core.owns(hop.address):
         raise Drop("own message")
     flows, sender = _flows(message), getattr(message, "sender", None)
     filters = _filters(sender, flows)
-    if type(message.session) is Session and isinstance(message, Resv) and _has_gpi(filters):
-        raise Drop("GPI filter in a session with ports")
-    foreign = _foreign(message, filters)
+    foreign = _foreign(message, hop, filters)
     if foreign is not None:
+        if type(message.session) is Session and isinstance(message, Resv) and _has_gpi(filters):
+            raise Drop("GPI filter in a session with ports")
         _refuse(core, received, message, Reject(ErrorCode.UNKNOWN_OBJECT_CTYPE, foreign))
         raise Drop("unknown C-Type")
-    version = message.session.destination.version
-    if hop is not None and not is_host(hop.address, version):
+    destination = message.session.destination
+    if hop is not None and not is_host(hop.address, destination):
         raise Drop("bad hop address")
     confirm = getattr(message, "confirm", None)
-    if confirm is not None and not is_host(confirm.receiver, version):
+    if confirm is not None and not is_host(confirm.receiver, destination):
         raise Drop("bad confirm address")
     if not message.session.port:
         if isinstance(message.session, GpiSession):
@@ -74,7 +74,7 @@ def passes_through(core: Core, received: Received, interface: Interface) -> bool
     to = received.destination
     if received.message.type in _FOR_ALL or to in interface.addresses:
         return False
-    if to.is_multicast or to in core.own:
+    if to.is_multicast or core.owns(to):
         return False
     ttl = (received.message.send_ttl if received.ttl is None else received.ttl) - 1
     if ttl <= 0:
@@ -108,8 +108,11 @@ def _refuse(core: Core, received: Received, message: Any, refusal: Reject) -> No
 _SENDERS = {Session: frozenset({FilterSpec, FlowLabelFilterSpec}), GpiSession: frozenset({GpiFilter})}
 """The sessions that this engine implements, and the senders that each may have (RFC 2207 section 4.1)."""
 
+_HOPS = frozenset({Hop, NoneType})
+_TEMPLATE, _FILTER, _NULL = ClassNum.SENDER_TEMPLATE, ClassNum.FILTER_SPEC, int(Service.NULL)
 
-def _foreign(message: Any, filters: list[tuple[ClassNum, AnyFilter]]) -> int | None:
+
+def _foreign(message: Any, hop: Any, filters: list[tuple[ClassNum, AnyFilter]]) -> int | None:
     """Class and C-Type, as in an error value, of the first object that this engine does not implement.
 
     Or that it does not implement in such a session.
@@ -117,8 +120,7 @@ def _foreign(message: Any, filters: list[tuple[ClassNum, AnyFilter]]) -> int | N
     senders = _SENDERS.get(type(message.session))
     if senders is None:
         return ClassNum.SESSION << 8 | ctype_of(ClassNum.SESSION, message.session)
-    hop = getattr(message, "hop", None)
-    if type(hop) not in (Hop, NoneType):
+    if type(hop) not in _HOPS:
         return ClassNum.RSVP_HOP << 8 | ctype_of(ClassNum.RSVP_HOP, hop)
     for class_num, value in filters:
         if type(value) not in senders:
@@ -128,9 +130,10 @@ def _foreign(message: Any, filters: list[tuple[ClassNum, AnyFilter]]) -> int | N
 
 def _filters(sender: Sender | None, flows: tuple[Flow, ...]) -> list[tuple[ClassNum, AnyFilter]]:
     """Every sender that a message names, with the class of the object that names it."""
-    found = [] if sender is None else [(ClassNum.SENDER_TEMPLATE, sender.template)]
+    found = [] if sender is None else [(_TEMPLATE, sender.template)]
     for flow in flows:
-        found += [(ClassNum.FILTER_SPEC, one) for one in flow.filters]
+        for one in flow.filters:
+            found.append((_FILTER, one))
     return found
 
 
@@ -138,7 +141,13 @@ def _null_service(sender: Sender | None, flows: tuple[Flow, ...]) -> bool:
     """Whether the message speaks of the null service (RFC 2997), which this engine does not offer."""
     if sender is not None and isinstance(sender.tspec, NullTspec):
         return True
-    return Service.NULL in [flow.flowspec.service for flow in flows if flow.flowspec is not None]
+    for flow in flows:
+        flowspec = flow.flowspec
+        if flowspec is not None and flowspec.service == _NULL:
+            break
+    else:
+        return False
+    return True
 
 
 def _flows(message: Any) -> tuple[Flow, ...]:
@@ -149,9 +158,12 @@ def _flows(message: Any) -> tuple[Flow, ...]:
 
 def _together(message: Any, flows: tuple[Flow, ...]) -> Any:
     """The message with what is attached to its filters put with the other objects of the extensions."""
-    attached = tuple([one for flow in flows for group in flow.attached for one in group])
-    if not attached:
+    for flow in flows:
+        if flow.attached:
+            break
+    else:
         return message
+    attached = tuple([one for flow in flows for group in flow.attached for one in group])
     bare = tuple(replace(flow, attached=()) for flow in flows)
     changes: dict[str, Any] = {"flows": bare} if hasattr(message, "flows") else {"flow": bare[0]}
     return replace(message, extra=message.extra + attached, layout=None, **changes)

@@ -265,7 +265,7 @@ def _remove(core: Core, state: SessionState, tcsb: TrafficControlStateBlock) -> 
 
 def _settle_confirmations(core: Core, state: SessionState, key: GroupKey) -> None:
     """Move a confirmation request on with the largest reservation, answer the others (3.1.4)."""
-    rsbs = list(state.rsbs[key].values())
+    rsbs = state.rsbs[key].values()
     tcsb = state.tcsbs[key]
     for rsb in rsbs:
         if rsb.confirm is None:

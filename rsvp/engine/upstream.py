@@ -40,7 +40,7 @@ def sync(
     objects of the ResvTear that led here; they go on with it (section 3.10). `confirm` where an
     application asks for a confirmation now; while it waits, what is sent anyway asks again.
     """
-    came = [tcsb for tcsb in state.tcsbs.values() if tcsb.confirm is not None]
+    came = _asking(state)
     for phop in phops:
         old, new = phop.request, request(state, phop, now)
         phop.request = new
@@ -65,6 +65,15 @@ def sync(
             schedule(core, phop, now)
     for tcsb in came:
         tcsb.confirm = None
+
+
+def _asking(state: SessionState) -> list[TrafficControlStateBlock]:
+    """What is installed with a request for a confirmation that waits."""
+    found = []
+    for tcsb in state.tcsbs.values():
+        if tcsb.confirm is not None:
+            found.append(tcsb)
+    return found
 
 
 def resume(core: Core, iif: int, now: float) -> None:
@@ -123,7 +132,7 @@ def _confirmations(
     That of an application goes along until it is answered, and is new where it is `asked` for just now.
     What is blockaded is neither forwarded nor answered (RFC 2205 section 3.1.4).
     """
-    if new is None or not (state.handles or any(tcsb.confirm for tcsb in state.tcsbs.values())):
+    if new is None or not (state.handles or _asking(state)):
         return {}
     forward: dict[ResvConfirm, bool] = {}
     answered: dict[tuple[ResvConfirm, int, Group], tuple[TrafficControlStateBlock, list[Filter]]] = {}
@@ -240,8 +249,9 @@ def _send(core: Core, phop: PreviousHop, message: Resv, *, trigger: bool) -> Non
 
 def _ttl(core: Core, state: SessionState, phop: PreviousHop) -> int:
     """The TTL that a receiver on this node set for its session, else the interface's."""
-    here = state.reservations() if state.handles else ()
-    set_here = [rsb.ttl for rsb in here if rsb.ttl is not None]
+    if not state.handles:
+        return core.hop_ttl(phop.iif)
+    set_here = [rsb.ttl for rsb in state.reservations() if rsb.ttl is not None]
     return max(set_here) if set_here else core.hop_ttl(phop.iif)
 
 

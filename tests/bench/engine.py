@@ -9,7 +9,9 @@ path, so that all Paths of one neighbour have equal ones; with `--adspecs` each 
 the answer of routing, Path out, Resv in, admission, traffic control, Resv out. `Path refresh` and `Resv
 refresh` are the same messages again in another order, equal ones that were decoded anew. `sent` is a
 refresh that the engine sends by itself. Decoding the same bytes is never counted in these: it stands
-beside them, as the yardstick of the same run, and the refreshes are told as a multiple of it. `last :
+beside them, as the yardstick of the same run, and the refreshes are told as a multiple of it. Nor are the
+fingerprints, by which the engine knows what came before: whoever decodes takes them, and what one costs
+has a line of its own. `--no-fingerprints` goes without. `last :
 first` is how flat a figure is. `memory` is what the process grew by for each session, all
 kept messages included. The garbage collector runs as it does in a daemon.
 """
@@ -97,7 +99,8 @@ class Meter:
 class Transit:
     """A router's engine, with the test for its neighbours, its routing and its clock."""
 
-    def __init__(self, sessions: int) -> None:
+    def __init__(self, sessions: int, fingerprints: bool) -> None:
+        self.fingerprints = fingerprints
         self.engine = e.Engine(e.Config(max_sessions=sessions), rng=Random(1))
         self.now = 0.0
         self.meter = Meter()
@@ -110,7 +113,7 @@ class Transit:
         messages: list[Any] = [decode(packet) for packet in packets]
         self.meter(f"decode {what}", len(packets), started)
         started = time.process_time()
-        prints = [fingerprint(packet) for packet in packets]
+        prints = [fingerprint(packet) if self.fingerprints else None for packet in packets]
         self.meter(f"fingerprint {what}", len(packets), started)
         received = [
             e.Received(
@@ -161,11 +164,11 @@ def resident() -> int:
     return int(File("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
 
 
-def measure(sessions: int, rounds: int, adspecs: bool) -> dict[str, float]:
+def measure(sessions: int, rounds: int, adspecs: bool, fingerprints: bool) -> dict[str, float]:
     """Microseconds and bytes for one of so many sessions; of the refreshes the best of some rounds."""
     gc.collect()
     gc.freeze()
-    node = Transit(sessions)
+    node = Transit(sessions, fingerprints)
     path_of = [paths(n, adspecs) for n in range(sessions)]
     resv_of = [resvs(n) for n in range(sessions)]
     before = resident()
@@ -196,35 +199,38 @@ def measure(sessions: int, rounds: int, adspecs: bool) -> dict[str, float]:
         "decode setup": setup.each("decode Path") + setup.each("decode Resv"),
         "Path refresh": best["Path"],
         "decode Path": best["decode Path"],
-        "taken of Path": best["fingerprint Path"],
+        "Path fingerprint": best["fingerprint Path"],
         "Resv refresh": best["Resv"],
         "decode Resv": best["decode Resv"],
-        "taken of Resv": best["fingerprint Resv"],
+        "Resv fingerprint": best["fingerprint Resv"],
         "sent": best["sent"],
         "memory": memory,
     }
 
 
-def in_a_process_of_its_own(sessions: int, rounds: int, adspecs: bool) -> dict[str, float]:
+def in_a_process_of_its_own(
+    sessions: int, rounds: int, adspecs: bool, fingerprints: bool
+) -> dict[str, float]:
     """The figures of one size, untouched by what the others left behind."""
     command = [sys.executable, "-m", "tests.bench.engine", "--one", str(sessions), "--rounds", str(rounds)]
     command += ["--adspecs"] if adspecs else []
+    command += [] if fingerprints else ["--no-fingerprints"]
     found: dict[str, float] = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
     return found
 
 
 def show(results: dict[int, dict[str, float]]) -> None:
     """Print the table."""
-    print(f"{'':14}" + "".join(f"{size:>12,}" for size in results) + f"{'last : first':>14}{'at most':>12}")
+    print(f"{'':16}" + "".join(f"{size:>12,}" for size in results) + f"{'last : first':>14}{'at most':>12}")
     sizes = list(results.values())
     for what in sizes[0]:
         unit, digits = ("B ", 0) if what == "memory" else ("us", 1)
         figures = "".join(f"{one[what]:>9,.{digits}f} {unit}" for one in sizes)
         limit = f"{AT_MOST[what]:>9,} {unit}" if what in AT_MOST else ""
-        print(f"{what:14}{figures}{sizes[-1][what] / sizes[0][what]:>14.2f}{limit}")
+        print(f"{what:16}{figures}{sizes[-1][what] / sizes[0][what]:>14.2f}{limit}")
     for kind in ("Path", "Resv"):
         ratios = "".join(f"{one[f'{kind} refresh'] / one[f'decode {kind}']:>12.2f}" for one in sizes)
-        print(f"{kind} : decode {ratios}")
+        print(f"{kind} : decode   {ratios}")
 
 
 def main() -> None:
@@ -233,12 +239,16 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.add_argument("--rounds", type=int, default=5, help="rounds of refreshes of which the best counts")
     parser.add_argument("--adspecs", action="store_true", help="give every session an ADSPEC of its own")
+    parser.add_argument(
+        "--no-fingerprints", dest="fingerprints", action="store_false", help="let the engine compare messages"
+    )
     parser.add_argument("--one", type=int, metavar="SESSIONS", help="measure this size only, in this process")
     options = parser.parse_args()
+    ways = (options.rounds, options.adspecs, options.fingerprints)
     if options.one is not None:
-        print(json.dumps(measure(options.one, options.rounds, options.adspecs)))
+        print(json.dumps(measure(options.one, *ways)))
         return
-    results = {size: in_a_process_of_its_own(size, options.rounds, options.adspecs) for size in SIZES}
+    results = {size: in_a_process_of_its_own(size, *ways) for size in SIZES}
     if options.json:
         json.dump(results, sys.stdout, indent=1)
         print()
