@@ -163,6 +163,13 @@ cdef class Timer:
     def __init__(self, owner, fire, double deadline=INFINITY):
         self.owner, self.fire, self.deadline, self.looked_at = owner, fire, deadline, INFINITY
 
+    def __reduce__(self):
+        """Copied and pickled before its owner is filled in, which refers back to it."""
+        return Timer, (None, None), (self.owner, self.fire, self.deadline, self.looked_at)
+
+    def __setstate__(self, state):
+        self.owner, self.fire, self.deadline, self.looked_at = state
+
 
 cdef enum:
     ROOM = 64               # entries that a `Seen` begins with

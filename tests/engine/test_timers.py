@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 
 from hypothesis import given
@@ -114,3 +115,14 @@ def test_everything_fires_at_its_time_while_more_is_watched(steps):
         assert all(deadline > now for deadline in wanted.values())
         if wanted:
             assert (timers.next() or NEVER) <= min(wanted.values())
+
+
+def test_a_timer_is_copied_with_the_block_that_it_belongs_to():
+    class Block:
+        timer: Timer
+
+    block = Block()
+    block.timer = Timer(block, print, 5.0)
+    again = copy.deepcopy(block)
+    assert again.timer.owner is again is not block
+    assert (again.timer.fire, again.timer.deadline, again.timer.looked_at) == (print, 5.0, NEVER)
