@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import LocalError
+from ..errors import LocalError, Unavailable
 
 PR_SET_CHILD_SUBREAPER = 36
 
@@ -85,6 +85,15 @@ class Program:
         """Pass a signal on."""
         if self._pid and self.status is None:
             os.kill(self._pid, number)
+
+
+def require_children() -> None:
+    """Raise Unavailable where the kernel does not tell which processes another has started."""
+    if not (PROC / "thread-self" / "children").exists():
+        raise Unavailable(
+            "this system does not tell what a program has started, so none can be watched: that takes /proc "
+            "and a kernel with CONFIG_PROC_CHILDREN"
+        )
 
 
 def descendants() -> Iterator[Process]:

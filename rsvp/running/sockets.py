@@ -22,7 +22,7 @@ from ..attachment import read_socket
 from ..errors import LocalError
 from ..iana import Protocol
 from ..objects import IPAddress
-from .processes import Process, descendants
+from .processes import Process, descendants, require_children
 from .rules import OpenSocket
 from .tables import Tables
 
@@ -41,6 +41,8 @@ class Watcher:
     """Looks at the sockets of all descendants of this process."""
 
     def __init__(self) -> None:
+        """Raises Unavailable where nothing can be seen."""
+        require_children()
         self._others: set[int] = set()
         """Sockets that are neither TCP nor UDP over IP, and need no second look."""
         self._connected: dict[int, OpenSocket] = {}

@@ -324,3 +324,24 @@ def test_what_sockets_of_other_processes_say_of_themselves(lab: Lab, monkeypatch
         process.stdin.close()  # type: ignore[union-attr]
         process.wait(PATIENCE)
         assert by_port(watcher.look()) == {}
+
+
+KEEPS_TO_ITSELF = """
+import ctypes, socket, subprocess, sys
+from rsvp.running.sockets import Watcher
+HIDES = "import ctypes, sys; ctypes.CDLL(None).prctl(4, 0, 0, 0, 0); print(flush=True); sys.stdin.read()"
+ended = subprocess.Popen(["true"], stdout=subprocess.PIPE)
+ended.stdout.read()
+hides = subprocess.Popen([sys.executable, "-c", HIDES], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+hides.stdout.readline()
+watcher = Watcher()
+print(watcher.look(), set(watcher.hidden) == {hides.pid}, flush=True)
+hides.communicate()
+"""
+
+
+def test_a_process_that_may_not_be_looked_into_is_told_of_and_one_that_has_ended_is_not(lab: Lab):
+    process = lab["h1"].python(
+        *("-c", NO_RIGHTS, sys.executable, "-c", KEEPS_TO_ITSELF), stdout=subprocess.PIPE, text=True
+    )
+    assert process.communicate(timeout=PATIENCE)[0] == "[] True\n"
