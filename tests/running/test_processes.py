@@ -15,7 +15,7 @@ from rsvp.running.processes import descendants, require_children
 
 
 def test_a_child_and_its_child_descend_from_here():
-    script = "import os, sys; os.fork(); print(os.getpid(), flush=True); sys.stdin.read()"
+    script = "import os, sys; os.fork(); os.write(1, b'%d\\n' % os.getpid()); sys.stdin.read()"
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     with subprocess.Popen([sys.executable, "-c", script], **pipes) as child:  # type: ignore[call-overload]
         there = {int(child.stdout.readline()) for _ in range(2)}
