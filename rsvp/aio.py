@@ -31,7 +31,7 @@ from .messages import Sender as SenderDescriptor
 Address = str | o.IPAddress
 SenderLike = o.Filter | tuple[Address, int]
 
-PROTOCOLS = {"tcp": int(Protocol.TCP), "udp": int(Protocol.UDP)}
+PROTOCOLS = {protocol.name.lower(): int(protocol) for protocol in Protocol}
 
 
 def read_protocol(protocol: str | int) -> int:
@@ -43,7 +43,7 @@ def read_protocol(protocol: str | int) -> int:
     else:
         number = PROTOCOLS.get(protocol.lower(), 0)
     if not 0 < number < 256:
-        raise LocalError(f"no such protocol: {protocol}; write tcp, udp or a number from 1 to 255")
+        raise LocalError(f"no such protocol: {protocol}; write tcp, udp, esp, ah or a number from 1 to 255")
     return number
 
 
@@ -55,12 +55,12 @@ def read_address(address: Address) -> o.IPAddress:
         raise LocalError(str(error)) from None
 
 
-def read_sender(sender: SenderLike) -> o.Filter:
-    """A filter from (address, port). Raises LocalError."""
+def read_sender(sender: SenderLike, session: o.Session) -> o.Filter:
+    """A filter of a session from (address, port), or (address, SPI) for IPsec flows. Raises LocalError."""
     if not isinstance(sender, tuple):
         return sender
     try:
-        return o.FilterSpec(read_address(sender[0]), sender[1])
+        return o.filter_of(session, read_address(sender[0]), sender[1])
     except ValueError as error:
         raise LocalError(str(error)) from None
 
@@ -71,10 +71,11 @@ class Endpoint:
     async def session(self: Api, destination: Address, port: int = 0, protocol: str | int = "udp") -> Session:
         """Take part in a session to `destination`; close it, or use it in `async with`.
 
-        Raises LocalError for an address, port or protocol that cannot be.
+        With protocol "esp" or "ah" and a port, it is one of IPsec flows: the port is virtual, and the
+        ports of its senders are SPIs (RFC 2207). Raises LocalError for what cannot be.
         """
         try:
-            what = o.Session(read_address(destination), read_protocol(protocol), port)
+            what = o.session_of(read_address(destination), read_protocol(protocol), port)
         except ValueError as error:
             raise LocalError(str(error)) from None
         return Session(self, what, await self.open_session(what))
@@ -152,7 +153,7 @@ class Session(Events):
         goes along in them as it is (RFC 2750). `excess` is what this node does with packets beyond
         `tspec` once the flow is reserved. Raises NoRoute, LocalError.
         """
-        template = None if source is None else read_sender((source, port))
+        template = None if source is None else read_sender((source, port), self.session)
         sender = await self.api.add_sender(
             self.handle, template, tspec, port=port, ttl=ttl, adspec=adspec, policy=policy, excess=excess
         )
@@ -174,7 +175,7 @@ class Session(Events):
         as it is (RFC 2750). Several flowspecs in one FF reservation: `reserve_flows`. Raises LocalError,
         StyleConflict.
         """
-        filters = tuple(read_sender(sender) for sender in senders)
+        filters = tuple(read_sender(sender, self.session) for sender in senders)
         if style.explicit and not style.shared:
             flows = tuple(Flow(flowspec, (one,)) for one in filters)
         else:

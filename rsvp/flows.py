@@ -33,7 +33,10 @@ from .receiver import Receiver, read_service
 from .units import parse_rate
 
 Place = str | tuple[Address, int]
-"""An address with a port: "10.1.0.2:5000", "[2001:db8::2]:5000" or ("10.1.0.2", 5000)."""
+"""An address with a port: "10.1.0.2:5000", "[2001:db8::2]:5000" or ("10.1.0.2", 5000).
+
+That of a sender of an IPsec flow has an SPI: "10.1.0.2/spi=0x1234" or ("10.1.0.2", 0x1234).
+"""
 
 SECONDS_IN_BUCKET = 2.0
 """A sender that names only its rate may be this far ahead of it."""
@@ -57,6 +60,26 @@ def read_place(place: Place) -> tuple[o.IPAddress, int]:
             address, port = place
             return read_address(address), places.read_port(str(port))
         return places.read_place(place)
+    except ValueError as error:
+        raise LocalError(str(error)) from None
+
+
+def _read_sender(place: Place, session: o.Session) -> o.Filter:
+    """A sender of a session. Raises LocalError."""
+    try:
+        pair = places.read_sender(place) if isinstance(place, str) else place
+    except ValueError as error:
+        raise LocalError(str(error)) from None
+    if isinstance(place, str) and isinstance(pair[1], places.Spi) != isinstance(session, o.GpiSession):
+        form = "ADDRESS/spi=0x1234" if isinstance(session, o.GpiSession) else "ADDRESS:PORT"
+        raise LocalError(f"{place!r} cannot send in this session: write {form}")
+    return read_sender(pair, session)
+
+
+def _about(destination: Place, protocol: str | int) -> o.Session:
+    address, port = read_place(destination)
+    try:
+        return o.session_of(address, read_protocol(protocol), port)
     except ValueError as error:
         raise LocalError(str(error)) from None
 
@@ -194,8 +217,8 @@ class ReceivedFlow(AnyFlow):
 
     @property
     def source(self) -> tuple[o.IPAddress | None, int]:
-        """The address and port that were named; None and 0 for any."""
-        return self._source.address, self._source.port
+        """The address and port (or SPI) that were named; None and 0 for any."""
+        return self._source.pair
 
     async def _ask(self) -> None:
         """Reserve what the senders known by now call for, if that is something else."""
@@ -229,21 +252,27 @@ class ReceivedFlow(AnyFlow):
 class _Source:
     """Which senders a receiver means: any, those of an address, or one."""
 
-    def __init__(self, source: Place | None) -> None:
-        self.address: o.IPAddress | None = None
-        self.port = 0
-        if source is not None:
-            self.address, self.port = read_place(source)
+    def __init__(self, source: Place | None, session: o.Session) -> None:
+        self.sender = None if source is None else _read_sender(source, session)
+
+    @property
+    def pair(self) -> tuple[o.IPAddress | None, int]:
+        return (None, 0) if self.sender is None else (self.sender.address, _number(self.sender))
 
     def matches(self, template: AnyFilter) -> bool:
-        sender = base_filter(template)
-        if self.address is not None and getattr(sender, "address", None) != self.address:
-            return False
-        return not self.port or getattr(sender, "port", None) == self.port
+        sender, (address, number) = base_filter(template), self.pair
+        return (address is None or sender.address == address) and number in (0, _number(sender))
 
     def named(self) -> tuple[o.Filter, ...]:
         """The one sender that is meant, if it is clear before it is heard."""
-        return (read_sender((self.address, self.port)),) if self.address is not None and self.port else ()
+        return (self.sender,) if self.sender is not None and _number(self.sender) else ()
+
+
+def _number(sender: o.Filter) -> int:
+    """What tells a sender from others at its address."""
+    if isinstance(sender, o.GpiFilter):
+        return sender.gpi
+    return sender.port if isinstance(sender, o.FilterSpec) else sender.flow_label
 
 
 async def _tspec(api: Api, rate: float) -> Tspec:
@@ -272,12 +301,12 @@ async def send(
     `wait` seconds for somebody to reserve. Through the daemon, or `via` another `Api`. Close it when
     done. Raises NoDaemon, NoRoute, LocalError.
     """
-    address, to = read_place(destination)
-    template = None if source is None else read_sender(read_place(source))
+    about = _about(destination, protocol)
+    template = None if source is None else _read_sender(source, about)
     api, owned = await _api(via)
     flow: SentFlow | None = None
     try:
-        session = await _session(api, address, to, protocol)
+        session = await _session(api, about)
         flow = SentFlow(session, owned)
         tspec = rate if isinstance(rate, Tspec) else await _tspec(api, read_rate(rate))
         await flow._announce(template, tspec, port, ttl, excess)
@@ -310,8 +339,8 @@ async def receive(
     it. Waits up to `wait` seconds for the confirmation. Through the daemon, or `via` another `Api`.
     Close it when done. Raises NoDaemon, LocalError, StyleConflict.
     """
-    address, to = read_place(destination)
-    meant = _Source(source)
+    about = _about(destination, protocol)
+    meant = _Source(source, about)
     if style is None:
         style = o.WF if shared else o.FF
     receiver = Receiver(
@@ -323,7 +352,7 @@ async def receive(
     )
     api, owned = await _api(via)
     try:
-        session = await _session(api, address, to, protocol)
+        session = await _session(api, about)
     except BaseException:
         await _let_go(owned)
         raise
@@ -339,20 +368,15 @@ def status(destination: Place, source: Place | None = None, *, protocol: str | i
 
     With `source`, that of the receiver that named it. Raises LocalError.
     """
-    address, port = read_place(destination)
-    wanted = o.Session(address, read_protocol(protocol), port).key
-    found = [flow for flow in _open if flow.session.session.key == wanted]
+    about = _about(destination, protocol)
+    found = [flow for flow in _open if flow.session.session.key == about.key]
     if source is not None:
-        meant = read_place(source)
+        meant = _Source(source, about).pair
         found = [flow for flow in found if isinstance(flow, ReceivedFlow) and flow.source == meant]
     return min((flow.status for flow in found), key=list(Status).index, default=Status.RED)
 
 
-async def _session(api: Api, address: o.IPAddress, port: int, protocol: str | int) -> aio.Session:
-    try:
-        what = o.Session(address, read_protocol(protocol), port)
-    except ValueError as error:
-        raise LocalError(str(error)) from None
+async def _session(api: Api, what: o.Session) -> aio.Session:
     return aio.Session(api, what, await api.open_session(what))
 
 

@@ -524,6 +524,9 @@ class Protocol(IntEnum):
 PROTOCOLS_WITH_PORTS: Final = frozenset({6, 17, 33, 132, 136})
 """TCP, UDP, DCCP, SCTP and UDP-Lite carry ports as RFC 2205 section 3.2 expects them."""
 
+PROTOCOLS_WITH_SPI: Final = frozenset({50, 51})
+"""ESP and AH (RFC 2207)."""
+
 
 def error_text(code: int, value: int) -> str:
     """Put an ERROR_SPEC's code and value into words (RFC 2205 appendix B)."""

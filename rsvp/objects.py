@@ -16,7 +16,7 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import Any, ClassVar, Protocol, TypeAlias, TypeVar
 
 from ._values import compiled, number
-from .iana import STYLE_NAMES, ClassNum, CType, SessionFlag, StyleBits
+from .iana import PROTOCOLS_WITH_SPI, STYLE_NAMES, ClassNum, CType, SessionFlag, StyleBits
 
 IPAddress: TypeAlias = IPv4Address | IPv6Address
 SessionKey: TypeAlias = tuple[int, int, int, int]
@@ -327,13 +327,27 @@ class GpiFilter:
 
     def __str__(self) -> str:
         host = f"[{self.address}]" if self.address.version == 6 else self.address
-        return f"{host} GPI {self.gpi:#x}"
+        return f"{host}/spi={self.gpi:#x}"
 
 
 Filter: TypeAlias = FilterSpec | FlowLabelFilterSpec | GpiFilter
 """What FILTER_SPEC and SENDER_TEMPLATE hold."""
 
 SenderTemplate: TypeAlias = FilterSpec
+
+
+def session_of(destination: IPAddress, protocol: int, port: int) -> Session:
+    """The session that people mean by these: of ESP and AH with a (virtual) port, one of IPsec flows.
+
+    Raises ValueError for what cannot be.
+    """
+    kind = GpiSession if protocol in PROTOCOLS_WITH_SPI and port else Session
+    return kind(destination, protocol, port)
+
+
+def filter_of(session: Session, address: IPAddress, number: int) -> Filter:
+    """A sender of a session by its port, which in one of IPsec flows is an SPI. Raises ValueError."""
+    return (GpiFilter if isinstance(session, GpiSession) else FilterSpec)(address, int(number))
 
 
 class PolicyElement(Protocol):

@@ -1,5 +1,6 @@
 """How people write an address with a port: "10.1.0.2:5000" or "[2001:db8::2]:5000" (RFC 3986 3.2.2).
 
+In place of its port, the sender of an encrypted flow has an SPI (RFC 2207): "10.1.0.2/spi=0x1234".
 Rules name many of them at once: "10.1.0.0/16:5000-5100", "[2001:db8::/32]:5000", ":5000".
 """
 
@@ -52,6 +53,32 @@ def read_place(text: str) -> tuple[IPv4Address | IPv6Address, int]:
     """An address and its port. Raises ValueError with a sentence for people."""
     host, port = split(text)
     return read_address(host, EXAMPLE), port
+
+
+class Spi(int):
+    """An SPI, where a port might stand."""
+
+
+SPI = "spi="
+LARGEST_SPI = 0xFFFFFFFF
+
+
+def read_spi(text: str) -> Spi:
+    """An SPI from "spi=0x1234" or "spi=4660". Raises ValueError with a sentence for people."""
+    digits = text.removeprefix(SPI)
+    try:
+        number = int(digits, 16 if digits[:2].lower() == "0x" else 10)
+    except ValueError:
+        number = -1
+    if not text.startswith(SPI) or not 0 <= number <= LARGEST_SPI:
+        raise ValueError(f"{text!r} is no SPI: write spi=0x1234, or a decimal number below 2^32")
+    return Spi(number)
+
+
+def read_sender(text: str) -> tuple[IPv4Address | IPv6Address, int]:
+    """An address and its port, or its `Spi`. Raises ValueError with a sentence for people."""
+    host, slash, spi = text.partition("/")
+    return (read_address(host), read_spi(spi)) if slash else read_place(text)
 
 
 # --- many at once ------------------------------------------------------------------------------------

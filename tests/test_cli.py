@@ -73,7 +73,24 @@ PLACES = "write 10.1.0.2:5000 or [2001:db8::2]:5000"
         ([*SEND, "--ttl", "256"], "'256' is no whole number from 1 to 255"),
         ([*SEND, "--count", "0"], "'0' is no whole number from 1"),
         ([*SEND, "--timeout", "-1"], "'-1' is no number above 0"),
-        ([*SEND, "--protocol", "sctpp"], "no such protocol: sctpp; write tcp, udp or a number from 1 to 255"),
+        (
+            [*SEND, "--protocol", "sctpp"],
+            "no such protocol: sctpp; write tcp, udp, esp, ah or a number",
+        ),
+        (
+            [*SEND[:3], "spi=0x1", *SEND[4:]],
+            "only flows of --protocol esp or ah to a virtual port",
+        ),
+        (
+            [*SEND, "--protocol", "esp"],
+            "IPsec flows have an SPI in place of a source port: write 10.",
+        ),
+        (
+            [*SEND[:3], "spi=0x1ffffffff"],
+            "'spi=0x1ffffffff' is no SPI: write spi=0x1234",
+        ),
+        ([*RESERVE, "--sender", "10.0.0.1/spi=1"], "only flows of --protocol esp or ah"),
+        ([*RESERVE, "--sender", "10.0.0.1/24"], "'24' is no SPI: write spi=0x1234"),
         (["reserve", "10.1.0.2:5000"], "missing option '--style'"),
         ([*RESERVE, "--interface", "eth0"], "--interface is where to join a group: leave it out"),
         ([*RESERVE, "--delay", "soon"], "'soon' is no time: write 5, 1ms"),

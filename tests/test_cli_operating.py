@@ -41,6 +41,13 @@ async def interrupted(process: Process) -> None:
     assert (process.returncode, err) == (130, b"")
 
 
+async def ended(process: Process) -> None:
+    """It ends before its daemon does: without one it would speak for this very host."""
+    with contextlib.suppress(ProcessLookupError):
+        process.kill()
+    await process.wait()
+
+
 class TestAdmit:
     def test_says_what_would_happen_and_makes_nothing(self, tmp_path: Path):
         async def story() -> None:
@@ -75,6 +82,38 @@ class TestAdmit:
                     assert [one["sender"] for one in after] == [one["sender"] for one in before]
                     assert await client.show("reservations") == []
                     assert len(await client.show("sessions")) == 1
+
+        asyncio.run(story())
+
+    def test_an_ipsec_flow_is_named_by_its_spi(self, tmp_path: Path):
+        async def story() -> None:
+            async with (
+                daemons(tmp_path) as paths,
+                contextlib.AsyncExitStack() as processes,
+                asyncio.timeout(PATIENCE),
+            ):
+                to = f"{SESSION.destination}:{SESSION.port}"
+                where, esp = ("--control", paths["h1"]), ("--protocol", "esp")
+                named = ("--sender", "10.0.1.1/spi=0x80001234", "--rate", "1mbit")
+                sending = await started(
+                    *("send", to, *esp, "--source", "spi=0x80001234", "--rate", "1mbit", *where)
+                )
+                processes.push_async_callback(ended, sending)
+                asked = ("reserve", to, *esp, "--style", "ff", *named, "--confirm", "--count", "2")
+                receiving = await started(*asked, "--control", paths["h2"])
+                processes.push_async_callback(ended, receiving)
+                out, err = await receiving.communicate()
+                assert b"confirmed" in out, err
+                assert b"10.0.1.1/spi=0x80001234" in out
+                status, said, _ = await rsvp("show", "senders", *where)
+                assert f"{to}/esp" in said
+                assert "10.0.1.1/spi=0x80001234" in said
+                status, said, _ = await rsvp("admit", to, *esp, "--style", "ff", *named, "--json", *where)
+                told = json.loads(said)
+                assert (status, told["session"]["gpi"]) == (0, SESSION.port)
+                assert told["interfaces"][0]["filters"] == [{"address": "10.0.1.1", "gpi": 0x80001234}]
+                status, said, _ = await rsvp("clear", "sessions", to, *esp, *where)
+                assert (status, said) == (0, "nothing to remove; 1 of applications here stay\n")
 
         asyncio.run(story())
 

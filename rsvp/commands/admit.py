@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..jsonform import Json, read_filter, read_tspec, session
-from ..objects import Session, Style
+from ..objects import Session, Style, session_of
 from ..paths import CONTROL
-from . import options, words
+from . import arguments, options, words
 from .reserve import check
 
 if TYPE_CHECKING:
@@ -41,10 +41,10 @@ def admit(
 
         rsvp admit 224.1.1.1:5000 --style wf --rate 500kbit --json
     """
-    senders = tuple(dict.fromkeys(sender or ()))
-    check(destination, style, senders, service, rate, delay)
     assert destination.address is not None
-    about = Session(destination.address, protocol, destination.port)
+    about = session_of(destination.address, protocol, destination.port)
+    senders = arguments.senders_of(about, *(sender or ()))
+    check(destination, style, senders, service, rate, delay)
 
     import asyncio
 

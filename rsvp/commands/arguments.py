@@ -11,7 +11,7 @@ import typer
 
 from .. import places
 from ..jsonform import read_style
-from ..objects import FilterSpec, IPAddress, Style
+from ..objects import Filter, GpiSession, IPAddress, Session, Style, filter_of
 from ..units import parse_rate, parse_time
 
 T = TypeVar("T")
@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Place:
-    """An address and a port; `address` is None where only the port was given."""
+    """An address and a port, or an SPI; `address` is None where only the other was given."""
 
     address: IPAddress | None
     port: int
@@ -49,15 +49,33 @@ def _read_host(text: str) -> Place:
 
 
 def _read_source(text: str) -> Place:
+    if text.startswith(places.SPI):
+        return Place(None, places.read_spi(text))
+    if "/" in text:
+        return Place(*places.read_sender(text))
     if ":" not in text and "." not in text:
         return Place(None, places.read_port(text))
     return _read_end(text)
 
 
-def _read_sender(text: str) -> FilterSpec:
-    place = _read_end(text)
-    assert place.address is not None
-    return FilterSpec(place.address, place.port)
+def _read_sender(text: str) -> Place:
+    return Place(*places.read_sender(text)) if "/" in text else _read_end(text)
+
+
+def senders_of(session: Session, *named: Place) -> tuple[Filter, ...]:
+    """What was named as the senders of a session, each once.
+
+    Refuses those with an SPI in a session of ports, and others in one of IPsec flows (RFC 2207 section 4.1).
+    """
+    for one in named:
+        if isinstance(one.port, places.Spi) != isinstance(session, GpiSession):
+            raise typer.BadParameter(
+                "IPsec flows have an SPI in place of a source port: write 10.1.0.1/spi=0x1234"
+                if isinstance(session, GpiSession)
+                else "only flows of --protocol esp or ah to a virtual port have an SPI"
+            )
+    found = [filter_of(session, one.address, one.port) for one in named if one.address is not None]
+    return tuple(dict.fromkeys(found))
 
 
 def _read_protocol(text: str) -> int:

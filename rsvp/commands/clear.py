@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from ..iana import Protocol
-from ..objects import Session
+from ..objects import Session, session_of
 from ..paths import CONTROL
 from ..vocabulary import CLEARED
 from . import arguments, options
@@ -56,7 +56,7 @@ def clear(
     session = None
     if destination is not None:
         assert destination.address is not None
-        session = Session(destination.address, protocol, destination.port)
+        session = session_of(destination.address, protocol, destination.port)
     numbers = asyncio.run(_ask(control, what, session))
     if json:
         from json import dumps

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ..objects import FilterSpec, Style
+from ..objects import Style
 from ..paths import CONTROL
 from . import arguments
 from .arguments import Place
@@ -17,7 +17,7 @@ Destination = Annotated[
 ]
 
 Protocol = Annotated[
-    int, typer.Option(metavar="NAME", parser=arguments.protocol, help="udp, tcp, or a number.")
+    int, typer.Option(metavar="NAME", parser=arguments.protocol, help="udp, tcp, esp, ah, or a number.")
 ]
 
 Ttl = Annotated[
@@ -41,7 +41,7 @@ ReservedStyle = Annotated[
 ]
 
 Senders = Annotated[
-    list[FilterSpec] | None,
+    list[Place] | None,
     typer.Option(
         metavar="ADDRESS:PORT",
         parser=arguments.sender,

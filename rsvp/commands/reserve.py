@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ..objects import FilterSpec, Session, Style
+from ..objects import Filter, Style, session_of
 from . import arguments, options
 from .arguments import Place
 
@@ -47,14 +47,16 @@ def reserve(
 
         rsvp reserve 10.1.0.2:5000 --style ff --delay 20ms
 
+        rsvp reserve 10.1.0.2:5000 --protocol esp --style ff --sender 10.0.0.1/spi=0x1234
+
         rsvp reserve 239.1.1.1:5000 --style wf --rate 500kbit --interface eth0
     """
-    senders = tuple(dict.fromkeys(sender or ()))
-    check(destination, style, senders, service, rate, delay)
     assert destination.address is not None
+    session = session_of(destination.address, protocol, destination.port)
+    senders = arguments.senders_of(session, *(sender or ()))
+    check(destination, style, senders, service, rate, delay)
     if interface is not None and not destination.address.is_multicast:
         raise typer.BadParameter("--interface is where to join a group: leave it out, this is none")
-    session = Session(destination.address, protocol, destination.port)
 
     import asyncio
 
@@ -71,7 +73,7 @@ def reserve(
 def check(
     destination: Place,
     style: Style,
-    senders: tuple[FilterSpec, ...],
+    senders: tuple[Filter, ...],
     service: str | None,
     rate: float | None,
     delay: float | None,

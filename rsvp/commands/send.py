@@ -9,7 +9,7 @@ import typer
 
 from ..iana import DEFAULT_TTL
 from ..intserv import Tspec, default_bucket
-from ..objects import Session
+from ..objects import session_of
 from . import arguments, options
 from .arguments import Place
 
@@ -81,6 +81,8 @@ def send(
         rsvp send 10.1.0.2:5000 --source 4000 --rate 1mbit
 
         rsvp send 10.1.0.2:5000 --source 10.0.0.1:4000 --rate 2mbit --json
+
+        rsvp send 10.1.0.2:5000 --protocol esp --source spi=0x1234 --rate 1mbit
     """
     if smallest > largest:
         raise typer.BadParameter(f"--min {smallest} is above --max {largest}: swap them")
@@ -90,7 +92,8 @@ def send(
     if tspec.peak < tspec.rate:
         raise typer.BadParameter("--peak is below --rate: a flow's peak is at least its rate")
     assert destination.address is not None
-    session = Session(destination.address, protocol, destination.port)
+    session = session_of(destination.address, protocol, destination.port)
+    arguments.senders_of(session, source)
 
     import asyncio
 

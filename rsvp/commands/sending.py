@@ -5,7 +5,7 @@ from __future__ import annotations
 from .. import jsonform
 from ..engine.outputs import PathEvent, PathGone, ResvEvent, Upcall
 from ..intserv import Tspec
-from ..objects import Filter, FilterSpec, Session
+from ..objects import Filter, Session, filter_of
 from . import words
 from .application import Application, Limits
 from .arguments import Place
@@ -33,7 +33,7 @@ class Sending(Application):
         self._ttl = ttl
         self._template: Filter | None = None
         if source.address is not None:
-            self._template = FilterSpec(source.address, source.port)
+            self._template = filter_of(session, source.address, source.port)
 
     async def begin(self) -> str:
         """Start the Path messages."""
@@ -41,7 +41,7 @@ class Sending(Application):
             self.handle,
             self._template,
             self._tspec,
-            port=self._source.port,
+            port=int(self._source.port),
             ttl=self._ttl,
             incoming=self._incoming,
         )

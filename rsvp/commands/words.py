@@ -51,6 +51,8 @@ def place(value: Json) -> str:
     host = f"[{value['address']}]" if ":" in value["address"] else value["address"]
     if "flow_label" in value:
         return f"{host} flow label {value['flow_label']:#x}"
+    if "gpi" in value:
+        return f"{host}/spi={value['gpi']:#x}"
     rest = ", ".join(f"{name} {one}" for name, one in value.items() if name not in ("address", "port"))
     return f"{host}:{value['port']}" if "port" in value else f"{host} {rest}"
 
@@ -61,6 +63,8 @@ def session(value: Json) -> str:
         return f"tunnel {value['tunnel_id']} to {value['endpoint']}"
     if "p2mp_id" in value:
         return f"tunnel {value['tunnel_id']} of point-to-multipoint {value['p2mp_id']}"
+    if "protocol" in value and "gpi" in value:
+        value = {**value, "port": value["gpi"]}
     if "protocol" not in value or "port" not in value:
         told = {name: one for name, one in value.items() if name not in _FLAGS}
         host = told.pop("destination", "")

@@ -184,6 +184,8 @@ def reserve(core: Core, verb: Reserve, now: float) -> None:
 
 def check_request(session: Session, style: Style, flows: tuple[Flow, ...]) -> None:
     """Refuse what no application may ask for, whatever stands. Raises LocalError."""
+    if isinstance(session, GpiSession):
+        _check_gpi(session)
     if not style.known:
         raise LocalError("a reservation's style is FF, WF or SE")
     if not flows:

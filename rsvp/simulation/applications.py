@@ -13,7 +13,8 @@ from ..iana import DEFAULT_TTL
 from ..intserv import DEFAULT_ADSPEC, Adspec, Flowspec, Tspec, controlled_load, default_bucket, guaranteed
 from ..jsonform import read_style
 from ..messages import Flow
-from ..objects import Filter, IPAddress, Session, Style
+from ..objects import Filter, GpiFilter, IPAddress, Session, Style
+from ..places import SPI, read_spi
 from ..receiver import Receiver
 from .lines import Words, is_rate, read_count, read_rate, read_whole
 from .node import Node
@@ -101,11 +102,13 @@ def _send(words: Words, simulation: Simulation) -> Act:
 
 
 def _read_source(words: Words, simulation: Simulation) -> tuple[IPAddress | None, int]:
-    """ ":4000", with the node's own address, or "10.0.1.1:4000"."""
+    """ ":4000" or "spi=0x1234", with the node's own address, or "10.0.1.1:4000"."""
+    if words.next is not None and words.next.startswith(SPI):
+        return None, words.read(read_spi, "an SPI")
     if words.next is not None and words.next.startswith(":"):
         return None, words.read(lambda text: _read_port(text[1:]), "a port")
     sender = words.read(lambda text: read_sender(text, simulation.address_of), "a source")
-    return sender.address, sender.port
+    return sender.address, sender.gpi if isinstance(sender, GpiFilter) else sender.port
 
 
 def _read_port(text: str) -> int:

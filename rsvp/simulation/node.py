@@ -23,7 +23,7 @@ from ..intserv import DEFAULT_ADSPEC, Adspec, Tspec, default_bucket
 from ..jsonform import Json
 from ..ledger import Ledger
 from ..messages import Flow, Sender
-from ..objects import Filter, FilterSpec, IPAddress, Session, Style
+from ..objects import Filter, IPAddress, Session, Style, filter_of
 from ..receiver import Receiver
 from ..show import Names, entries
 from .parts import Port
@@ -225,7 +225,7 @@ class Node:
         session = self.simulation.session(session)
         if not isinstance(tspec, Tspec):
             tspec = Tspec(tspec, default_bucket(tspec, 1500))
-        template = FilterSpec(self._source(session) if source is None else source, port)
+        template = filter_of(session, self._source(session) if source is None else source, port)
         handle = self.open(session, app)
         self.feed(e.AddSender(handle, template, tspec, ttl, adspec))
         return template
@@ -246,7 +246,7 @@ class Node:
     ) -> None:
         """Announce a flow no more: a PathTear follows."""
         session = self.simulation.session(session)
-        template = FilterSpec(self._source(session) if source is None else source, port)
+        template = filter_of(session, self._source(session) if source is None else source, port)
         self.feed(e.RemoveSender(self.handle(session, app), template))
 
     def reserve(

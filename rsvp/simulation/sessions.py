@@ -8,8 +8,8 @@ from ipaddress import ip_address
 from ..aio import read_protocol
 from ..errors import LocalError
 from ..iana import Protocol
-from ..objects import FilterSpec, IPAddress, Session
-from ..places import split
+from ..objects import FilterSpec, GpiFilter, IPAddress, Session, session_of
+from ..places import read_spi, split
 
 AddressOf = Callable[[str], IPAddress | None]
 """A node's name -> its first address."""
@@ -28,17 +28,20 @@ def read_address(text: str, address_of: AddressOf) -> IPAddress:
 
 
 def read_session(text: str, address_of: AddressOf) -> Session:
-    """A session from "239.1.1.1:5000", "h2:5000" or "h2:5000/tcp". Raises ValueError."""
+    """A session from "239.1.1.1:5000", "h2:5000" "h2:5000/tcp" or "h2:5000/esp". Raises ValueError."""
     place, slash, protocol = text.partition("/")
     host, port = split(place, "239.1.1.1:5000 or h2:5000")
     try:
         number = read_protocol(protocol) if slash else int(Protocol.UDP)
     except LocalError as error:
         raise ValueError(str(error)) from None
-    return Session(read_address(host, address_of), number, port)
+    return session_of(read_address(host, address_of), number, port)
 
 
-def read_sender(text: str, address_of: AddressOf) -> FilterSpec:
-    """A sender from "h1:4000" or "10.0.1.1:4000". Raises ValueError."""
+def read_sender(text: str, address_of: AddressOf) -> FilterSpec | GpiFilter:
+    """A sender from "h1:4000", "10.0.1.1:4000" or "h1/spi=0x1234". Raises ValueError."""
+    host, slash, spi = text.partition("/")
+    if slash:
+        return GpiFilter(read_address(host, address_of), int(read_spi(spi)))
     host, port = split(text, "h1:4000 or 10.0.1.1:4000")
     return FilterSpec(read_address(host, address_of), port)

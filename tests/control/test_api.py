@@ -26,7 +26,7 @@ from rsvp.errors import LocalError, NoRoute, StyleConflict, UnknownSession
 from rsvp.iana import ErrorCode
 from rsvp.intserv import Tspec, controlled_load, guaranteed
 from rsvp.messages import Flow
-from rsvp.objects import FF, SE, WF, FilterSpec, PolicyData, Session
+from rsvp.objects import FF, SE, WF, FilterSpec, GpiSession, PolicyData, Session
 from rsvp.policy import PreemptionPriority, user
 from tests.nodes import Listener, chain, running
 from tests.virtual_loop import run
@@ -336,6 +336,9 @@ def test_a_dry_run_of_admission_says_what_would_happen_and_makes_nothing(hosts: 
             assert await h2.admit(SESSION, WF, (Flow(controlled_load(TSPEC)),)) == [], "it ends here"
             with pytest.raises(LocalError, match="lists no senders"):
                 await h1.admit(SESSION, WF, (Flow(controlled_load(TSPEC), (SENDER,)),))
+            encrypted = GpiSession(SESSION.destination, 17, 5000)
+            with pytest.raises(LocalError, match=r"a GPI session is of ESP \(50\) or AH \(51\)"):
+                await h1.admit(encrypted, WF, (Flow(controlled_load(TSPEC)),))
             nowhere = Session(ip_address("192.0.2.1"), 17, 5000)
             with pytest.raises(NoRoute, match="no route"):
                 await h1.admit(nowhere, WF, (Flow(controlled_load(TSPEC)),))

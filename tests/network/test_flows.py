@@ -190,3 +190,38 @@ def test_a_delay_that_no_rate_keeps_is_red():
             assert "cannot be had" in str(flow.error)
 
     run(story())
+
+
+def test_ipsec_flows_have_spis_where_others_have_ports():
+    async def story() -> None:
+        async with running(chain()) as nodes:
+            one = await rsvp.send(TO, 10_000, port=0x1234, protocol="esp", via=nodes["h1"])
+            two = await rsvp.send(TO, 20_000, source="10.0.1.1/spi=0x5678", protocol="esp", via=nodes["h1"])
+            flow = await rsvp.receive(TO, "10.0.1.1/spi=0x5678", protocol="esp", wait=5.0, via=nodes["h2"])
+            assert flow.source == (read_place("10.0.1.1:0")[0], 0x5678)
+            (entry,) = await reservations(nodes["r1"])
+            assert entry["session"] == {"destination": "10.0.3.2", "protocol": 50, "gpi": 5000}
+            assert entry["filters"] == [{"address": "10.0.1.1", "gpi": 0x5678}]
+            assert rsvp.status(TO, "10.0.1.1/spi=22136", protocol="esp") is Status.GREEN
+            assert rsvp.status(TO) is Status.RED
+            async with await nodes["h2"].session("10.0.3.2", 5000, "esp") as session:
+                await session.reserve(rsvp.FF, rsvp.controlled_load(10_000), [("10.0.1.1", 0x1234)])
+                await asyncio.sleep(1.0)
+                assert len(await reservations(nodes["r1"])) == 2
+            for other in (one, two, flow):
+                await other.close()
+
+    run(story())
+
+
+@pytest.mark.parametrize(
+    ("source", "protocol", "why"),
+    [("10.0.1.1:4000", "ah", "write ADDRESS/spi=0x1234"), ("10.0.1.1/spi=1", "udp", "write ADDRESS:PORT")],
+)
+def test_a_sender_has_a_port_or_an_spi_as_its_session_does(source: str, protocol: str, why: str):
+    async def story() -> None:
+        async with running(chain()) as nodes:
+            with pytest.raises(LocalError, match=why):
+                await rsvp.send(TO, 1000, source=source, protocol=protocol, via=nodes["h1"])
+
+    run(story())

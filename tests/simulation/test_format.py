@@ -9,7 +9,7 @@ import pytest
 
 from rsvp.errors import ScenarioError
 from rsvp.intserv import Flowspec, Tspec, controlled_load, guaranteed
-from rsvp.objects import FilterSpec, Session
+from rsvp.objects import FilterSpec, GpiFilter, Session
 from rsvp.simulation import Acted, Checked, Event, Kind, Scenario, Shown, Simulation, Topology
 
 NETWORK = "link h1 r1 10mbit 1ms\nlink r1 h2 10mbit 1ms\nlink r1 h3\n"
@@ -341,3 +341,14 @@ def test_a_file_that_is_no_text(tmp_path: Path) -> None:
 def test_a_statement_of_scenarios_is_none_of_topologies() -> None:
     with pytest.raises(ScenarioError, match="line 1: unknown statement 'seed'"):
         Topology.parse("seed 3")
+
+
+def test_ipsec_flows_are_told_by_their_spis() -> None:
+    simulation, _ = run(
+        NETWORK
+        + "at 0 h1 send h2:5000/esp from spi=0x1234 20kbit\nat 0 h1 send h2:5000/esp from h1/spi=7 40kbit\n"
+        + "at 1 h2 reserve h2:5000/esp ff for h1/spi=0x1234\nat 2 h1 stop h2:5000/esp from spi=7\nrun 3\n"
+    )
+    sender = GpiFilter(ip_address("10.0.1.1"), 0x1234)
+    assert [filters for filters, _ in reserved(simulation, "r1")] == [(sender,)]
+    assert [view.sender for view in simulation.node("r1").senders()] == [sender]
