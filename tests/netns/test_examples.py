@@ -72,8 +72,9 @@ def test_the_diamond(words):
         if not greedy["disturbed"]:
             assert one["best_effort"]["offered"] > 5 * one["rate"]
             assert one["best_effort"]["rate"] > 0.9 * one["best_effort"]["share"]
+        if len(one["senders"]) == 3:  # all that is reserved there is in use
             for reservation in one["reservations"].values():
-                assert reservation["rate"] < 1.1 * reservation["reserved"], "nothing is lent to it"
+                assert reservation["rate"] < 1.1 * reservation["reserved"]
 
 
 def test_namespaces():
