@@ -168,19 +168,20 @@ class Session(Events):
         confirm: bool = False,
         ttl: int | None = None,
         policy: tuple[o.PolicyData, ...] = (),
+        joined: str | None = None,
     ) -> Reservation:
         """Reserve for `senders`, none for style WF; replaces what this session reserved before.
 
         With `confirm`, await `Reservation.confirmed()` for the network's answer. `policy` goes along
-        as it is (RFC 2750). Several flowspecs in one FF reservation: `reserve_flows`. Raises LocalError,
-        StyleConflict.
+        as it is (RFC 2750), and `joined` names the interface where the group was joined, if one was chosen.
+        Several flowspecs in one FF reservation: `reserve_flows`. Raises LocalError, StyleConflict.
         """
         filters = tuple(read_sender(sender, self.session) for sender in senders)
         if style.explicit and not style.shared:
             flows = tuple(Flow(flowspec, (one,)) for one in filters)
         else:
             flows = (Flow(flowspec, filters),)
-        return await self.reserve_flows(style, flows, confirm=confirm, ttl=ttl, policy=policy)
+        return await self.reserve_flows(style, flows, confirm=confirm, ttl=ttl, policy=policy, joined=joined)
 
     async def reserve_flows(
         self,
@@ -190,11 +191,14 @@ class Session(Events):
         confirm: bool = False,
         ttl: int | None = None,
         policy: tuple[o.PolicyData, ...] = (),
+        joined: str | None = None,
     ) -> Reservation:
         """Reserve flow descriptors as they stand (RFC 2205 section 3.1.4)."""
         reservation = Reservation(self, style, flows)
         self._waiters = [reservation]
-        await self.api.reserve(self.handle, style, flows, confirm=confirm, ttl=ttl, policy=policy)
+        await self.api.reserve(
+            self.handle, style, flows, confirm=confirm, ttl=ttl, policy=policy, joined=joined
+        )
         return reservation
 
     async def sender(self, timeout: float | None = None) -> SenderDescriptor:

@@ -77,11 +77,14 @@ class Api(Protocol):
         confirm: bool = False,
         ttl: int | None = None,
         policy: tuple[PolicyData, ...] = (),
+        joined: str | None = None,
         outgoing: str | None = None,
     ) -> None:
         """Reserve, in place of what this handle reserved before; `policy` goes along as it is.
 
-        Senders that are not there yet are waited for. `outgoing` names the interface behind which a host
+        Senders that are not there yet are waited for. `joined` names the interface where the application
+        is a member of the group, if it chose one: a group's data that comes in by another one is not
+        what this is for (RFC 2205 section 3.9). `outgoing` names the interface behind which a host
         is that does not speak RSVP, and that this is reserved for: it is admitted and installed there
         (a receiver proxy: RFC 5945 section 2.1). Raises LocalError, StyleConflict.
         """

@@ -132,9 +132,12 @@ class Session(_Twin[aio.Session]):
         confirm: bool = False,
         ttl: int | None = None,
         policy: tuple[PolicyData, ...] = (),
+        joined: str | None = None,
     ) -> Reservation:
         """Reserve, as `rsvp.aio.Session.reserve` does. Raises LocalError, StyleConflict."""
-        asked = self._inner.reserve(style, flowspec, senders, confirm=confirm, ttl=ttl, policy=policy)
+        asked = self._inner.reserve(
+            style, flowspec, senders, confirm=confirm, ttl=ttl, policy=policy, joined=joined
+        )
         return Reservation(LOOP.wait(asked))
 
     def reserve_flows(
@@ -145,9 +148,12 @@ class Session(_Twin[aio.Session]):
         confirm: bool = False,
         ttl: int | None = None,
         policy: tuple[PolicyData, ...] = (),
+        joined: str | None = None,
     ) -> Reservation:
         """Reserve flow descriptors as they stand (RFC 2205 section 3.1.4)."""
-        asked = self._inner.reserve_flows(style, descriptors, confirm=confirm, ttl=ttl, policy=policy)
+        asked = self._inner.reserve_flows(
+            style, descriptors, confirm=confirm, ttl=ttl, policy=policy, joined=joined
+        )
         return Reservation(LOOP.wait(asked))
 
     def sender(self, timeout: float | None = None) -> SenderDescriptor:

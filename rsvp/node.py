@@ -503,11 +503,12 @@ class Node(Endpoint):
         confirm: bool = False,
         ttl: int | None = None,
         policy: tuple[PolicyData, ...] = (),
+        joined: str | None = None,
         outgoing: str | None = None,
     ) -> None:
         """See `Api.reserve`."""
-        oi = self._index(outgoing)
-        self._feed(e.Reserve(handle, style, flows, confirm, policy=policy, ttl=ttl, outgoing=oi))
+        oi, interface = self._index(outgoing), None if joined is None else self._index(joined)
+        self._feed(e.Reserve(handle, style, flows, confirm, policy, ttl, interface, oi))
 
     async def release(self, handle: int, filters: tuple[Filter, ...] | None = None) -> None:
         """See `Api.release`."""

@@ -78,6 +78,7 @@ class Receiving(Application):
                 print(f"asking for {about}: {found}", file=sys.stderr, flush=True)
         if flows:
             style, confirm = self._receiver.style, self._confirm
-            await self.api.reserve(self.handle, style, flows, confirm=confirm, outgoing=self._outgoing)
+            joined, oi = self._interface, self._outgoing
+            await self.api.reserve(self.handle, style, flows, confirm=confirm, joined=joined, outgoing=oi)
         else:
             await self.api.release(self.handle)

@@ -137,6 +137,7 @@ class Client(Endpoint):
         confirm: bool = False,
         ttl: int | None = None,
         policy: tuple[PolicyData, ...] = (),
+        joined: str | None = None,
         outgoing: str | None = None,
     ) -> None:
         """Reserve, in place of what was reserved before in this session."""
@@ -148,6 +149,7 @@ class Client(Endpoint):
             confirm=confirm,
             ttl=ttl,
             policy=schema.policy_to_json(policy),
+            joined=joined,
             outgoing=outgoing,
         )
 

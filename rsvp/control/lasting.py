@@ -163,11 +163,13 @@ class LastingClient(Endpoint):
         confirm: bool = False,
         ttl: int | None = None,
         policy: tuple[PolicyData, ...] = (),
+        joined: str | None = None,
         outgoing: str | None = None,
     ) -> None:
         """Reserve, in place of what was reserved before in this session."""
         part = self._part(handle)
-        how: dict[str, Any] = {"confirm": confirm, "ttl": ttl, "policy": policy, "outgoing": outgoing}
+        how: dict[str, Any] = {"confirm": confirm, "ttl": ttl, "policy": policy}
+        how |= {"joined": joined, "outgoing": outgoing}
         await self._ask(lambda: self._connection.reserve(part.inner, style, flows, **how))
         part.reservation = (style, flows, how)
 

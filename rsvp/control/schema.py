@@ -107,6 +107,7 @@ class Reserve(Request, tag="reserve"):
     confirm: bool = False
     ttl: int | None = None
     policy: list[Object] = []
+    joined: str | None = None
     outgoing: str | None = None
 
 

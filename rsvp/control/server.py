@@ -309,6 +309,7 @@ class _Connection:
             confirm=request.confirm,
             ttl=request.ttl,
             policy=schema.checked(schema.read_policy, request.policy),
+            joined=request.joined,
             outgoing=request.outgoing,
         )
 

@@ -370,3 +370,19 @@ def test_clear_removes_what_neighbours_made_and_says_so(hosts: Opener):
                 await h1.clear("counters", SESSION)
 
     run(story())
+
+
+def test_a_receiver_may_say_where_it_joined_its_group(hosts: Opener):
+    async def story() -> None:
+        async with hosts() as (_, h2):
+            group = Session(ip_address("239.1.1.1"), 17, 5000)
+            handle = await h2.open_session(group)
+            (interface,) = [entry for entry in await h2.show("interfaces") if entry["index"]]
+            flows = (Flow(controlled_load(TSPEC)),)
+            await h2.reserve(handle, WF, flows, joined=interface["name"])
+            (entry,) = await h2.show("reservations")
+            assert entry["style"] == "WF"
+            with pytest.raises(LocalError, match="RSVP runs on no interface 'eth9' here"):
+                await h2.reserve(handle, WF, flows, joined="eth9")
+
+    run(story())

@@ -10,10 +10,10 @@ import pytest
 from rsvp.engine.outputs import PathEvent, ResvConfirmed
 from rsvp.intserv import Tspec, controlled_load
 from rsvp.messages import Flow
-from rsvp.objects import FF, FilterSpec, Session
+from rsvp.objects import FF, WF, FilterSpec, Session
 from rsvp.transport import Packet
 from rsvp.transport.memory import Network
-from tests.nodes import Listener, running
+from tests.nodes import Listener, chain, running
 from tests.virtual_loop import run
 
 GROUP = "239.1.1.1"
@@ -104,5 +104,19 @@ def test_receivers_that_come_and_go() -> None:
             assert len(await nodes["h1"].show("installed")) == 1, "h4 is on the first link"
             for listener in listeners.values():
                 listener.task.cancel()
+
+    run(story())
+
+
+def test_where_a_group_was_joined_is_kept_with_the_reservation() -> None:
+    async def story() -> None:
+        async with running(chain()) as nodes:
+            h2 = nodes["h2"]
+            handle = await h2.open_session(Session(ip_address("239.1.1.1"), 17, 5000))
+            for joined in ("eth0", None):
+                await h2.reserve(handle, WF, (Flow(controlled_load(1000.0)),), joined=joined)
+                (state,) = h2._engine._core.sessions.values()
+                found = [rsb.interface for rsb in state.reservations()]
+                assert found == [None if joined is None else (await h2.show("interfaces"))[0]["index"]]
 
     run(story())
