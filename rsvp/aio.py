@@ -14,6 +14,7 @@ The same classes work over a node in this process and over the daemon's control 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Iterable
 from types import TracebackType
 from typing import Self
@@ -22,7 +23,7 @@ from . import objects as o
 from . import places
 from .api import Api
 from .engine.outputs import PathEvent, PathGone, ResvConfirmed, ResvError, Upcall
-from .errors import LocalError, Rejected
+from .errors import LocalError, Rejected, RsvpError, UnknownSession
 from .iana import DEFAULT_TTL, ErrorFlag, Protocol, error_text
 from .intserv import DEFAULT_ADSPEC, Adspec, Excess, Flowspec, Tspec
 from .messages import Flow, base_filter
@@ -82,27 +83,31 @@ class Endpoint:
 
 
 class Events:
-    """Events to iterate, each once and in order; it ends when `None` was put in."""
+    """Events to iterate, each once and in order, up to what `_end` was told: nothing, or what went wrong."""
 
     def __init__(self) -> None:
-        self._events: asyncio.Queue[Upcall | None] = asyncio.Queue()
+        self._events: asyncio.Queue[Upcall | RsvpError | None] = asyncio.Queue()
 
     def __aiter__(self) -> AsyncIterator[Upcall]:
         return self
 
     async def __anext__(self) -> Upcall:
         event = await self._events.get()
-        if event is None:
-            self._events.put_nowait(None)
-            raise StopAsyncIteration
+        if event is None or isinstance(event, RsvpError):
+            self._end(event)  # for whoever asks once more
+            raise event or StopAsyncIteration
         return event
+
+    def _end(self, error: RsvpError | None) -> None:
+        self._events.put_nowait(error)
 
 
 class Session(Events):
     """One application's part in one session.
 
     Iterate it (`async for event in session`) for events as `rsvp.PathEvent`, `rsvp.ResvEvent` and
-    so on; none is lost, also from before the iteration began. It ends when the session is closed.
+    so on; none is lost, also from before the iteration began. It ends when the session is closed, and
+    raises what ended it otherwise: ControlError, or why a new daemon refuses what the old one granted.
     """
 
     def __init__(self, api: Api, session: o.Session, handle: int) -> None:
@@ -112,6 +117,8 @@ class Session(Events):
         self.handle = handle
         self.senders: dict[o.Filter, SenderDescriptor] = {}
         """The senders that are known at present, from their Path messages."""
+        self.error: RsvpError | None = None
+        """Why there is no session any more."""
         self._waiters: list[Reservation] = []
         self._arrival = asyncio.Event()
         self._pump = asyncio.create_task(self._receive(), name=f"rsvp events of {session}")
@@ -121,10 +128,14 @@ class Session(Events):
             async for event in self.api.events(self.handle):
                 self._note(event)
                 self._events.put_nowait(event)
+        except RsvpError as error:
+            self.error = error
         finally:
-            self._events.put_nowait(None)
+            self._end(self.error)
+            self.error = self.error or LocalError("the session was closed")
             for waiter in self._waiters:
-                waiter._fail(LocalError("the session was closed"))
+                waiter._fail(self.error)
+            self._arrival.set()
 
     def _note(self, event: Upcall) -> None:
         if isinstance(event, PathEvent):
@@ -204,18 +215,22 @@ class Session(Events):
     async def sender(self, timeout: float | None = None) -> SenderDescriptor:
         """Wait until at least one sender's Path has arrived; returns the first known one.
 
-        Raises TimeoutError after `timeout` seconds.
+        Raises TimeoutError after `timeout` seconds, and what ended the session.
         """
         async with asyncio.timeout(timeout):
             while not self.senders:
+                if self.error is not None:
+                    raise self.error
                 self._arrival.clear()
                 await self._arrival.wait()
         return next(iter(self.senders.values()))
 
     async def close(self) -> None:
-        """Tear down what was made in this session."""
-        await self.api.close_session(self.handle)
-        await asyncio.wait({self._pump})
+        """Tear down what was made in this session; nothing is left to do where it has ended by itself."""
+        if self.error is None:
+            with contextlib.suppress(UnknownSession):  # it ends at this moment
+                await self.api.close_session(self.handle)
+            await asyncio.wait({self._pump})
 
     async def __aenter__(self) -> Self:
         return self

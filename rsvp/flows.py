@@ -24,7 +24,16 @@ from . import objects as o
 from .aio import Address, read_address, read_protocol, read_sender
 from .api import Api
 from .control.lasting import connect
-from .engine.outputs import PathError, PathEvent, ResvConfirmed, ResvError, ResvEvent, ResvGone, Upcall
+from .engine.outputs import (
+    PathError,
+    PathEvent,
+    PathGone,
+    ResvConfirmed,
+    ResvError,
+    ResvEvent,
+    ResvGone,
+    Upcall,
+)
 from .errors import LocalError, Rejected, RsvpError
 from .iana import DEFAULT_TTL, ErrorFlag, error_text
 from .intserv import INFINITY, Excess, Tspec
@@ -110,14 +119,16 @@ class AnyFlow(aio.Events):
         _open.add(self)
 
     async def _follow(self) -> None:
+        ended: RsvpError | None = None
         try:
             async for event in self.session:
                 await self._note(event)
                 self._events.put_nowait(event)
         except RsvpError as error:
+            ended = error
             self._turn(Status.RED, error)
         finally:
-            self._events.put_nowait(None)
+            self._end(ended)
 
     async def _note(self, event: Upcall) -> None:
         raise NotImplementedError
@@ -152,8 +163,7 @@ class AnyFlow(aio.Events):
         """Tear down what was asked for; then it is red."""
         _open.discard(self)
         try:
-            if self.error is None or isinstance(self.error, Rejected):
-                await self.session.close()
+            await self.session.close()
         finally:
             self._follower.cancel()
             await asyncio.gather(self._follower, return_exceptions=True)
@@ -220,12 +230,12 @@ class ReceivedFlow(AnyFlow):
         """The address and port (or SPI) that were named; None and 0 for any."""
         return self._source.pair
 
-    async def _ask(self) -> None:
-        """Reserve what the senders known by now call for, if that is something else."""
+    async def _ask(self, anew: bool = False) -> None:
+        """Reserve what the senders known by now call for, if that is something else or `anew`."""
         api, handle = self.session.api, self.session.handle
         try:
             flows = self._receiver.flows()
-            if flows == self._asked:
+            if flows == self._asked and not anew:
                 return
             if flows:
                 await api.reserve(handle, self._receiver.style, flows, confirm=True)
@@ -242,7 +252,10 @@ class ReceivedFlow(AnyFlow):
         if isinstance(event, PathEvent) and not self._source.matches(event.sender.template):
             return
         self._receiver.heard(event)
-        await self._ask()
+        deserted = isinstance(event, PathGone) and not self._receiver.hears
+        if deserted and self.status is Status.GREEN:
+            self._turn(Status.YELLOW)  # before asking, which takes its time where the daemon is gone
+        await self._ask(anew=deserted)  # what is asked for still is confirmed once more
         if isinstance(event, ResvConfirmed):
             self._turn(Status.GREEN)
         elif isinstance(event, ResvError) and not event.flags & ErrorFlag.NOT_GUILTY:
@@ -310,11 +323,11 @@ async def send(
         flow = SentFlow(session, owned)
         tspec = rate if isinstance(rate, Tspec) else await _tspec(api, read_rate(rate))
         await flow._announce(template, tspec, port, ttl, excess)
+        if wait:
+            await flow.wait(wait)
     except BaseException:
         await (flow.close() if flow is not None else _let_go(owned))
         raise
-    if wait:
-        await flow.wait(wait)
     return flow
 
 
@@ -351,15 +364,16 @@ async def receive(
         delay,
     )
     api, owned = await _api(via)
+    flow: ReceivedFlow | None = None
     try:
         session = await _session(api, about)
+        flow = ReceivedFlow(session, owned, receiver, meant)
+        await flow._ask()
+        if wait:
+            await flow.wait(wait)
     except BaseException:
-        await _let_go(owned)
+        await (flow.close() if flow is not None else _let_go(owned))
         raise
-    flow = ReceivedFlow(session, owned, receiver, meant)
-    await flow._ask()
-    if wait:
-        await flow.wait(wait)
     return flow
 
 

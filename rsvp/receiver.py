@@ -64,6 +64,11 @@ class Receiver:
         elif isinstance(event, PathGone):
             self._known.pop(event.template, None)
 
+    @property
+    def hears(self) -> bool:
+        """Whether there is a sender at present."""
+        return bool(self._known)
+
     def flows(self) -> tuple[Flow, ...]:
         """What to reserve, by what is known now; empty for nothing yet.
 

@@ -123,8 +123,8 @@ class LastingClient(Endpoint):
         if self._there.is_set():
             # A daemon that is lost at this moment has torn it down already.
             await _unless_lost(self._connection, self._connection.close_session(part.inner))
-        if part.pump is not None:
-            await asyncio.wait({part.pump})
+            if part.pump is not None:
+                await asyncio.wait({part.pump})
         part.queue.put_nowait(None)  # also where the connection was lost before it could say so
 
     async def add_sender(
@@ -260,7 +260,8 @@ class LastingClient(Endpoint):
                 part.forget()
             self._connection = await self._find()
             for part in list(self._parts.values()):
-                await self._remake(part)
+                if part.handle in self._parts:
+                    await self._remake(part)
             self._there.set()
 
     async def _find(self) -> Client:
@@ -274,21 +275,24 @@ class LastingClient(Endpoint):
             wait = min(2 * wait, LONGEST_WAIT)
 
     async def _remake(self, part: _Part) -> None:
-        connection = self._connection
+        connection, opened = self._connection, False
         try:
             part.inner = await connection.open_session(part.session)
+            opened = True
             self._listen(part)
-            for template, what in part.senders.items():
+            for template, what in list(part.senders.items()):
                 await connection.add_sender(part.inner, template, **what)
             if part.reservation is not None:
                 style, flows, how = part.reservation
                 await connection.reserve(part.inner, style, flows, **how)
         except RsvpError as error:
-            if connection.lost is None:
-                log.warning("%s could not be made anew: %s", part.session, error)
-                part.queue.put_nowait(error)
-                if self._parts.pop(part.handle, None) is not None and part.pump is not None:
-                    await _unless_lost(connection, connection.close_session(part.inner))
+            if connection.lost is not None:
+                return
+            log.warning("%s could not be made anew: %s", part.session, error)
+            part.queue.put_nowait(error)
+            self._parts.pop(part.handle, None)
+        if opened and part.handle not in self._parts:  # or it was closed meanwhile
+            await _unless_lost(connection, connection.close_session(part.inner))
 
 
 def _without(flows: tuple[Flow, ...], filters: tuple[Filter, ...]) -> tuple[Flow, ...]:

@@ -7,6 +7,7 @@ Path, and a change of the Path changes the reservation.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field, replace
 
@@ -175,10 +176,11 @@ class Receiving:
     # --- hearing ----------------------------------------------------------------------------------
 
     async def _listen(self, session: Session, part: aio.Session) -> None:
-        async for event in part:
-            self._hear(session, event)
-            if isinstance(event, PathEvent | PathGone):
-                await self._adapt(session)
+        with contextlib.suppress(RsvpError):
+            async for event in part:
+                self._hear(session, event)
+                if isinstance(event, PathEvent | PathGone):
+                    await self._adapt(session)
         if self._parts.pop(session, None) is not None:
             self._tell(LOST)
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from .. import aio
 from ..api import Api
 from ..engine.outputs import PathError, ResvEvent, ResvGone, Upcall
+from ..errors import RsvpError
 from ..iana import ErrorFlag
 from ..intserv import Adspec, Excess, Flowspec, Tspec
 from ..objects import Filter, IPAddress, PolicyData, Session
@@ -105,8 +107,9 @@ class Sending:
             self._tell(StatusInfo(Status.NO_RECEIVERS))
 
     async def _listen(self, session: Session, part: aio.Session) -> None:
-        async for event in part:
-            self._hear(session, event)
+        with contextlib.suppress(RsvpError):
+            async for event in part:
+                self._hear(session, event)
         if self._flows.pop(session, None) is not None:
             self._tell(LOST)
 

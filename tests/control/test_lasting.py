@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from rsvp.engine.outputs import PathEvent, PathGone, ResvConfirmed, ResvEvent, R
 from rsvp.errors import ControlError, NoRoute, UnknownSession
 from rsvp.intserv import controlled_load
 from rsvp.messages import Flow
-from rsvp.objects import FF, FilterSpec
+from rsvp.objects import FF, FilterSpec, Session
 from tests.nodes import Listener, chain, running
 from tests.patience import settled
 from tests.virtual_loop import run
@@ -137,6 +138,64 @@ def test_what_cannot_be_made_anew_ends_its_session_with_the_reason(path: Path):
             with pytest.raises(UnknownSession):
                 await mine.release(one)
             await mine.release(two)
+            await mine.close()
+
+    asyncio.run(story())
+
+
+def test_a_session_that_is_closed_while_it_is_made_anew(path: Path):
+    class Slow(FakeApi):
+        def __init__(self) -> None:
+            super().__init__()
+            self.asked, self.gate = asyncio.Event(), asyncio.Event()
+
+        async def add_sender(self, *args: object, **more: object) -> FilterSpec:
+            self.asked.set()
+            await self.gate.wait()
+            return SENDER
+
+    async def story() -> None:
+        async with serving(path, FakeApi()):
+            mine = await lasting.connect(path)
+            one, two = await mine.open_session(SESSION), await mine.open_session(SESSION)
+            await mine.add_sender(one, SENDER, TSPEC)
+            events = mine.events(one)
+        api = Slow()
+        async with serving(path, api):
+            await api.asked.wait()
+            await mine.close_session(one)
+            await mine.close_session(two)
+            assert [event async for event in events] == []
+            api.gate.set()
+            await mine.show("sessions")
+            assert [line[0] for line in api.script] == ["open", "close"], "and two was not even opened"
+            await mine.close()
+
+    asyncio.run(story())
+
+
+def test_a_session_that_is_refused_leaves_the_others_alone(path: Path):
+    """Sessions have other numbers at the next daemon: what was another's there is this one's here."""
+
+    class Choosy(FakeApi):
+        async def open_session(self, session: Session) -> int:
+            if session.port == 1:
+                raise NoRoute("not this one")
+            return await super().open_session(session)
+
+    async def story() -> None:
+        async with serving(path, FakeApi()):
+            mine = await lasting.connect(path)
+            await mine.open_session(replace(SESSION, port=2))
+            refused = await mine.open_session(replace(SESSION, port=1))
+            await mine.open_session(replace(SESSION, port=3))
+            events = mine.events(refused)
+        api = Choosy()
+        async with serving(path, api):
+            with pytest.raises(NoRoute, match="not this one"):
+                await anext(events)
+            await mine.show("sessions")
+            assert [line[0] for line in api.script] == ["open", "open"]
             await mine.close()
 
     asyncio.run(story())
