@@ -12,12 +12,17 @@ import pytest
 from rsvp import Path as PathMessage
 from rsvp import PathTear, Resv, ResvConf, ResvErr, Tspec
 from rsvp.iana import AdmissionError, ErrorCode
+from rsvp.lab import chain
 from rsvp.objects import FF, SE, WF, FilterSpec
+from rsvp.paths import CONTROL
+from tests.patience import PATIENCE
 
 from . import smcroute
 from .decoders import require
+from .running import Running
 from .scenes import Played, play
 
+DOCS = Path(__file__).parent.parent.parent / "docs"
 BOTH = pytest.mark.parametrize("words", [(), ("--ipv6",)], ids=["IPv4", "IPv6"])
 
 
@@ -147,3 +152,25 @@ def test_a_file_server_says_what_its_replies_are(tmp_path: Path, words: tuple[st
     [(counted, dropped)] = re.findall(r"reserved: (\d+) bytes of \d+ packets, (\d+) dropped", played.text)
     assert int(counted) > 104_000, "a whole download"
     assert dropped == "0"
+
+
+def test_reserving_from_a_script_takes_five_lines_at_most(tmp_path: Path) -> None:
+    """What docs/library.md shows, as it stands, towards the daemon where daemons listen."""
+    page = (DOCS / "library.md").read_text(encoding="utf-8")
+    [script] = [
+        block for block in re.findall(r"^```python\n(.*?)^```", page, re.M | re.S) if "blocking" in block
+    ]
+    assert len(script.splitlines()) <= 5
+    lab = chain("h1", "h2")
+
+    class Usual(Running):
+        def config(self, name: str) -> str:
+            text = super().config(name)
+            return text.replace(self.control(name), str(CONTROL)) if name == "h2" else text
+
+    with Usual(lab) as running:
+        running.start("h1", "h2")
+        assert str(lab["h2"].address) in script
+        running.send()
+        done = lab["h2"].python("-c", script, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        assert done.communicate(timeout=PATIENCE) == ("green\n", "")
