@@ -60,6 +60,7 @@ async def connect(
 ) -> tuple[socket.socket, asyncio.StreamReader, asyncio.StreamWriter]:
     with stage.lab[host]:
         sock = socket.socket(socket.AF_INET6 if stage.version == 6 else socket.AF_INET)
+    sock.bind((stage[host], 6000))
     sock.setblocking(False)
     await asyncio.get_running_loop().sock_connect(sock, (stage["h1"], PORT))
     return sock, *await asyncio.open_connection(sock=sock)
