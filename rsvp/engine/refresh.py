@@ -45,7 +45,8 @@ def repeats_resv(core: Core, received: Received, message: Resv, now: float) -> b
     """Whether a Resv asks for what its next hop has reserved already; if so, all of that lives on."""
     rsb = core.resvs_seen.find(received.fingerprint, received.interface, received.ttl)
     if rsb is not None:
-        resv.prolong_all(core, rsb, resv.good_until(core, message, rsb.oi, now))
+        # The same message, period and K: this is later than the last time.
+        resv.prolong_all(rsb, resv.good_until(core, message, rsb.oi, now))
         return True
     state = core.find_session(message.session)
     if state is None or not state.rsbs or message.time_values.refresh_ms == 0:

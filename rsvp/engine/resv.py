@@ -221,13 +221,10 @@ def prolong(core: Core, rsb: ReservationStateBlock, filters: Iterable[Filter], u
     _watch_expiry(core, rsb)
 
 
-def prolong_all(core: Core, rsb: ReservationStateBlock, until: float) -> None:
-    """Restart the cleanup timer for all filter specs of a reservation."""
-    timer = rsb.expiry
-    rsb.until = timer.deadline = until
+def prolong_all(rsb: ReservationStateBlock, until: float) -> None:
+    """Put off the cleanup timer for all filter specs of a reservation; never to an earlier time."""
+    rsb.until = rsb.expiry.deadline = until
     rsb.filters.fill(until)
-    if until < timer.looked_at:
-        core.timers.watch(timer)
 
 
 def _watch_expiry(core: Core, rsb: ReservationStateBlock) -> None:

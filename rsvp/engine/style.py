@@ -16,7 +16,7 @@ from .._table import Table
 from .._values import number
 from ..intserv import Flowspec, merge
 from ..messages import Flow
-from ..objects import Filter, FilterSpec, FlowLabelFilterSpec, GpiFilter, Style
+from ..objects import Filter, FilterSpec, GpiFilter, Style
 
 Group: TypeAlias = Filter | None
 Wanted: TypeAlias = Table[Group, Flowspec]
@@ -75,6 +75,8 @@ def in_order(filters: Collection[Filter]) -> tuple[Filter, ...]:
 
 def filter_order(one: Filter) -> tuple[int, int, int]:
     """A total order of filters, so that equal state makes equal messages."""
-    match one:
-        case FilterSpec(_, minor) | FlowLabelFilterSpec(_, minor) | GpiFilter(_, minor):
-            return (one.address.version, number(one.address), minor)
+    if isinstance(one, FilterSpec):
+        minor = one.port
+    else:
+        minor = one.gpi if isinstance(one, GpiFilter) else one.flow_label
+    return (one.address.version, number(one.address), minor)
