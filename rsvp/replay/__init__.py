@@ -33,13 +33,20 @@ class Replay(Protocol):
     what: tuple[str, ...]
 
     @property
-    def epoch(self) -> float | None: ...
+    def epoch(self) -> float | None:
+        """Seconds since 1970 at the start; None where that is not known."""
+
     @property
-    def time(self) -> float: ...
+    def time(self) -> float:
+        """Seconds from the start."""
+
     @property
-    def frame(self) -> int: ...
+    def frame(self) -> int:
+        """How many packets or inputs have been taken."""
+
     @property
-    def ended(self) -> bool: ...
+    def ended(self) -> bool:
+        """Whether there is nothing left to take."""
 
     def changes(self, until: float | None = None, frame: int | None = None) -> Iterator[Change]:
         """Go up to a time, in seconds from the start, or a frame; yields what happened on the way.

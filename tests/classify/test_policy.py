@@ -10,6 +10,7 @@ import pytest
 
 from rsvp.classify import Action, Classification, ClassifiedSocket, Policy, Priority, load, read
 from rsvp.errors import ClassificationError, ConfigError
+from tests.pages import blocks
 
 TO = ip_address("10.0.3.2")
 
@@ -123,3 +124,11 @@ def test_sockets_that_have_no_classification() -> None:
     with one, other, pytest.raises(ClassificationError) as refusal:
         ClassifiedSocket(one)
     assert refusal.value.errno == errno.EOPNOTSUPP
+
+
+def test_the_guide_s_file_is_one() -> None:
+    (text,) = [block.text for block in blocks("ibm.md") if block.language == "toml"]
+    policy = read(text)
+    (rule,) = policy.rule
+    assert rule.action == Action(46, 6, 8000.0)
+    assert policy.levels == {Priority.LOW: 8}
