@@ -61,5 +61,6 @@ def test_all_that_is_shown_says_what_it_is(kind: str, target: str, options: str)
 
 def test_every_public_class_is_shown() -> None:
     shown = {id(value) for directive in SHOWN for _, value in members(*directive)}
-    public = [getattr(rsvp, name) for name in rsvp.__all__]
+    # A Client is one connection of a LastingClient, which has all of its verbs.
+    public = [getattr(rsvp, name) for name in rsvp.__all__ if name != "Client"]
     assert [one.__qualname__ for one in public if inspect.isclass(one) and id(one) not in shown] == []
