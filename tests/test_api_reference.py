@@ -13,7 +13,9 @@ import pytest
 import rsvp
 from tests.pages import DOCS
 
-DIRECTIVE = re.compile(r"^\.\. auto(module|class|exception|function):: ([\w.]+)\n((?:   .*\n)*)", re.MULTILINE)
+DIRECTIVE = re.compile(
+    r"^\.\. auto(module|class|exception|function):: ([\w.]+)\n((?:   .*\n)*)", re.MULTILINE
+)
 PAGES = ("api.md", "engine.md", "simulation.md")
 SHOWN = [one for page in PAGES for one in DIRECTIVE.findall((DOCS / page).read_text(encoding="utf-8"))]
 
