@@ -95,10 +95,10 @@ class Budget:
         """
         if service != Service.GUARANTEED or rate <= self._guaranteed.get(handle, 0.0):
             return None
-        others = [other for one, other in self._guaranteed.items() if one != handle]
-        takes = len(others) * interface.turn
+        takes = (len(self._guaranteed) - (handle in self._guaranteed)) * interface.turn
         if takes <= interface.spare:
-            return None
+            return None  # without a look at each, of which there may be a hundred thousand
+        others = [other for one, other in self._guaranteed.items() if one != handle]
         promised = interface.spare + interface.character.c / max(rate, *others)
         return None if takes <= promised * (1 + _SLACK) else (takes, promised)
 
