@@ -39,7 +39,7 @@ class Budget:
     def __init__(self) -> None:
         self._rates: dict[int, tuple[float, int]] = {}
         self._pools: dict[int, float] = {}
-        self._guaranteed: dict[int, float] = {}
+        self._guaranteed = 0
         self.reserved = 0.0
 
     def __len__(self) -> int:
@@ -49,7 +49,7 @@ class Budget:
         """A budget to try things with."""
         other = type(self)()
         other._rates, other._pools, other.reserved = dict(self._rates), dict(self._pools), self.reserved
-        other._guaranteed = dict(self._guaranteed)
+        other._guaranteed = self._guaranteed
         return other
 
     def pooled(self, service: int) -> float:
@@ -93,12 +93,14 @@ class Budget:
         Of all that take turns the fastest has the least time, C/R and what D has to spare. Returns how
         long the others' turns would take and that time, in seconds; None where they fit.
         """
-        if service != Service.GUARANTEED or rate <= self._guaranteed.get(handle, 0.0):
+        held, before = self._rates.get(handle, (0.0, Service.CONTROLLED_LOAD))
+        mine = before == Service.GUARANTEED
+        if service != Service.GUARANTEED or rate <= (held if mine else 0.0):
             return None
-        takes = (len(self._guaranteed) - (handle in self._guaranteed)) * interface.turn
+        takes = (self._guaranteed - mine) * interface.turn
         if takes <= interface.spare:
             return None  # without a look at each, of which there may be a hundred thousand
-        others = [other for one, other in self._guaranteed.items() if one != handle]
+        others = [r for one, (r, s) in self._rates.items() if s == Service.GUARANTEED and one != handle]
         promised = interface.spare + interface.character.c / max(rate, *others)
         return None if takes <= promised * (1 + _SLACK) else (takes, promised)
 
@@ -123,15 +125,14 @@ class Budget:
         self.reserved += rate
         self._pools[service] = self.pooled(service) + rate
         self._rates[handle] = (rate, service)
-        if service == Service.GUARANTEED:
-            self._guaranteed[handle] = rate
+        self._guaranteed += service == Service.GUARANTEED
 
     def release(self, handle: int) -> None:
         """Give back what `handle` holds."""
         if handle not in self._rates:
             return
         rate, service = self._rates.pop(handle)
-        self._guaranteed.pop(handle, None)
+        self._guaranteed -= service == Service.GUARANTEED
         self.reserved -= rate
         self._pools[service] -= rate
         if not self._rates:  # what rounding left behind
