@@ -142,6 +142,8 @@ def _confirmations(
             confirm = tcsb.confirm or _own_confirmation(core, state, psb, tcsb)
             if confirm is None:
                 continue
+            if phop.handle is not None and tcsb.confirm is None and _asked_elsewhere(state, new):
+                continue
             if phop.handle is None and strictly_largest(tcsb, merged):
                 forward[confirm] = asked or tcsb.confirm is not None or forward.get(confirm, False)
             else:
@@ -151,6 +153,14 @@ def _confirmations(
         filters = in_order(senders) if new.style.explicit else ()
         resvconf.send(core, state, confirm, new.style, tcsb.flowspec, filters, oi)
     return forward
+
+
+def _asked_elsewhere(state: SessionState, new: Request) -> bool:
+    """Whether others than this node answer an application that shares with all senders (section 2.6).
+
+    What this node itself sends would confirm at once what the network may yet refuse.
+    """
+    return not new.style.explicit and any(phop.handle is None for phop in state.phops.values())
 
 
 def _own_confirmation(

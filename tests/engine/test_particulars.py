@@ -298,16 +298,42 @@ class TestVerbs:
         assert node.feed(e.Release(1, (S1,))) == []
         assert len(sends(node.feed(e.Release(1)), ResvTear)) == 1
 
-    def test_a_receiver_beside_its_sender_is_confirmed_without_a_message(self, host):
+    @pytest.mark.parametrize("style", [FF, WF])
+    def test_a_receiver_beside_its_sender_is_confirmed_without_a_message(self, host, style):
         mine = sender("10.2.0.254")
         group = session("224.1.1.1")
         host.route("224.1.1.1", 2)
         for handle in (3, 4):
             host.feed(e.OpenSession(handle, group))
         host.feed(e.AddSender(3, mine, tspec()))
-        out = host.feed(e.Reserve(4, FF, (Flow(load(), (mine,)),), confirm=True))
-        assert [(c.handle, c.filters) for c in of(out, e.ResvConfirmed)] == [(4, (mine,))]
+        filters = (mine,) if style.explicit else ()
+        out = host.feed(e.Reserve(4, style, (Flow(load(), filters),), confirm=True))
+        assert [(c.handle, c.filters) for c in of(out, e.ResvConfirmed)] == [(4, filters)]
         assert of(out, e.Send) == []
+
+    @pytest.mark.parametrize("mine_first", [True, False])
+    def test_a_receiver_beside_one_of_its_senders_waits_for_the_others(self, host, mine_first):
+        """What this node itself sends makes it no merge point for what comes from elsewhere (section 2.6)."""
+        mine, theirs, group = sender("10.2.0.254"), sender("10.2.0.1"), session("224.1.1.1")
+        host.route("224.1.1.1", 2)
+        for handle in (3, 4):
+            host.feed(e.OpenSession(handle, group))
+        announce = e.AddSender(3, mine, tspec())
+        if mine_first:
+            host.feed(announce)
+        host.receive(path(theirs, to=group, hop="10.2.0.1"), 2)
+        host.feed(announce)
+        out = host.feed(e.Reserve(4, WF, (Flow(load()),), confirm=True))
+        (asked,) = sends(out, Resv)
+        assert asked.confirm == ResvConfirm(a("10.2.0.254"))
+        assert of(out, e.ResvConfirmed) == []
+        error = ErrorSpec(a("10.2.0.1"), 0, 0)
+        conf = ResvConf(
+            session=group, error=error, confirm=asked.confirm, style=WF, flows=asked.flows, send_ttl=63
+        )
+        assert [(c.handle, c.node) for c in of(host.receive(conf, 2), e.ResvConfirmed)] == [
+            (4, a("10.2.0.1"))
+        ]
 
     def test_a_confirmation_that_nobody_waits_for(self, host):
         conf = ResvConf(
