@@ -9,12 +9,19 @@ cdef extern from *:
     """
     #include "structmember.h"
     static inline PyObject *rsvp_fresh(PyTypeObject *type) { return type->tp_alloc(type, 0); }
+    /* What is frozen refers to nothing that refers to it: the collector of cycles need not walk it. */
+    static inline PyObject *rsvp_value(PyTypeObject *type) {
+        PyObject *value = type->tp_alloc(type, 0);
+        if (value != NULL && PyType_IS_GC(type)) PyObject_GC_UnTrack(value);
+        return value;
+    }
     static inline Py_ssize_t rsvp_slot(PyObject *member) {
         return ((PyMemberDescrObject *)member)->d_member->offset;
     }
     static inline int rsvp_is(PyObject *o, PyTypeObject *type) { return PyObject_TypeCheck(o, type); }
     """
     object rsvp_fresh(PyTypeObject *type)
+    object rsvp_value(PyTypeObject *type)
     Py_ssize_t rsvp_slot(object member)
     bint rsvp_is(object o, PyTypeObject *type)
 

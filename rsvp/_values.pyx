@@ -63,6 +63,7 @@ cdef class Layout:
     cdef int positional, parameters, fields, compares, hashes
     cdef tuple names, defaults, factories
     cdef object after
+    cdef bint frozen
 
     def __cinit__(self, cls):
         every = fields(cls)
@@ -77,6 +78,7 @@ cdef class Layout:
         self.defaults = tuple(f.default for f in order)
         self.factories = tuple(f.default_factory for f in order)
         self.after = getattr(cls, "__post_init__", None)
+        self.frozen = cls.__dataclass_params__.frozen
         for f in order:
             self.at[order.index(f)] = slot_of(cls, f.name)
         for f in every:
@@ -139,7 +141,7 @@ cdef object make(PyObject *cls, PyObject **given, size_t count, PyObject *keywor
     cdef PyObject *name
     if n > layout.positional:
         return plainly(cls, given, n, keywords)
-    o = rsvp_fresh(<PyTypeObject *> cls)
+    o = rsvp_value(<PyTypeObject *> cls) if layout.frozen else rsvp_fresh(<PyTypeObject *> cls)
     for i in range(n):
         put(o, layout.at[i], <object> given[i])
     place = n

@@ -24,7 +24,7 @@ cdef int measure(Shape *shape, cls, names=None) except -1:
 
 
 cdef inline object build1(Shape *shape, object a):
-    o = rsvp_fresh(shape.type)
+    o = rsvp_value(shape.type)
     put(o, shape.at[0], a)
     return o
 

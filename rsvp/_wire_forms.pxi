@@ -197,7 +197,7 @@ cdef object read_fields(Form *form, Cursor *c):
     cdef const uint8_t *rest = c.p + form.fixed
     cdef list items
     cdef int n
-    o = rsvp_fresh(form.type)
+    o = rsvp_value(form.type)
     for n in range(form.count):
         field = &form.fields[n]
         p = c.p + field.offset
@@ -285,7 +285,7 @@ cdef tuple read_parts(PartTable *table, Cursor *c, const uint8_t *p):
         part.end = p + length
         form = table.forms[number] if number < 256 else NULL
         if form is NULL:
-            one = rsvp_fresh(table.unknown.type)
+            one = rsvp_value(table.unknown.type)
             put(one, table.unknown.fields[0].at, number)
             put(one, table.unknown.fields[1].at, read_bytes(part.p, part.end))
             form = table.unknown

@@ -266,7 +266,7 @@ cdef object read_message(const uint8_t *data, Py_ssize_t size, list read):
     shape = BY_TYPE[data[1]]
     if shape is NULL:
         raise WireError("unknown message type", None, None, 1)
-    message = rsvp_fresh(shape.type)
+    message = rsvp_value(shape.type)
     put(message, shape.send_ttl, data[4])
     put(message, shape.flags, data[0] & 0x0F)
     c.message = data
@@ -321,7 +321,7 @@ cdef object read_message(const uint8_t *data, Py_ssize_t size, list read):
                 flows.open(be32(body.object + 4), shape)
         elif field.kind == SENDER_PART:
             if sender is None:
-                sender = rsvp_fresh(sender_.type)
+                sender = rsvp_value(sender_.type)
             if slot(sender, field.at)[0] is not NULL:
                 refuse(&body, "repeated object")
             put(sender, field.at, read_noted(row, &body, read))

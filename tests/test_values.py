@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import gc
 import inspect
 import pickle
 from dataclasses import FrozenInstanceError, dataclass, field, fields, replace
@@ -18,6 +19,8 @@ from rsvp import intserv as i
 from rsvp import messages as m
 from rsvp import objects as o
 from rsvp._values import compiled, number
+from rsvp._wire import decode, encode
+from tests.bench.messages import path
 from tests.strategies import messages
 
 
@@ -43,6 +46,8 @@ class Plain:
 class Compiled(Plain):
     """The same, compiled."""
 
+
+PATH = replace(path(1), hop=o.Hop(IPv4Address("10.0.0.1"), 1), time_values=o.TimeValues(30_000))
 
 CALLS: list[tuple[tuple[Any, ...], dict[str, Any]]] = [
     ((1,), {}),
@@ -132,6 +137,13 @@ def test_only_dataclasses_with_slots_can_be_compiled():
     many = {f"f{n}": int for n in range(25)}
     with pytest.raises(TypeError, match="more than 24"):
         compiled(dataclass(slots=True)(type("Many", (), {"__annotations__": many})))
+
+
+def test_the_collector_of_garbage_walks_blocks_and_not_values():
+    message = decode(encode(PATH))
+    for value in (PATH, PATH.hop, PATH.sender, message, message.hop, message.sender, message.sender.tspec):
+        assert not gc.is_tracked(value), value
+    assert gc.is_tracked(e.core.Growth(1, 5.0))
 
 
 def test_mutable_blocks_keep_their_identity():

@@ -32,6 +32,9 @@ PR_SET_KEEPCAPS, PR_CAPBSET_READ, PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS = 8, 23, 
 PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL = 47, 4
 CAPABILITY_VERSION_3 = 0x20080522
 
+COLLECTED: Final = (50_000, 20, 100)
+"""How many new objects that may refer to others there have to be for the collector to look at them."""
+
 ALONE: Final = b"\0rsvp.daemon"
 """A name in Linux' abstract name space, of which each network namespace has its own."""
 
@@ -52,9 +55,19 @@ def settled(told: NodeConfig) -> Iterator[None]:
     with _alone():
         host.load()  # another user may not be able to read this program's files
         _drop_rights(told)
-        gc.collect()
-        gc.freeze()  # the program itself is no garbage: whoever looks for some needs not look through it
+        leave_alone()
         yield
+
+
+def leave_alone() -> None:
+    """Have the collector of garbage look seldom, and not through the program itself.
+
+    State stays for long, and what messages leave behind goes without the collector: only blocks that
+    point at each other wait for it, a few megabytes of them at most.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*COLLECTED)
 
 
 @contextmanager

@@ -37,6 +37,7 @@ from rsvp import engine as e
 from rsvp import messages as m
 from rsvp import objects as o
 from rsvp._wire import decode, encode, fingerprint
+from rsvp.daemon.process import leave_alone
 from tests.bench.messages import path, resv
 
 SIZES = (1_000, 10_000, 100_000)
@@ -166,8 +167,7 @@ def resident() -> int:
 
 def measure(sessions: int, rounds: int, adspecs: bool, fingerprints: bool) -> dict[str, float]:
     """Microseconds and bytes for one of so many sessions; of the refreshes the best of some rounds."""
-    gc.collect()
-    gc.freeze()
+    leave_alone()
     node = Transit(sessions, fingerprints)
     path_of = [paths(n, adspecs) for n in range(sessions)]
     resv_of = [resvs(n) for n in range(sessions)]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import os
 
 import pytest
 
 from rsvp.config import NodeConfig, read
-from rsvp.daemon.process import effective_rights, owner_of_socket
+from rsvp.daemon.process import COLLECTED, effective_rights, leave_alone, owner_of_socket
 from rsvp.errors import ConfigError
 
 
@@ -28,3 +29,14 @@ def test_without_either_the_socket_is_this_process_s():
 def test_rights_of_processes():
     assert effective_rights(os.getpid()) >= 0
     assert effective_rights(2**30) == ~0, "who cannot be seen may have any"
+
+
+def test_the_collector_of_garbage_looks_seldom():
+    before = gc.get_threshold()
+    try:
+        leave_alone()
+        assert gc.get_threshold() == COLLECTED
+        assert gc.get_freeze_count() > 0
+    finally:
+        gc.unfreeze()
+        gc.set_threshold(*before)
