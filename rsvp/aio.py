@@ -15,9 +15,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 from . import objects as o
 from . import places
@@ -31,6 +31,8 @@ from .messages import Sender as SenderDescriptor
 
 Address = str | o.IPAddress
 SenderLike = o.Filter | tuple[Address, int]
+
+T = TypeVar("T")
 
 PROTOCOLS = {protocol.name.lower(): int(protocol) for protocol in Protocol}
 
@@ -108,6 +110,9 @@ class Session(Events):
     Iterate it (`async for event in session`) for events as `rsvp.PathEvent`, `rsvp.ResvEvent` and
     so on; none is lost, also from before the iteration began. It ends when the session is closed, and
     raises what ended it otherwise: ControlError, or why a new daemon refuses what the old one granted.
+
+    A call that is cancelled takes back what it had begun to make; one that changes what is there
+    already changes it all the same. The next one comes after that.
     """
 
     def __init__(self, api: Api, session: o.Session, handle: int) -> None:
@@ -119,6 +124,9 @@ class Session(Events):
         """The senders that are known at present, from their Path messages."""
         self.error: RsvpError | None = None
         """Why there is no session any more."""
+        self._announced: set[o.Filter] = set()
+        self._reserved = False
+        self._cancelled: set[asyncio.Task[None]] = set()
         self._waiters: list[Reservation] = []
         self._arrival = asyncio.Event()
         self._pump = asyncio.create_task(self._receive(), name=f"rsvp events of {session}")
@@ -165,9 +173,13 @@ class Session(Events):
         `tspec` once the flow is reserved. Raises NoRoute, LocalError.
         """
         template = None if source is None else read_sender((source, port), self.session)
-        sender = await self.api.add_sender(
-            self.handle, template, tspec, port=port, ttl=ttl, adspec=adspec, policy=policy, excess=excess
+        sender = await self._ask(
+            lambda: self.api.add_sender(
+                self.handle, template, tspec, port=port, ttl=ttl, adspec=adspec, policy=policy, excess=excess
+            ),
+            self._unannounce,
         )
+        self._announced.add(sender)
         return Sender(self, sender, policy, excess)
 
     async def reserve(
@@ -207,10 +219,34 @@ class Session(Events):
         """Reserve flow descriptors as they stand (RFC 2205 section 3.1.4)."""
         reservation = Reservation(self, style, flows)
         self._waiters = [reservation]
-        await self.api.reserve(
-            self.handle, style, flows, confirm=confirm, ttl=ttl, policy=policy, joined=joined
+        await self._ask(
+            lambda: self.api.reserve(
+                self.handle, style, flows, confirm=confirm, ttl=ttl, policy=policy, joined=joined
+            ),
+            self._unreserve,
         )
+        self._reserved = True
         return reservation
+
+    async def _ask(self, verb: Callable[[], Awaitable[T]], undo: Callable[[T], Awaitable[None]]) -> T:
+        """The answer to a verb; where the caller is cancelled, what came of it is undone."""
+        asked = asyncio.create_task(_after(set(self._cancelled), verb))
+        try:
+            return await asyncio.shield(asked)
+        except asyncio.CancelledError:
+            if not asked.cancelling():  # else the whole loop ends, and with it the session
+                undoing = asyncio.create_task(_undo(asked, undo))
+                self._cancelled.add(undoing)
+                undoing.add_done_callback(self._cancelled.discard)
+            raise
+
+    async def _unannounce(self, sender: o.Filter) -> None:
+        if sender not in self._announced:
+            await self.api.remove_sender(self.handle, sender)
+
+    async def _unreserve(self, _: None) -> None:
+        if not self._reserved:
+            await self.api.release(self.handle)
 
     async def sender(self, timeout: float | None = None) -> SenderDescriptor:
         """Wait until at least one sender's Path has arrived; returns the first known one.
@@ -244,6 +280,17 @@ class Session(Events):
         await self.close()
 
 
+async def _after(others: set[asyncio.Task[None]], verb: Callable[[], Awaitable[T]]) -> T:
+    if others:
+        await asyncio.wait(others)
+    return await verb()
+
+
+async def _undo(asked: Awaitable[T], undo: Callable[[T], Awaitable[None]]) -> None:
+    with contextlib.suppress(RsvpError):  # it was refused, or its session has ended
+        await undo(await asked)
+
+
 class Sender:
     """A flow that this node announces."""
 
@@ -267,6 +314,7 @@ class Sender:
 
     async def stop(self) -> None:
         """Send a PathTear."""
+        self.session._announced.discard(self.template)
         await self.session.api.remove_sender(self.session.handle, self.template)
 
 
@@ -307,4 +355,5 @@ class Reservation:
 
     async def release(self) -> None:
         """Give it back: a ResvTear."""
+        self.session._reserved = False
         await self.session.api.release(self.session.handle)

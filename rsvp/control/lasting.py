@@ -9,13 +9,14 @@ and reservations are asked for anew; what they lead to arrives as events.
 from __future__ import annotations
 
 import asyncio
+import functools
 import itertools
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, ParamSpec, Self, TypeVar
 
 from ..aio import Endpoint
 from ..engine.outputs import PathEvent, PathGone, ResvEvent, ResvGone, Upcall
@@ -35,6 +36,7 @@ FIRST_WAIT, LONGEST_WAIT = 0.1, 5.0
 log = logging.getLogger("rsvp.control")
 
 T = TypeVar("T")
+P = ParamSpec("P")
 
 
 async def connect(path: str | Path = CONTROL) -> LastingClient:
@@ -43,6 +45,16 @@ async def connect(path: str | Path = CONTROL) -> LastingClient:
     Raises NoDaemon, or ControlError where the socket cannot be opened.
     """
     return LastingClient(path, await client.connect(path))
+
+
+def _whole(verb: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Coroutine[Any, Any, T]]:
+    """A verb that goes on to its end where its caller is cancelled: what was asked for has to be known."""
+
+    @functools.wraps(verb)
+    async def shielded(*args: P.args, **how: P.kwargs) -> T:
+        return await asyncio.shield(asyncio.create_task(verb(*args, **how)))
+
+    return shielded
 
 
 @dataclass(slots=True, eq=False)
@@ -127,6 +139,7 @@ class LastingClient(Endpoint):
                 await asyncio.wait({part.pump})
         part.queue.put_nowait(None)  # also where the connection was lost before it could say so
 
+    @_whole
     async def add_sender(
         self,
         handle: int,
@@ -148,12 +161,14 @@ class LastingClient(Endpoint):
         part.senders[made] = what
         return made
 
+    @_whole
     async def remove_sender(self, handle: int, template: Filter) -> None:
         """Take a sender back; a PathTear follows."""
         part = self._part(handle)
         part.senders.pop(template, None)
         await self._ask(lambda: self._connection.remove_sender(part.inner, template))
 
+    @_whole
     async def reserve(
         self,
         handle: int,
@@ -173,6 +188,7 @@ class LastingClient(Endpoint):
         await self._ask(lambda: self._connection.reserve(part.inner, style, flows, **how))
         part.reservation = (style, flows, how)
 
+    @_whole
     async def release(self, handle: int, filters: tuple[Filter, ...] | None = None) -> None:
         """Give the reservation back, all of it or that for some senders."""
         part = self._part(handle)

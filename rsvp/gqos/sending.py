@@ -42,6 +42,8 @@ class _Flow:
     said: Announcement
     listener: asyncio.Task[None]
     template: Filter
+    sure: bool = True
+    """Whether that is what the Paths say: a call that fails or is cancelled leaves it open."""
     reservation: Flowspec | None = None
 
 
@@ -74,9 +76,10 @@ class Sending:
             known = self._flows.get(session)
             if known is None:
                 await self._begin(session, said)
-            elif known.said != said:
+            elif known.said != said or not known.sure:
+                known.sure = False
                 await self._say(known.part, said)
-                known.said = said
+                known.said, known.sure = said, True
 
     async def _begin(self, session: Session, said: Announcement) -> None:
         part = aio.Session(self._api, session, await self._api.open_session(session))

@@ -87,6 +87,7 @@ class Socket:
         self._forbidden = False
         self._turn = asyncio.Lock()
         self._open = True
+        self._closing: asyncio.Task[None] | None = None
 
     # --- what it is -------------------------------------------------------------------------------
 
@@ -228,12 +229,12 @@ class Socket:
             known = self._groups.get(group)
             if known is not None:
                 sends, receives = sends or known.sends, receives or known.receives
-            self._groups[group] = Membership(sends, receives, ttl)
+            groups = {**self._groups, group: Membership(sends, receives, ttl)}
             try:
-                await self._apply(settings, before)
+                await self._apply(settings, before, groups)
             except BaseException:
-                if known is None:
-                    self._groups_left([group])
+                if receives and group.address not in [one.address for one in self.place.groups]:
+                    self.kernel.leave(group.address)
                 raise
         return self
 
@@ -250,15 +251,15 @@ class Socket:
 
         NOTRAFFIC and BESTEFFORT end a direction, NO_QOS_SIGNALING only its messages. A multicast TTL that was
         changed counts from now on. Raises the error of each WSA_QOS_E* code, NotSupported where this host
-        cannot honour it, NetworkDown where there is no RSVP service; what was in force then still is.
+        cannot honour it, NetworkDown where there is no RSVP service; what was in force then still is, also
+        where the call is cancelled.
         """
         async with self._changing():
             self._check_qos_socket(qos)
             settings = self._settings.changed(qos, self.place)
             ttl = self._current_ttl()
-            for name, one in self._groups.items():
-                self._groups[name] = Membership(one.sends, one.receives, ttl)
-            await self._apply(settings, self._settings, ask=True)
+            groups = {name: replace(one, ttl=ttl) for name, one in self._groups.items()}
+            await self._apply(settings, self._settings, groups, ask=True)
 
     def get_qos(self) -> Qos:
         """SIO_GET_QOS: the next indication, one direction valid and an RSVP_STATUS_INFO with it.
@@ -340,9 +341,12 @@ class Socket:
             self.kernel.shutdown(how)
 
     async def close(self) -> None:
-        """closesocket: end both directions and let go of the socket."""
-        if not self._open:
-            return
+        """closesocket: end both directions and let go of the socket, also where the caller is cancelled."""
+        if self._closing is None:
+            self._closing = asyncio.create_task(self._close())
+        await asyncio.shield(self._closing)
+
+    async def _close(self) -> None:
         async with self._turn:
             self._open = False
             self._settings = Settings()
@@ -375,12 +379,19 @@ class Socket:
             except RsvpError as error:
                 raise _as_gqos(error) from error
 
-    async def _apply(self, settings: Settings, before: Settings, ask: bool = False) -> None:
+    async def _apply(
+        self,
+        settings: Settings,
+        before: Settings,
+        groups: dict[Address, Membership] | None = None,
+        ask: bool = False,
+    ) -> None:
+        joined, self._groups = self._groups, self._groups if groups is None else groups
         self._settings = settings
         try:
             await self._follow(ask)
         except BaseException:
-            self._settings = before
+            self._settings, self._groups = before, joined
             with contextlib.suppress(RsvpError):
                 await self._follow()
             raise

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from rsvp import decode
 from rsvp.engine.outputs import Upcall
+from rsvp.errors import UnknownSession
 from rsvp.gqos import Address, FlowSpec, Provider, Qos, QosEvent, ServiceType, Socket, SocketFlag, Status
 from rsvp.gqos.provider import DEFAULT_FLAGS
 from rsvp.intserv import Tspec
@@ -252,6 +253,11 @@ class ListeningApi:
         for _ in range(20):
             await asyncio.sleep(0)
 
+    def _session(self, handle: int) -> Session:
+        if handle not in self.sessions:
+            raise UnknownSession(f"session {handle} is not open")
+        return self.sessions[handle]
+
     async def open_session(self, session: Session) -> int:
         handle = len(self._queues) + 1
         self.sessions[handle] = session
@@ -271,7 +277,7 @@ class ListeningApi:
         return template or FilterSpec(ip_address(self._addresses[0]), what["port"])
 
     async def remove_sender(self, handle: int, template: Filter) -> None:
-        self.asked.append(Asked("unsend", self.sessions[handle], {"template": template}))
+        self.asked.append(Asked("unsend", self._session(handle), {"template": template}))
 
     async def reserve(self, handle: int, style: Style, flows: tuple[Flow, ...], **what: Any) -> None:
         if self.fails is not None:
@@ -279,7 +285,7 @@ class ListeningApi:
         self.asked.append(Asked("reserve", self.sessions[handle], {"style": style, "flows": flows, **what}))
 
     async def release(self, handle: int, filters: tuple[Filter, ...] | None = None) -> None:
-        self.asked.append(Asked("release", self.sessions[handle], {"filters": filters}))
+        self.asked.append(Asked("release", self._session(handle), {"filters": filters}))
 
     async def events(self, handle: int) -> AsyncIterator[Upcall]:
         while (event := await self._queues[handle].get()) is not None:
