@@ -30,7 +30,8 @@ from .messages import Flow, base_filter
 from .messages import Sender as SenderDescriptor
 
 Address = str | o.IPAddress
-SenderLike = o.Filter | tuple[Address, int]
+SenderLike = o.Filter | tuple[Address, int] | str
+"""A sender: ("10.1.0.2", 5000), "10.1.0.2:5000", or for IPsec flows "10.1.0.2/spi=0x1234"."""
 
 T = TypeVar("T")
 
@@ -59,11 +60,15 @@ def read_address(address: Address) -> o.IPAddress:
 
 
 def read_sender(sender: SenderLike, session: o.Session) -> o.Filter:
-    """A filter of a session from (address, port), or (address, SPI) for IPsec flows. Raises LocalError."""
-    if not isinstance(sender, tuple):
+    """A filter of a session from text or a pair of address and port (or SPI). Raises LocalError."""
+    if not isinstance(sender, str | tuple):
         return sender
     try:
-        return o.filter_of(session, read_address(sender[0]), sender[1])
+        address, number = places.read_sender(sender) if isinstance(sender, str) else sender
+        if isinstance(sender, str) and isinstance(number, places.Spi) != isinstance(session, o.GpiSession):
+            form = "ADDRESS/spi=0x1234" if isinstance(session, o.GpiSession) else "ADDRESS:PORT"
+            raise LocalError(f"{sender!r} cannot send in this session: write {form}")
+        return o.filter_of(session, read_address(address), number)
     except ValueError as error:
         raise LocalError(str(error)) from None
 

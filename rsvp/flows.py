@@ -73,18 +73,6 @@ def read_place(place: Place) -> tuple[o.IPAddress, int]:
         raise LocalError(str(error)) from None
 
 
-def _read_sender(place: Place, session: o.Session) -> o.Filter:
-    """A sender of a session. Raises LocalError."""
-    try:
-        pair = places.read_sender(place) if isinstance(place, str) else place
-    except ValueError as error:
-        raise LocalError(str(error)) from None
-    if isinstance(place, str) and isinstance(pair[1], places.Spi) != isinstance(session, o.GpiSession):
-        form = "ADDRESS/spi=0x1234" if isinstance(session, o.GpiSession) else "ADDRESS:PORT"
-        raise LocalError(f"{place!r} cannot send in this session: write {form}")
-    return read_sender(pair, session)
-
-
 def _about(destination: Place, protocol: str | int) -> o.Session:
     address, port = read_place(destination)
     try:
@@ -266,7 +254,7 @@ class _Source:
     """Which senders a receiver means: any, those of an address, or one."""
 
     def __init__(self, source: Place | None, session: o.Session) -> None:
-        self.sender = None if source is None else _read_sender(source, session)
+        self.sender = None if source is None else read_sender(source, session)
 
     @property
     def pair(self) -> tuple[o.IPAddress | None, int]:
@@ -315,7 +303,7 @@ async def send(
     done. Raises NoDaemon, NoRoute, LocalError.
     """
     about = _about(destination, protocol)
-    template = None if source is None else _read_sender(source, about)
+    template = None if source is None else read_sender(source, about)
     api, owned = await _api(via)
     flow: SentFlow | None = None
     try:

@@ -11,7 +11,7 @@ import pytest
 from rsvp.config import InterfaceConfig, NodeConfig, format_rate, load, parse_rate, read
 from rsvp.errors import ConfigError
 from rsvp.intserv import Tspec
-from rsvp.objects import Session
+from rsvp.objects import GpiFilter, GpiSession, Session
 from rsvp.paths import CONTROL
 from rsvp.proxies import Told
 
@@ -248,6 +248,22 @@ def test_what_a_node_does_for_others():
     assert read("").proxies == Told()
 
 
+def test_ipsec_flows_have_spis():
+    """RFC 2207, in the notation of the command line."""
+    esp = SENDER.replace("rate", 'protocol = "esp"\nrate')
+    told = read(
+        esp.replace("10.0.0.1:4000", "10.0.0.1/spi=0x1234")
+        + esp.replace("10.0.0.1:4000", "spi=0x1234")
+        + RESERVATION
+        + 'protocol = "ah"\nsenders = ["10.0.0.1/spi=7"]\n'
+    ).proxies
+    (one, two), (reservation,) = told.senders, told.reservations
+    assert reservation.filters == (GpiFilter(ip_address("10.0.0.1"), 7),)
+    where = GpiSession(ip_address("10.1.0.2"), 50, 5000)
+    assert (one.session, one.template, one.port) == (where, GpiFilter(ip_address("10.0.0.1"), 0x1234), 0)
+    assert (two.session, two.template, two.port) == (where, None, 0x1234)
+
+
 def test_equal_tables_are_equal():
     """What a file says as before goes on undisturbed: tables are compared, and keys of a dict."""
     assert read(SENDER).proxies == read("# moved\n" + SENDER).proxies
@@ -273,6 +289,11 @@ def test_equal_tables_are_equal():
         (SENDER.replace(":4000", ":400000"), "line 3: source: port 400000 is too high"),
         (SENDER.replace('"10.0.0.1:4000"', "70000"), "line 3: source: port 70000 is too high"),
         (SENDER.replace("10.0.0.1", "[::1]"), "line 3: source: ::1 and 10.1.0.2 are of different families"),
+        (
+            SENDER + 'protocol = "esp"',
+            "line 3: source: '10.0.0.1:4000' cannot send in this session: write ADDRESS/spi=0x1234",
+        ),
+        (SENDER.replace("10.0.0.1:4000", "spi=7"), "line 3: source: 'spi=7' is no port"),
         (
             SENDER.replace('"10.0.0.1:4000"', "4000") + 'interface = "eth0"',
             "line 3: source: is a host behind eth0: write its address, too",

@@ -229,6 +229,12 @@ def print_table(
     _console().print(as_table(what, entries, *more, columns=columns))
 
 
+def columns_of(what: str, entries: list[dict[str, Json]]) -> list[str]:
+    """The columns for people; which table of rsvp.toml made an entry only where one did."""
+    proxies = any(entry.get("proxy") for entry in entries)
+    return COLUMNS[what].split() + ["proxy"] * proxies
+
+
 def _console() -> Console:
     from rich.console import Console
 
@@ -243,7 +249,7 @@ def as_table(
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    columns = [*more, *(COLUMNS[what].split() if columns is None else columns)]
+    columns = [*more, *(columns_of(what, entries) if columns is None else columns)]
     for column in columns:
         numbers = all(isinstance(entry[column], int) for entry in entries)
         table.add_column(column.replace("_", " "), justify="right" if numbers else "left")

@@ -17,7 +17,7 @@ from .. import places
 from ..errors import LocalError
 from ..iana import DEFAULT_TTL
 from ..intserv import Tspec, default_bucket
-from ..objects import FF, SE, WF, Filter, FilterSpec, Session, Style
+from ..objects import FF, SE, WF, Filter, GpiSession, Session, Style, session_of
 from ..receiver import Receiver, read_service
 from ..tables import Checked, Count, Name, Rate, Switch, WrongKey
 
@@ -57,7 +57,7 @@ class SenderTable(Checked, frozen=True, kw_only=True):
     max: Packet = 1500
     ttl: Count = DEFAULT_TTL
     interface: Name | None = None
-    readings: ClassVar[tuple[str, ...]] = ("session", "template", "tspec")
+    readings: ClassVar[tuple[str, ...]] = ("session", "template", "port", "tspec")
 
     def __post_init__(self) -> None:
         """Raises ValueError, WrongKey where one key is the reason."""
@@ -72,16 +72,20 @@ class SenderTable(Checked, frozen=True, kw_only=True):
 
     @property
     def port(self) -> int:
-        """The port it comes from."""
-        return places.read_port(str(self.source)) if ":" not in str(self.source) else 0
+        """The port it comes from, or its SPI, where no address says so. Raises WrongKey."""
+        if self._has_address:
+            return 0
+        read = places.read_spi if isinstance(self.session, GpiSession) else places.read_port
+        return int(_of("source", read, str(self.source)))
+
+    @property
+    def _has_address(self) -> bool:
+        return any(mark in str(self.source) for mark in ":/")
 
     @property
     def template(self) -> Filter | None:
         """The sender; None for this node's own address towards the destination. Raises WrongKey."""
-        if ":" not in str(self.source):
-            _of("source", places.read_port, str(self.source))
-            return None
-        return _sender("source", str(self.source), self.session)
+        return _sender("source", str(self.source), self.session) if self._has_address else None
 
     @property
     def tspec(self) -> Tspec:
@@ -215,16 +219,18 @@ def _session(destination: str, protocol: str | int) -> Session:
 
     def read(text: str) -> Session:
         address, port = places.read_place(text)
-        return Session(address, number, port)
+        return session_of(address, number, port)
 
     return _of("destination", read, destination)
 
 
 def _sender(key: str, text: str, session: Session) -> Filter:
+    from ..aio import read_sender
+
     def read(text: str) -> Filter:
-        address, port = places.read_place(text)
-        if address.version != session.destination.version:
-            raise ValueError(f"{address} and {session.destination} are of different families")
-        return FilterSpec(address, port)
+        sender = read_sender(text, session)
+        if sender.address.version != session.destination.version:
+            raise ValueError(f"{sender.address} and {session.destination} are of different families")
+        return sender
 
     return _of(key, read, text)

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from rsvp import config
+from rsvp.commands.show import as_table
 from rsvp.engine.outputs import PathError, PathEvent, ResvEvent, ResvGone
 from rsvp.iana import ErrorCode
 from rsvp.intserv import Tspec, controlled_load
@@ -65,6 +66,33 @@ def shows(node: Node, what: str, **fields: Any) -> Callable[[], Any]:
 
 
 class TestStatic:
+    def test_those_of_ipsec_flows_meet(self) -> None:
+        """RFC 2207: by SPI, of a host behind an interface and of the node's own."""
+
+        def encrypted(table: str) -> str:
+            return table.replace("10.0.1.1:4000", "10.0.1.1/spi=7") + 'protocol = "esp"\n'
+
+        async def main() -> None:
+            own = encrypted(SENDER).replace("10.0.1.1/", "")
+            h1, h2 = config.read(own), config.read(encrypted(RESERVATION))
+            async with running(chain(), h1=h1, h2=h2) as nodes:
+                await until(shows(nodes["h1"], "reservations", style="FF"))
+                (sender,) = await nodes["r1"].show("senders")
+                assert sender["sender"] == {"address": "10.0.1.1", "gpi": 7}
+
+        run(main())
+
+    def test_people_see_which_table_made_it(self) -> None:
+        async def main() -> None:
+            async with running(chain(), h1=config.read(SENDER)) as nodes:
+                for name, told in (("h1", True), ("r1", False)):
+                    await until(shows(nodes[name], "senders", sender={"address": "10.0.1.1", "port": 4000}))
+                    table = as_table("senders", await nodes[name].show("senders"))
+                    columns = {column.header: list(column.cells) for column in table.columns}
+                    assert columns.get("proxy") == (["sender"] if told else None)
+
+        run(main())
+
     def test_a_sender_and_a_reservation_meet(self) -> None:
         async def main() -> None:
             h1, h2 = config.read(SENDER), config.read(RESERVATION)
