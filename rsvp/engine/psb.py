@@ -44,6 +44,7 @@ class Heard:
     until: float
 
 
+@compiled
 @dataclass(slots=True, eq=False)
 class PathStateBlock:
     """The Path that made this state, where it came from and where it goes.
