@@ -12,8 +12,8 @@ refresh that the engine sends by itself. Decoding the same bytes is never counte
 beside them, as the yardstick of the same run, and the refreshes are told as a multiple of it. Nor are the
 fingerprints, by which the engine knows what came before: whoever decodes takes them, and what one costs
 has a line of its own. `--no-fingerprints` goes without. Of times the best of some rounds is told, setups of
-an engine of its own each. `last : first` is how flat a figure is. `memory` is what the process grew by for each session, all
-kept messages included. The garbage collector runs as it does in a daemon.
+an engine of its own each. `last : first` is how flat a figure is. `memory` is what the process grew by for
+each session, all kept messages included. The garbage collector runs as it does in a daemon.
 """
 
 from __future__ import annotations
