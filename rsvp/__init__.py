@@ -72,6 +72,7 @@ from .objects import (
 )
 
 if TYPE_CHECKING:
+    from . import aio, ancillary, blocking, classify, gqos, intserv, rapi  # noqa: F401
     from .attachment import Attachment, attach
     from .config import InterfaceConfig, NodeConfig
     from .control.client import Client, NoDaemon
@@ -116,8 +117,13 @@ _LATER = {
 }
 """Names that bring asyncio and the engine with them, loaded when first asked for."""
 
+_ROOMS = frozenset({"aio", "ancillary", "blocking", "classify", "gqos", "intserv", "rapi"})
+"""Other faces of the library, which `import rsvp` is enough to reach."""
+
 
 def __getattr__(name: str) -> Any:
+    if name in _ROOMS:
+        return importlib.import_module(f".{name}", __name__)
     if name not in _LATER:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(importlib.import_module(f".{_LATER[name]}", __name__), name)

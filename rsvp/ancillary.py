@@ -4,6 +4,7 @@
 TOS is IPv4's traffic class and TTL its hop limit; a socket of IPv6 that talks to an IPv4-mapped address
 speaks IPv4. The rules are those of RFC 3542 sections 6.3 and 6.5, whichever way the kernel at hand bends
 them: -1 is the socket's own value, 0 to 255 go out as given, all else is EINVAL (IPv4 knows no TTL of 0).
+Hop-by-hop options of IPv6 are bytes as RFC 3542 section 8 has them: the whole extension header.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ class Message:
     """A message and what was said about it, None for what was not reported.
 
     `interface` is the number of the one that it came in by and `destination` the address that it was sent
-    to. `truncated`: there was more than the room that was given.
+    to. `hop_options` are those of IPv6, as they came. `truncated`: there was more than the room given.
     """
 
     data: bytes
@@ -56,6 +57,7 @@ class Message:
     hop_limit: int | None = None
     destination: IPAddress | None = None
     interface: int | None = None
+    hop_options: bytes | None = None
     truncated: bool = False
 
 
@@ -71,16 +73,24 @@ def send(
     hop_limit: int = DEFAULT,
     source: IPAddress | None = None,
     interface: int = 0,
+    hop_options: bytes | None = None,
     flags: int = 0,
 ) -> int:
     """Send one message, to `to` or where the socket is connected; returns the bytes that were taken.
 
     What is given holds for this message only and goes before what the socket has; `source` and
-    `interface` (a number, 0 for any) also before IP_MULTICAST_IF and routing. Raises AncillaryError for
-    values that RFC 3542 refuses, and OSError as `sendmsg` does: ENODEV for an interface that is not there.
+    `interface` (a number, 0 for any) also before IP_MULTICAST_IF and routing. Hop-by-hop options are for
+    those who may use raw sockets. Raises AncillaryError for values that RFC 3542 refuses, and OSError as
+    `sendmsg` does: ENODEV for an interface that is not there.
     """
     control_ = control(
-        sock, to, traffic_class=traffic_class, hop_limit=hop_limit, source=source, interface=interface
+        sock,
+        to,
+        traffic_class=traffic_class,
+        hop_limit=hop_limit,
+        source=source,
+        interface=interface,
+        hop_options=hop_options,
     )
     if to is None:
         return sock.sendmsg([data], control_, flags)
@@ -95,6 +105,7 @@ def control(
     hop_limit: int = DEFAULT,
     source: IPAddress | None = None,
     interface: int = 0,
+    hop_options: bytes | None = None,
 ) -> Control:
     """The ancillary data of such a message, for a `sendmsg` of one's own. Raises AncillaryError."""
     four = _speaks_four(sock, to)
@@ -111,6 +122,12 @@ def control(
         given.append((*kind, _INT.pack(hop_limit)))
     if source is not None or interface:
         given.append(_packet_info(source, interface, four=four))
+    if hop_options is not None:
+        if four:
+            raise AncillaryError(
+                errno.EINVAL, "IPv4 has no hop-by-hop options, and this message is one of IPv4"
+            )
+        given.append((IPV6, socket.IPV6_HOPOPTS, _check_options(hop_options)))
     if given and sock.type == socket.SOCK_STREAM:
         raise AncillaryError(
             errno.EOPNOTSUPP, "a stream has no messages to give values to: set them for the socket"
@@ -154,6 +171,15 @@ def _check(what: str, value: int, least: int = 0) -> None:
         raise AncillaryError(
             errno.EINVAL, f"{what} is {least} to 255, or -1 for the socket's own, not {value!r}"
         )
+
+
+def _check_options(options: bytes) -> bytes:
+    if not options or len(options) != 8 * (options[min(1, len(options) - 1)] + 1):
+        raise AncillaryError(
+            errno.EINVAL,
+            "hop-by-hop options are a whole extension header: 8 bytes, and 8 times its second byte more",
+        )
+    return options
 
 
 # --- for all messages of a socket -----------------------------------------------------------------------
@@ -201,6 +227,21 @@ def set_packet_info(sock: socket.socket, source: IPAddress | None = None, interf
     sock.setsockopt(IPV6, socket.IPV6_PKTINFO, packed)
 
 
+def set_hop_options(sock: socket.socket, options: bytes) -> None:
+    """The hop-by-hop options of all messages of an IPv6 socket that are given no others; b"" for none.
+
+    Raises AncillaryError, and PermissionError for those who may not use raw sockets.
+    """
+    if sock.family != socket.AF_INET6:
+        raise AncillaryError(errno.ENOPROTOOPT, "IPv4 has no hop-by-hop options")
+    sock.setsockopt(IPV6, socket.IPV6_HOPOPTS, _check_options(options) if options else b"")
+
+
+def hop_options(sock: socket.socket) -> bytes:
+    """What `set_hop_options` has set, or nothing."""
+    return sock.getsockopt(IPV6, socket.IPV6_HOPOPTS, _ROOM)
+
+
 def traffic_class(sock: socket.socket) -> int:
     """What `set_traffic_class` has set, or the default."""
     return _get(sock, (IPV6, socket.IPV6_TCLASS), (IP, socket.IP_TOS))
@@ -237,12 +278,13 @@ def _get(sock: socket.socket, six: tuple[int, int], four: tuple[int, int]) -> in
 
 
 def report(sock: socket.socket, wanted: bool = True) -> None:
-    """Have the kernel tell of each message's traffic class, hop limit, destination and interface."""
+    """Have the kernel tell of each message's traffic class, hop limit, destination, interface and options."""
     four = [(IP, _IP_RECVTOS), (IP, _IP_RECVTTL), (IP, _IP_PKTINFO)]
     six = [
         (IPV6, socket.IPV6_RECVTCLASS),
         (IPV6, socket.IPV6_RECVHOPLIMIT),
         (IPV6, socket.IPV6_RECVPKTINFO),
+        (IPV6, socket.IPV6_RECVHOPOPTS),
     ]
     if sock.family == socket.AF_INET6:
         options = [*six, *(four[:2] if _speaks_both(sock) else ())]
@@ -281,9 +323,9 @@ def _split(buffer: bytes) -> Iterator[tuple[int, int, bytes]]:
 
 def _read(
     told: Sequence[tuple[int, int, bytes]],
-) -> tuple[int | None, int | None, IPAddress | None, int | None]:
-    """Traffic class, hop limit, destination and interface; TOS comes in one byte, all else in more."""
-    traffic_class = hop_limit = interface = None
+) -> tuple[int | None, int | None, IPAddress | None, int | None, bytes | None]:
+    """Traffic class, hop limit, destination, interface, options; TOS comes in one byte, all else in more."""
+    traffic_class = hop_limit = interface = hop_options = None
     destination: IPAddress | None = None
     for level, kind, value in told:
         if (level, kind) in ((IP, socket.IP_TOS), (IPV6, socket.IPV6_TCLASS)) and value:
@@ -296,7 +338,9 @@ def _read(
         elif (level, kind) == (IPV6, socket.IPV6_PKTINFO) and len(value) >= _PKTINFO6.size:
             packed, interface = _PKTINFO6.unpack_from(value)
             destination = _unmapped(IPv6Address(packed))
-    return traffic_class, hop_limit, destination, interface
+        elif (level, kind) == (IPV6, socket.IPV6_HOPOPTS):
+            hop_options = value
+    return traffic_class, hop_limit, destination, interface, hop_options
 
 
 def _unmapped(address: IPAddress | None) -> IPAddress | None:

@@ -188,6 +188,11 @@ def test_the_command_starts_without_engine_and_loop():
     assert python("-c", code).stdout.splitlines()[-1] == "[]"
 
 
+@pytest.mark.parametrize("room", ["aio", "ancillary", "blocking", "classify", "gqos", "intserv", "rapi"])
+def test_one_import_reaches_every_face_of_the_library(room: str):
+    assert python("-c", f"import rsvp; print(rsvp.{room}.__name__)").stdout == f"rsvp.{room}\n"
+
+
 def test_a_word_loads_what_it_needs_and_not_what_other_words_need():
     code = "import sys, rsvp.cli; rsvp.cli.main(['decode', '--json', 'nothing'])\n"
     code += "print(sorted(m for m in sys.modules if m.startswith(('rsvp.commands.', 'rsvp.capture.text'))))"

@@ -358,3 +358,57 @@ def test_what_is_no_socket_of_ip_is_told_so() -> None:
     with one, other, pytest.raises(AncillaryError) as refused:
         ancillary.send(one, b"x", traffic_class=1)
     assert refused.value.errno == errno.EAFNOSUPPORT
+
+
+# --- hop-by-hop options (D4, RFC 3542 section 8) ----------------------------------------------------------
+
+ALERT = bytes.fromhex("0000050200000100")
+"""Router Alert for RSVP, as applications give it: the kernel fills in what the next header is."""
+PADDING = bytes.fromhex("0000010400000000")
+
+
+def test_hop_by_hop_options_of_a_message_and_of_a_socket(link: tuple[End, End]) -> None:
+    """tst_send_hhopt_data, tst_send_hhopt_setopt, tst_remove_hhopt, and that they are received."""
+    there = to(link[1], 6)
+
+    def sent() -> bytes | None:
+        found = ancillary.receive(hears).hop_options
+        return None if found is None else b"\0" + found[1:]
+
+    with link[1].node, udp(6, port=PORT) as hears:
+        ancillary.report(hears)
+        with link[0].node, udp(6) as sock:
+            ancillary.set_hop_options(sock, b"")  # none is there to be removed
+            assert ancillary.hop_options(sock) == b""
+            ancillary.send(sock, b"x", there, hop_options=ALERT)
+            assert sent() == ALERT
+            ancillary.send(sock, b"x", there)
+            assert sent() is None
+            ancillary.set_hop_options(sock, PADDING)
+            assert ancillary.hop_options(sock) == PADDING
+            ancillary.send(sock, b"x", there)
+            assert sent() == PADDING
+            ancillary.send(sock, b"x", there, hop_options=ALERT)
+            assert sent() == ALERT
+            ancillary.set_hop_options(sock, b"")
+            assert ancillary.hop_options(sock) == b""
+            ancillary.send(sock, b"x", there)
+            assert sent() is None
+
+
+def test_hop_by_hop_options_that_cannot_be() -> None:
+    with udp(6) as six, udp(4) as four, udp(6, only=0) as both:
+        for options in (b"\0", ALERT[:7], ALERT + bytes(1), b"\0\1" + bytes(6)):
+            for call in (
+                lambda: ancillary.send(six, b"x", ("::1", PORT), hop_options=options),  # noqa: B023
+                lambda: ancillary.set_hop_options(six, options),  # noqa: B023
+            ):
+                with pytest.raises(AncillaryError, match="a whole extension header") as raised:
+                    call()
+                assert raised.value.errno == errno.EINVAL
+        for sock, where in ((four, LOCAL[4]), (both, f"::ffff:{LOCAL[4]}")):
+            with pytest.raises(AncillaryError, match="IPv4 has no hop-by-hop options"):
+                ancillary.send(sock, b"x", (where, PORT), hop_options=ALERT)
+        with pytest.raises(AncillaryError, match="IPv4 has no hop-by-hop options") as raised:
+            ancillary.set_hop_options(four, ALERT)
+        assert raised.value.errno == errno.ENOPROTOOPT
