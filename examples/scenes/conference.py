@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from programs import BEST_EFFORT, Program, counted, overload, place, tell, until
+from programs import BEST_EFFORT, LINK, Program, counted, judge, place, tell, until
 from stage import Stage, play
 
 MEMBERS = ("a", "b", "c", "d", "e")
-LINK = "256kbit"
-"""To e: three quarters may be reserved, 24,000 bytes/s. Two voices take 20,000 (IPv6: 22,000)."""
-FLOOD = 96_000.0
-"""Bytes/s of best effort: three times what the link carries."""
 ENOUGH = 50
 
 
@@ -53,10 +49,7 @@ async def scene(stage: Stage) -> None:
     stage.says("a and b speak at once, and best effort asks three times of the link what it carries")
     await give_floor("a")
     await give_floor("b")
-    async with overload(stage, "c", "e", FLOOD):
-        before = await counted(link, lambda now: now[BEST_EFFORT].dropped)
-        after = await counted(link, lambda now: now[handle].sent > before[handle].sent + 2 * ENOUGH)
-    tell({"a and b": handle, "best effort": BEST_EFFORT}, before, after)
+    await judge(stage, {"a and b": handle}, "c", "e", 2 * ENOUGH)
 
     stage.says("b gives the floor to d: what is reserved stays as it is")
     members["b"].hears("")

@@ -19,6 +19,10 @@ from rsvp.lab import SCRATCH, End
 EXAMPLES = Path(__file__).parent.parent
 BEST_EFFORT = "2e:3"
 """The class of what is not reserved."""
+LINK = "256kbit"
+"""Three quarters of it may be reserved: 24,000 bytes/s. A voice takes 10,000 (IPv6: 11,000)."""
+FLOOD = 96_000.0
+"""Bytes/s of best effort: three times what that carries."""
 DISCARD = 9
 LARGE = bytes(1000)
 
@@ -129,6 +133,25 @@ async def overload(stage: Stage, source: str, to: str, rate: float) -> AsyncIter
             yield
         finally:
             task.cancel()
+
+
+async def judge(stage: Stage, classes: Mapping[str, str], source: str, to: str, packets: int = 50) -> None:
+    """Ask three times of the link to a host what it carries, and print what some classes on it have then.
+
+    Each has sent so many packets meanwhile, and as many of best effort were dropped.
+    """
+    link = stage.router.toward(to)
+    async with overload(stage, source, to, FLOOD):
+        before = await counted(link, lambda now: now[BEST_EFFORT].dropped)
+        after = await counted(
+            link,
+            lambda now: (
+                all(now[one].sent > before[one].sent + packets for one in classes.values())
+                and now[BEST_EFFORT].dropped > before[BEST_EFFORT].dropped + packets
+                and now[BEST_EFFORT].waiting
+            ),
+        )
+    tell({**classes, "best effort": BEST_EFFORT}, before, after)
 
 
 def place(stage: Stage, where: str, port: int) -> str:

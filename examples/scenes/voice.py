@@ -2,15 +2,8 @@
 
 from __future__ import annotations
 
-from programs import BEST_EFFORT, Program, counted, overload, place, tell
+from programs import LINK, Program, judge, place
 from stage import Stage, play
-
-LINK = "256kbit"
-"""Three quarters of it may be reserved: 24,000 bytes/s. A call takes 10,000 each way (IPv6: 11,000)."""
-FLOOD = 96_000.0
-"""Bytes/s of best effort: three times what the link carries."""
-ENOUGH = 50
-"""Packets of each kind to judge by."""
 
 
 async def scene(stage: Stage) -> None:
@@ -39,21 +32,11 @@ async def scene(stage: Stage) -> None:
     await callees[2].says("talking")
 
     stage.says("best effort asks three times of the link what it carries")
-    link = stage.router.toward("h2")
-    entries = [one for one in await stage.clients["r"].show("installed") if one["interface"] == link.name]
+    shown = await stage.clients["r"].show("installed")
+    entries = [one for one in shown if one["interface"] == stage.router.toward("h2").name]
     calls = {f"{one['filters'][0]['port']} to {one['session']['port']}": one["handle"] for one in entries}
-    async with overload(stage, "h1", "h2", FLOOD):
-        before = await counted(link, lambda now: now[BEST_EFFORT].dropped)
-        after = await counted(
-            link,
-            lambda now: (
-                all(now[one].sent > before[one].sent + ENOUGH for one in calls.values())
-                and now[BEST_EFFORT].dropped > before[BEST_EFFORT].dropped + ENOUGH
-                and now[BEST_EFFORT].waiting
-            ),
-        )
     stage.says("meanwhile, on the link to h2:")
-    tell({**calls, "best effort": BEST_EFFORT}, before, after)
+    await judge(stage, calls, "h1", "h2")
 
     stage.says("all hang up")
     for caller, callee in zip(callers, callees[:0:-1], strict=True):
