@@ -163,18 +163,18 @@ class Rapi:
         sender_template: AnyFilter | None = None,
         sender_tspec: AnyTspec | None = None,
         sender_adspec: Adspec | None = DEFAULT_ADSPEC,
-        sender_policy: None = None,
+        sender_policy: Sequence[o.PolicyData] | None = None,
         ttl: int = 0,
     ) -> None:
         """Announce this session's one sender, or change it; `lhost` and template None withdraw it.
 
         `lhost` with address 0.0.0.0 or :: leaves the address to the library. `ttl` is the multicast TTL
-        of the data; 0 is 63. Raises RapiError: BADSID, NOTSPEC, OBJTYPE, INTSERV, UNSUPPORTED, NORSVP.
+        of the data; 0 is 63. Policy data goes along as it is (RFC 2750). Raises RapiError: BADSID, NOTSPEC,
+        OBJTYPE, INTSERV, NORSVP.
         What the daemon itself finds wrong comes as a RAPI_PATH_ERROR event with code 20.
         """
         session = self._session(sid)
-        if sender_policy is not None:
-            raise RapiError(ErrorCode.RAPI_ERR_UNSUPPORTED, "policy data of applications")
+        policy = _policy(sender_policy)
         if lhost is None and sender_template is None:
             self._withdraw(session)
             return
@@ -190,7 +190,13 @@ class Rapi:
                 self._withdraw(session)
             session.sender = self._ask(
                 client.add_sender(
-                    session.handle, template, tspec, port=port, ttl=ttl or DEFAULT_TTL, adspec=sender_adspec
+                    session.handle,
+                    template,
+                    tspec,
+                    port=port,
+                    ttl=ttl or DEFAULT_TTL,
+                    adspec=sender_adspec,
+                    policy=policy,
                 )
             )
         except NoRoute:
@@ -207,22 +213,22 @@ class Rapi:
         rhost: Place | None = None,
         styleid: int = Style.RAPI_RSTYLE_WILDCARD,
         style_ext: None = None,
-        rcvr_policy: None = None,
+        rcvr_policy: Sequence[o.PolicyData] | None = None,
         filter_specs: Sequence[AnyFilter] = (),
         flowspecs: Sequence[AnyFlowspec] = (),
     ) -> None:
         """Reserve, in place of what this session reserved before; no flowspecs give it back.
 
         WF takes one flowspec; FF as many flowspecs as filters, in pairs; SE one flowspec and any number
-        of filters. `rhost`, the interface that a multicast reservation is for, is left to routing.
+        of filters. `rhost` is the address of the interface where the group was joined; without it, and for
+        a host, routing decides. Policy data goes along as it is (RFC 2750).
         Raises RapiError: BADSID, BADSTYLE, N_FFS, OBJTYPE, INTSERV, UNSUPPORTED, NORSVP. A style that
         conflicts with another application's here comes as a RAPI_RESV_ERROR event.
         """
         session = self._session(sid)
-        if style_ext is not None or rcvr_policy is not None:
-            raise RapiError(
-                ErrorCode.RAPI_ERR_UNSUPPORTED, "style extensions and policy data of applications"
-            )
+        if style_ext is not None:
+            raise RapiError(ErrorCode.RAPI_ERR_UNSUPPORTED, "style extensions")
+        policy = _policy(rcvr_policy)
         client = self._daemon()
         if not flowspecs:
             if session.reserved:
@@ -236,7 +242,13 @@ class Rapi:
         flows = tuple(_descriptors(style, [_filter(session, one) for one in filter_specs], flowspecs))
         confirm = bool(flags & Flag.RAPI_REQ_CONFIRM)
         try:
-            self._ask(client.reserve(session.handle, STYLES[style], flows, confirm=confirm))
+            joined = self._joined(session, rhost)
+        except LookupError:
+            self._tell(sid, _own_error(Event.RAPI_RESV_ERROR, ErrorCode.RAPI_ERR_BADRECV))
+            return
+        try:
+            how: dict[str, Any] = {"confirm": confirm, "policy": policy, "joined": joined}
+            self._ask(client.reserve(session.handle, STYLES[style], flows, **how))
         except StyleConflict:
             self._tell(
                 sid,
@@ -250,6 +262,19 @@ class Rapi:
             )
             return
         session.reserved, session.confirm = True, confirm
+
+    def _joined(self, session: _Session, rhost: Place | None) -> str | None:
+        """The interface with an address, where a group was joined. Raises LookupError."""
+        if rhost is None or not session.session.destination.is_multicast:
+            return None
+        address, _ = _place(rhost)
+        if not int(address):
+            return None
+        entries = self._ask(self._daemon().show("interfaces"))
+        found = [str(one["name"]) for one in entries if str(address) in one["addresses"]]
+        if not found:
+            raise LookupError
+        return found[0]
 
     def rapi_release(self, sid: int) -> None:
         """End a session, its sender and its reservation. Raises RapiError (BADSID)."""
@@ -393,6 +418,13 @@ def _filter(session: _Session, value: AnyFilter) -> o.Filter:
     if isinstance(value, o.FilterSpec) and value.port and not session.session.port:
         raise RapiError(ErrorCode.RAPI_ERR_INVAL, ERROR_TEXTS[ErrorCode.RAPI_ERR_BADSPORT])
     return value
+
+
+def _policy(data: Sequence[o.PolicyData] | None) -> tuple[o.PolicyData, ...]:
+    given = tuple(data or ())
+    if not all(isinstance(one, o.PolicyData) for one in given):
+        raise RapiError(ErrorCode.RAPI_ERR_OBJTYPE, "policy data are rsvp.objects.PolicyData")
+    return given
 
 
 def _template(

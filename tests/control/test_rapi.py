@@ -235,7 +235,8 @@ def test_what_is_wrong_with_a_call_is_said_at_once(ends: tuple[Rapi, Rapi], tmp_
     assert code(h1.rapi_reserve, sid, flowspecs=[TSPEC]) is ErrorCode.RAPI_ERR_OBJTYPE
     unreal = QosFlowspec(QosService.QOS_GUARANTEED, 1000.0, 3000.0, inf, 64, 1400, R=-1.0)
     assert code(h1.rapi_reserve, sid, flowspecs=[unreal]) is ErrorCode.RAPI_ERR_INTSERV
-    assert code(h1.rapi_reserve, sid, rcvr_policy=1) is ErrorCode.RAPI_ERR_UNSUPPORTED
+    assert code(h1.rapi_reserve, sid, style_ext=1) is ErrorCode.RAPI_ERR_UNSUPPORTED
+    assert code(h1.rapi_reserve, sid, rcvr_policy=["yes"]) is ErrorCode.RAPI_ERR_OBJTYPE
     assert code(Rapi(tmp_path / "nobody").rapi_session, TO) is ErrorCode.RAPI_ERR_NORSVP
     encrypted = h1.rapi_session(TO, 50, Flag.RAPI_GPI_SESSION)
     for place in (ANY, ("10.0.1.1", 4000)):
