@@ -15,27 +15,13 @@ import signal
 import socket
 import sys
 
-from phone import FAMILY, sounds, voice
+from g711 import join, sounds, voice
 
 import rsvp
 from rsvp.flows import read_place
 from rsvp.paths import CONTROL
 
 AT_ONCE = 2
-GROUPS = {
-    4: (socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, socket.IP_MULTICAST_TTL, socket.IP_MULTICAST_LOOP),
-    6: (socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, socket.IPV6_MULTICAST_HOPS, socket.IPV6_MULTICAST_LOOP),
-}
-
-
-def join(group: tuple) -> socket.socket:
-    """A socket that hears the group, and may speak to it."""
-    level, membership, ttl, loop = GROUPS[group[0].version]
-    sock = socket.socket(FAMILY[group[0].version], socket.SOCK_DGRAM)
-    sock.bind((str(group[0]), group[1]))
-    for option, value in ((membership, group[0].packed + bytes(4)), (ttl, 63), (loop, 0)):
-        sock.setsockopt(level, option, value)
-    return sock
 
 
 async def reserve(session: rsvp.aio.Session, group: tuple, addresses: list[str]) -> None:

@@ -3,36 +3,22 @@
     python phone.py 10.0.3.2:5001                        # takes calls
     python phone.py 10.0.1.1:4001 10.0.3.2:5001          # calls; Ctrl-C hangs up
 
-G.711 makes 64 kbit/s. In packets of 20 ms that is 50 times a second 160 bytes, behind 12 of RTP, 8 of UDP
-and 20 of IPv4: 10,000 bytes/s, 80 kbit/s, each way. Each way is a session with a reservation of its own. A
-Path rings. Who is called reserves only after the caller has: so the caller hears that the line is busy.
+Each way is a session with a reservation of its own. A Path rings. Who is called reserves only after the
+caller has: so the caller hears that the line is busy.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
-import itertools
 import signal
-import socket
-import struct
-from collections.abc import Iterator
+
+from g711 import talk, voice
 
 import rsvp
 from rsvp.flows import read_place
 from rsvp.iana import ErrorCode
 from rsvp.paths import CONTROL
-
-RTP = struct.Struct("!BBHII")
-SOUND = bytes([0xFF]) * 160
-FAMILY = {4: socket.AF_INET, 6: socket.AF_INET6}
-
-
-def voice(version: int) -> rsvp.Tspec:
-    """What one end sends, in bytes of IP."""
-    packet = {4: 20, 6: 40}[version] + 8 + RTP.size + len(SOUND)
-    return rsvp.Tspec(rate=50 * packet, bucket=10 * packet, m=packet, M=packet)
 
 
 async def call(client: rsvp.LastingClient, here: tuple, there: tuple | None) -> None:
@@ -55,29 +41,6 @@ async def hear_the_end(mine: rsvp.aio.Session, other: rsvp.FilterSpec) -> None:
     async for event in mine:
         if isinstance(event, rsvp.PathGone) and event.template == other:
             raise EOFError("the other end hung up")
-
-
-def sounds(source: int) -> Iterator[bytes]:
-    """RTP packets of 20 ms."""
-    for number in itertools.count():
-        yield RTP.pack(0x80, 0, number % 2**16, 160 * number % 2**32, source) + SOUND
-
-
-async def talk(here: tuple, to: tuple) -> None:
-    said = heard = 0
-    with socket.socket(FAMILY[here[0].version], socket.SOCK_DGRAM) as sock:
-        sock.bind((str(here[0]), here[1]))
-        sock.setblocking(False)
-        try:
-            for packet in sounds(here[1]):
-                sock.sendto(packet, (str(to[0]), to[1]))
-                said += 1
-                await asyncio.sleep(0.020)
-                with contextlib.suppress(BlockingIOError):
-                    while sock.recv(1500):
-                        heard += 1
-        finally:
-            print(f"said {said} packets, heard {heard}", flush=True)
 
 
 async def main() -> None:
