@@ -8,8 +8,9 @@ import os
 import signal
 import subprocess
 import sys
+from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -237,13 +238,23 @@ async def daemons(tmp_path: Path) -> AsyncIterator[dict[str, str]]:
                 await server.close()
 
 
+async def ended(process: Process) -> None:
+    """It ends before its daemon does: without one it would speak for this very host."""
+    with suppress(ProcessLookupError):
+        process.kill()
+    await process.wait()
+
+
 async def rsvp(*arguments: str) -> tuple[int, str, str]:
     """The command in a process of its own, while this one's loop serves it."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "rsvp", *arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
-    async with asyncio.timeout(PATIENCE):
-        out, err = await process.communicate()
+    try:
+        async with asyncio.timeout(PATIENCE):
+            out, err = await process.communicate()
+    finally:
+        await ended(process)
     assert process.returncode is not None
     return process.returncode, out.decode(), err.decode()
 
@@ -254,8 +265,8 @@ def test_the_columns_are_the_words_that_there_are():
 
 def test_send_reserve_and_show_through_daemons(tmp_path: Path):
     async def story() -> None:
-        async with daemons(tmp_path) as paths:
-            sending = asyncio.create_task(
+        async with daemons(tmp_path) as paths, asyncio.TaskGroup() as tasks:
+            sending = tasks.create_task(
                 rsvp(
                     *("send", "10.0.3.2:5000", "--source", "4000", "--rate", "1mbit", "--count", "1"),
                     *("--control", paths["h1"], "--json"),

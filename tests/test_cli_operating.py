@@ -25,7 +25,7 @@ from rsvp.intserv import controlled_load
 from rsvp.jsonform import flowspec
 from rsvp.objects import WF
 from tests.patience import PATIENCE, settled
-from tests.test_cli import ONE, SESSION, TSPEC, daemons, rsvp
+from tests.test_cli import ONE, SESSION, TSPEC, daemons, ended, rsvp
 
 
 async def started(*arguments: str, out: int = subprocess.PIPE) -> Process:
@@ -39,13 +39,6 @@ async def interrupted(process: Process) -> None:
     process.send_signal(signal.SIGINT)
     _, err = await process.communicate()
     assert (process.returncode, err) == (130, b"")
-
-
-async def ended(process: Process) -> None:
-    """It ends before its daemon does: without one it would speak for this very host."""
-    with contextlib.suppress(ProcessLookupError):
-        process.kill()
-    await process.wait()
 
 
 class TestAdmit:
