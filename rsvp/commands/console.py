@@ -6,7 +6,7 @@ bytes/s; whether a kilobyte is 1000 or 1024 bytes their manuals leave open, and 
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,6 +15,9 @@ from ..intserv import Tspec
 from ..objects import FilterSpec, Session
 from . import arguments
 from .arguments import Place
+
+if TYPE_CHECKING:
+    from .application import Limits
 
 BYTES_PER_KBIT = 125
 BYTES_PER_KBYTE = 1000
@@ -125,7 +128,35 @@ def tspec(rate: int, burst: int) -> Tspec:
     return Tspec(rate * BYTES_PER_KBIT, bucket, M=min(LARGEST_PACKET, bucket))
 
 
-def check_joined(session: Session, interface: str | None) -> None:
-    """Refuse an interface to join at where the destination is no group. Raises BadParameter."""
-    if interface is not None and not session.destination.is_multicast:
-        raise typer.BadParameter("--interface is where to join a group: leave it out, this is none")
+def reserve(
+    session: Session,
+    senders: tuple[FilterSpec, ...],
+    style: objects.Style,
+    service: str,
+    what: Tspec,
+    limits: Limits,
+    control: str | None,
+    *,
+    confirm: bool,
+    joined: str | None = None,
+    outgoing: str | None = None,
+) -> None:
+    """Reserve until it is enough; `joined` and `outgoing` are interfaces, as of `Receiving`."""
+    import asyncio
+
+    from ..receiver import read_service
+    from .receiving import Receiving
+
+    receiving = Receiving(
+        session,
+        limits,
+        style,
+        read_service(service),
+        senders,
+        what.rate,
+        confirm,
+        interface=joined,
+        bucket=what.bucket,
+        outgoing=outgoing,
+    )
+    asyncio.run(receiving.run(control))

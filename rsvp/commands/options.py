@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ..objects import Style
+from ..objects import Session, Style
 from ..paths import CONTROL
 from . import arguments
 from .arguments import Place
@@ -84,6 +84,13 @@ JoinedInterface = Annotated[
         help="Where to join the group that it goes to [default: where the route to it leads].",
     ),
 ]
+
+
+def check_joined(session: Session, interface: str | None) -> None:
+    """Refuse an interface to join at where the destination is no group. Raises BadParameter."""
+    if interface is not None and not session.destination.is_multicast:
+        raise typer.BadParameter("--interface is where to join a group: leave it out, this is none")
+
 
 Confirm = Annotated[bool, typer.Option("--confirm", help="Ask for a confirmation.")]
 

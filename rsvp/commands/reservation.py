@@ -40,22 +40,7 @@ def reservation(
     senders = console.read_senders(to, style, sender, sport)
     console.check_family(to, nhop)
 
-    import asyncio
-
-    from ..receiver import read_service
     from .application import Limits
-    from .receiving import Receiving
 
     what, limits = console.tspec(kbps, kbytes), Limits(json, count, timeout)
-    receiving = Receiving(
-        to,
-        limits,
-        style,
-        read_service(service),
-        senders,
-        what.rate,
-        confirm,
-        bucket=what.bucket,
-        outgoing=interface,
-    )
-    asyncio.run(receiving.run(control))
+    console.reserve(to, senders, style, service, what, limits, control, confirm=confirm, outgoing=interface)

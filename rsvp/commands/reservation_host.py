@@ -36,24 +36,9 @@ def reservation_host(
     """
     to = console.read_session(session, protocol, dport)
     senders = console.read_senders(to, style, sender, sport)
-    console.check_joined(to, interface)
+    options.check_joined(to, interface)
 
-    import asyncio
-
-    from ..receiver import read_service
     from .application import Limits
-    from .receiving import Receiving
 
     what, limits = console.tspec(kbps, kbytes), Limits(json, count, timeout)
-    receiving = Receiving(
-        to,
-        limits,
-        style,
-        read_service(service),
-        senders,
-        what.rate,
-        confirm,
-        interface=interface,
-        bucket=what.bucket,
-    )
-    asyncio.run(receiving.run(control))
+    console.reserve(to, senders, style, service, what, limits, control, confirm=confirm, joined=interface)

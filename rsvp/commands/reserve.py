@@ -55,8 +55,7 @@ def reserve(
     session = session_of(destination.address, protocol, destination.port)
     senders = arguments.senders_of(session, *(sender or ()))
     check(destination, style, senders, service, rate, delay)
-    if interface is not None and not destination.address.is_multicast:
-        raise typer.BadParameter("--interface is where to join a group: leave it out, this is none")
+    options.check_joined(session, interface)
 
     import asyncio
 

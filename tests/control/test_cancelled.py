@@ -13,15 +13,10 @@ import rsvp
 from rsvp.control import client
 from tests.patience import settled
 
-from .test_lost import TSPEC, serving
-from .test_server import FakeApi
+from .test_lost import TSPEC
+from .test_server import FakeApi, serving
 
 LOAD = rsvp.controlled_load(1000.0)
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "control.sock"
 
 
 class LateApi(FakeApi):

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from rsvp.api import Api
 from rsvp.control import client, lasting
-from rsvp.control.server import ControlServer, ControlSocket
 from rsvp.engine.outputs import PathEvent, PathGone, ResvConfirmed, ResvEvent, ResvGone
 from rsvp.errors import ControlError, NoRoute, UnknownSession
 from rsvp.intserv import controlled_load
@@ -23,25 +19,10 @@ from tests.patience import settled
 from tests.virtual_loop import run
 
 from .test_api import SENDER, SESSION, TSPEC
-from .test_server import FakeApi
+from .test_server import FakeApi, serving
 
 FLOW = Flow(controlled_load(TSPEC), (SENDER,))
 OTHER = FilterSpec(SENDER.address, 4001)
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "control.sock"
-
-
-@asynccontextmanager
-async def serving(path: Path, api: Api) -> AsyncIterator[None]:
-    server = ControlServer(api, ControlSocket(path))
-    await server.start()
-    try:
-        yield
-    finally:
-        await server.close()
 
 
 def test_what_was_made_comes_back_with_the_daemon(path: Path, tmp_path: Path):

@@ -6,8 +6,7 @@ import asyncio
 import signal
 import socket
 import threading
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -31,25 +30,10 @@ from tests.virtual_loop import run
 
 from .test_api import SENDER
 from .test_rapi import Heard
-from .test_server import FakeApi
+from .test_server import FakeApi, serving
 
 TO = "10.0.3.2:5000"
 TSPEC = rsvp.Tspec(1000.0, 2000.0)
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "control.sock"
-
-
-@asynccontextmanager
-async def serving(path: Path, api: Api) -> AsyncIterator[None]:
-    server = ControlServer(api, ControlSocket(path))
-    await server.start()
-    try:
-        yield
-    finally:
-        await server.close()
 
 
 class Poorer(FakeApi):
