@@ -130,7 +130,7 @@ cdef int put_str(Text *t, str value) except -1:
                 plain = False
                 break
     if not plain:
-        return put_bytes(t, encode(value))
+        return put_bytes(t, encode(to_json(value)))
     reserve(t, size + 2)
     t.p[0] = c'"'
     memcpy(t.p + 1, text, size)

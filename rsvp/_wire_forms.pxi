@@ -5,8 +5,8 @@ A layout names the fields of the dataclass in wire order, each with its kind beh
 u8 u16 u24 u32 u48 u64      whole numbers
 real                        an IEEE single of at least zero
 a4 a6                       an address; where a class has both, its addresses choose the form
-text                        a length of one byte here; its Latin-1 text behind all the fields of fixed size, padded
-                            with zeroes to whole words
+latin1 utf8                 a length of one byte here; its text behind all the fields of fixed size, padded with
+                            zeroes to whole words; bytes that are not UTF-8 are read as surrogates (PEP 383)
 spare                       the number of zero bytes that fill the rest
 bytes words a4s a6s @table  what fills the rest of the object: bytes, a tuple of 32-bit numbers, a tuple of
                             addresses, a tuple of sub-objects
@@ -30,7 +30,7 @@ cdef enum FieldKind:
 cdef struct FormField:
     FieldKind kind
     int offset              # in the contents
-    int size                # bytes; of one item, for addresses; the table, for sub-objects
+    int size                # bytes; of one item, for addresses; the table, for sub-objects; 1 for UTF-8
     Py_ssize_t at           # slot
 
 
@@ -101,8 +101,9 @@ cdef Form *new_form(int number, cls, str layout, owner) except NULL:
             field.kind = AN_ADDRESS
             field.size = 4 if kind == "a4" else 16
             form.fixed += field.size
-        elif kind == "text":
+        elif kind in ("latin1", "utf8"):
             field.kind = A_TEXT
+            field.size = kind == "utf8"
             form.fixed += 1
         elif kind == "spare":
             field.kind = A_SPARE
@@ -210,7 +211,10 @@ cdef object read_fields(Form *form, Cursor *c):
         elif field.kind == A_TEXT:
             if (p[0] + 3 & ~3) > c.end - rest:
                 refuse(c, "wrong text length")
-            value = rest[:p[0]].decode("latin-1")
+            if field.size:
+                value = rest[:p[0]].decode("utf-8", "surrogateescape")
+            else:
+                value = rest[:p[0]].decode("latin-1")
             rest += p[0] + 3 & ~3
         elif field.kind == A_SPARE:
             value = c.end - rest
@@ -353,9 +357,10 @@ cdef int write_fields(Writer *w, Form *form, o) except -1:
         elif field.kind == AN_ADDRESS:
             put_address(p, get(o, field.at), field.size)
         elif field.kind == A_TEXT:
-            data = get(o, field.at).encode("latin-1")
+            text = get(o, field.at)
+            data = text.encode("utf-8", "surrogateescape") if field.size else text.encode("latin-1")
             if len(data) > 0xFF:
-                raise ValueError(f"a text of {len(data)} characters in a {type(o).__name__} is too long")
+                raise ValueError(f"a text of {len(data)} bytes in a {type(o).__name__} is too long")
             p[0] = <uint8_t> len(data)
             p = claim(w, len(data) + 3 & ~3)
             memset(p, 0, len(data) + 3 & ~3)

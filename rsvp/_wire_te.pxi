@@ -77,10 +77,10 @@ cdef int fill_te() except -1:
     add_form(ClassNum.RECORD_ROUTE, CType.GENERIC, te.RecordRoute, "records:@records")
 
     add_form(ClassNum.SESSION_ATTRIBUTE, CType.SESSION_ATTRIBUTE, te.SessionAttribute,
-             "setup_priority:u8 holding_priority:u8 flags:u8 session_name:text padding:spare")
+             "setup_priority:u8 holding_priority:u8 flags:u8 session_name:latin1 padding:spare")
     add_form(ClassNum.SESSION_ATTRIBUTE, CType.AFFINITIES, te.AffinitySessionAttribute,
              "exclude_any:u32 include_any:u32 include_all:u32 "
-             "setup_priority:u8 holding_priority:u8 flags:u8 session_name:text padding:spare")
+             "setup_priority:u8 holding_priority:u8 flags:u8 session_name:latin1 padding:spare")
     add_form(ClassNum.FAST_REROUTE, CType.GENERIC, te.FastReroute,
              "setup_priority:u8 holding_priority:u8 hop_limit:u8 flags:u8 bandwidth:real "
              "include_any:u32 exclude_any:u32 include_all:u32")
@@ -132,5 +132,5 @@ cdef int fill_gmpls() except -1:
     add_form(ClassNum.SECONDARY_RECORD_ROUTE, CType.P2MP_ROUTE, gmpls.P2mpSecondaryRecordRoute, "records:@records")
     add_table("user_parts", RECORD_HEADING, gmpls.UnknownRecord)
     add_form(ClassNum.USER_ERROR_SPEC, CType.GENERIC, gmpls.UserErrorSpec,
-             "enterprise:u32 sub_organisation:u8 description:text value:u16 parts:@user_parts")
+             "enterprise:u32 sub_organisation:u8 description:utf8 value:u16 parts:@user_parts")
     return 0

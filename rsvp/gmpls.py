@@ -393,7 +393,11 @@ class P2mpSecondaryRecordRoute(SecondaryRecordRoute):
 @register(ClassNum.USER_ERROR_SPEC, CType.GENERIC)
 @dataclass(frozen=True, slots=True)
 class UserErrorSpec:
-    """An error in an organisation's own terms, with Latin-1 text (RFC 5284 section 3)."""
+    """An error in an organisation's own terms (RFC 5284 section 3).
+
+    The description is UTF-8, of 255 bytes at most; bytes that a peer sent and that are not are surrogates
+    in it, as in the names of files (PEP 383).
+    """
 
     enterprise: int
     sub_organisation: int

@@ -265,8 +265,10 @@ def to_json(value: object) -> Json:
     form = form_of(type(value))
     if form is not None:
         return _written(value, form)
-    if value is None or isinstance(value, bool | str):
+    if value is None or isinstance(value, bool):
         return value
+    if isinstance(value, str):
+        return value if value.isascii() else value.encode("utf-8", "backslashreplace").decode()
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, int | float):

@@ -113,7 +113,7 @@ def user_error(data: bytes, ctype: int) -> gmpls.UserErrorSpec:
     """RFC 5284 section 3."""
     need(len(data) >= 8)
     enterprise, organisation, size, value = struct.unpack("!IBBH", data[:8])
-    description, rest = text(data[8:], size)
+    description, rest = text(data[8:], size, "utf-8")
     parts = tuple(te.UnknownRecord(kind, contents) for kind, contents in pieces(rest))
     return gmpls.UserErrorSpec(enterprise, organisation, value, description, parts)
 

@@ -250,12 +250,12 @@ def record_route(cls: type[Any]) -> Reader:
 # --- about the tunnel ---------------------------------------------------------------------------------
 
 
-def text(data: bytes, size: int) -> tuple[str, bytes]:
-    """Text of `size` characters, padded with zeroes to whole words, and what follows."""
+def text(data: bytes, size: int, coding: str) -> tuple[str, bytes]:
+    """Text of `size` bytes, padded with zeroes to whole words, and what follows."""
     padded = (size + 3) // 4 * 4
     need(padded <= len(data), TEXT)
     reserved(data[size:padded])
-    return data[:size].decode("latin-1"), data[padded:]
+    return data[:size].decode(coding, "surrogateescape"), data[padded:]
 
 
 def session_attribute(data: bytes, ctype: int) -> Any:
@@ -264,7 +264,7 @@ def session_attribute(data: bytes, ctype: int) -> Any:
     need(len(data) >= fixed)
     affinities = [whole(word) for word in chunks(data[: fixed - 4], 4)]
     setup, holding, flags, size = data[fixed - 4 : fixed]
-    name, rest = text(data[fixed:], size)
+    name, rest = text(data[fixed:], size, "latin-1")
     need(not any(rest), TEXT)
     cls: type[Any] = te.AffinitySessionAttribute if ctype == 1 else te.SessionAttribute
     return cls(*affinities, setup, holding, flags, name, len(rest))

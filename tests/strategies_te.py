@@ -18,7 +18,8 @@ u16 = st.integers(0, 0xFFFF)
 u32 = st.integers(0, 0xFFFFFFFF)
 singles = st.floats(min_value=0.0, width=32, allow_nan=False)
 words = st.binary(max_size=32).map(lambda data: data[: len(data) & ~3])
-texts = st.text(st.characters(max_codepoint=0xFF), max_size=20)
+latin1 = st.binary(max_size=20).map(lambda data: data.decode("latin-1"))
+utf8 = st.text(max_size=20) | st.binary(max_size=20).map(lambda data: data.decode("utf-8", "surrogateescape"))
 numbers = st.lists(u32, max_size=4).map(tuple)
 v4 = st.integers(0, 2**32 - 1).map(IPv4Address)
 ADDRESSES: dict[int, SearchStrategy[Any]] = {V4: v4, V6: st.integers(0, 2**128 - 1).map(IPv6Address)}
@@ -201,10 +202,10 @@ OBJECTS: dict[tuple[int, int], SearchStrategy[Any]] = {
     (ClassNum.SECONDARY_RECORD_ROUTE, CType.GENERIC): st.builds(gmpls.SecondaryRecordRoute, records),
     (ClassNum.SECONDARY_RECORD_ROUTE, CType.P2MP_ROUTE): st.builds(gmpls.P2mpSecondaryRecordRoute, records),
     (ClassNum.SESSION_ATTRIBUTE, CType.SESSION_ATTRIBUTE): st.builds(
-        te.SessionAttribute, u8, u8, u8, texts, spare
+        te.SessionAttribute, u8, u8, u8, latin1, spare
     ),
     (ClassNum.SESSION_ATTRIBUTE, CType.AFFINITIES): st.builds(
-        te.AffinitySessionAttribute, u32, u32, u32, u8, u8, u8, texts, spare
+        te.AffinitySessionAttribute, u32, u32, u32, u8, u8, u8, latin1, spare
     ),
     (ClassNum.FAST_REROUTE, CType.GENERIC): st.builds(te.FastReroute, u8, u8, u8, u8, singles, u32, u32, u32),
     (ClassNum.FAST_REROUTE, CType.FAST_REROUTE_OLD): st.builds(
@@ -223,7 +224,7 @@ OBJECTS: dict[tuple[int, int], SearchStrategy[Any]] = {
     (ClassNum.CAPABILITY, CType.GENERIC): st.builds(gmpls.Capability, u32),
     (ClassNum.LSP_TUNNEL_INTERFACE_ID, CType.GENERIC): st.builds(gmpls.LspTunnelInterfaceId, v4, u32),
     (ClassNum.USER_ERROR_SPEC, CType.GENERIC): st.builds(
-        gmpls.UserErrorSpec, u32, u8, u16, texts, several(st.builds(te.UnknownRecord, u8, odd_words))
+        gmpls.UserErrorSpec, u32, u8, u16, utf8, several(st.builds(te.UnknownRecord, u8, odd_words))
     ),
 }
 """(class number, C-Type) -> what such an object may hold."""

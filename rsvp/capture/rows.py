@@ -39,6 +39,7 @@ WRITERS: Final[Mapping[str, Writer]] = {
     "path_mtu": units.size,
     "timer": lambda value: f"{value} seconds",
     "session_name": repr,
+    "description": repr,
     "encoding": units.named(names.ENCODINGS),
     "switching": units.named(names.SWITCHINGS),
     "action": units.named(names.LABEL_SET_ACTIONS),

@@ -28,6 +28,7 @@ from rsvp.gmpls import (
     RestartCapability,
     SummaryActive,
     SummaryReady,
+    UserErrorSpec,
 )
 from rsvp.iana import CLASS_NAMES, MESSAGE_NAMES, error_reference, error_text
 from rsvp.iana_errors import ERROR_CODES, ERROR_VALUES
@@ -88,6 +89,10 @@ def told(value: object) -> list[str]:
                 "    interface: 5",
                 "    loose hop",
             ],
+        ),
+        (
+            UserErrorSpec(9, 1, 2, "\x1b[31m caf\udce9 ☕", ()),
+            ["enterprise: 9", "sub organisation: 1", "value: 2", "description: '\\x1b[31m caf\\udce9 ☕'"],
         ),
         (RestartCapability(60000, 1500), ["restart time: 60 seconds", "recovery time: 1.5 seconds"]),
         (AdminStatus(0x80000001), ["flags: 0x80000001 (deletion in progress, reflect)"]),

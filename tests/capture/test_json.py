@@ -103,7 +103,7 @@ def test_addresses(address: IPv4Address | IPv6Address) -> None:
     [
         *(0.0, -0.0, 0.5, 1e15, 1e15 - 1, -1e15, 1e16, 3.4e38, math.inf, -math.inf, math.nan),
         *(2**63 - 1, 2**63, -(2**63), 2**128),
-        *("", 'a "quoted" \\ text', "line\nbreak", "\x7f", "čeština", "\u2028"),
+        *("", 'a "quoted" \\ text', "line\nbreak", "\x7f", "čeština", "\u2028", "caf\udce9", "\ud83d"),
         SessionFlag.E_POLICE,
         ClassNum.SESSION,
         [1, (2.5,)],
@@ -120,6 +120,11 @@ def test_values_that_are_out_of_the_ordinary(value: Any) -> None:
     text = json_text(value)
     assert text == msgspec.json.encode(to_json(value))
     json.loads(text)
+
+
+def test_text_that_a_peer_made_of_anything() -> None:
+    """Bytes that are not UTF-8 stand in JSON as in Python's source; other text as it is."""
+    assert json.loads(json_text("bien, caf\udce9 ☕")) == "bien, caf\\udce9 ☕"
 
 
 def test_more_text_than_has_room_at_first() -> None:

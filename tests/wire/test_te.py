@@ -116,6 +116,45 @@ def test_a_name_longer_than_its_object() -> None:
     assert refused(hello_with("000c cf07 070700ff 61626364")) == "wrong text length"
 
 
+def user_error(text: bytes) -> bytes:
+    """A USER_ERROR_SPEC with a description, and no sub-objects."""
+    padded = text + bytes(-len(text) % 4)
+    return hello_with(f"{12 + len(padded):04x} c201 00000009 00{len(text):02x}0007 {padded.hex()}")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (b"", ""),
+        (b"no route", "no route"),
+        ("přetížení 過負荷 🚧".encode(), "přetížení 過負荷 🚧"),
+        (b"caf\xe9", "caf\udce9"),  # Latin-1
+        (b"\xff\xfe\0\0", "\udcff\udcfe\0\0"),
+        (b"\xed\xa0\x80 \xc0\x80", "\udced\udca0\udc80 \udcc0\udc80"),  # a surrogate, and a zero in two bytes
+        ("é".encode()[:1], "\udcc3"),  # cut off
+    ],
+)
+def test_a_user_error_is_described_in_utf_8(text: bytes, words: str) -> None:
+    """RFC 5284 section 3: "this string MUST use UTF-8"; what does not is kept, byte for byte."""
+    data = user_error(text)
+    (error,) = _wire.decode(data).extra
+    assert error == gmpls.UserErrorSpec(9, 0, 7, words, ())
+    assert _wire.encode(_wire.decode(data))[8:] == data[8:]
+    hash(error)
+    repr(error).encode()
+    assert _wire.dissect(data).error is None
+
+
+def test_a_description_that_does_not_fit_is_an_error_of_the_caller() -> None:
+    """Its length is that of its bytes (RFC 5284 section 3)."""
+    hello = _wire.decode(named("hello-ack"))
+    fits = replace(hello, extra=(gmpls.UserErrorSpec(9, 0, 7, "é" * 127, ()),))
+    assert _wire.decode(_wire.encode(fits)) == fits
+    for wrong, reason in (("é" * 128, "256 bytes"), ("\ud800", "surrogates not allowed")):
+        with pytest.raises(ValueError, match=reason):
+            _wire.encode(replace(hello, extra=(gmpls.UserErrorSpec(9, 0, 7, wrong, ()),)))
+
+
 def test_numbers_that_do_not_fit_are_errors_of_the_caller() -> None:
     hello = _wire.decode(named("hello-ack"))
     for wrong in (te.Label(1 << 32), te.ExplicitRoute((te.UnknownHop(1, b"ab"),)), te.LabelRequest(1 << 16)):
