@@ -15,9 +15,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Iterable
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Self
 
 from . import objects as o
 from . import places
@@ -28,12 +28,11 @@ from .iana import DEFAULT_TTL, ErrorFlag, Protocol, error_text
 from .intserv import DEFAULT_ADSPEC, Adspec, Excess, Flowspec, Tspec
 from .messages import Flow, base_filter
 from .messages import Sender as SenderDescriptor
+from .undoing import Undoing
 
 Address = str | o.IPAddress
 SenderLike = o.Filter | tuple[Address, int] | str
 """A sender: ("10.1.0.2", 5000), "10.1.0.2:5000", or for IPsec flows "10.1.0.2/spi=0x1234"."""
-
-T = TypeVar("T")
 
 PROTOCOLS = {protocol.name.lower(): int(protocol) for protocol in Protocol}
 
@@ -131,7 +130,7 @@ class Session(Events):
         """Why there is no session any more."""
         self._announced: set[o.Filter] = set()
         self._reserved = False
-        self._cancelled: set[asyncio.Task[None]] = set()
+        self._undoing = Undoing()
         self._waiters: list[Reservation] = []
         self._arrival = asyncio.Event()
         self._pump = asyncio.create_task(self._receive(), name=f"rsvp events of {session}")
@@ -178,7 +177,7 @@ class Session(Events):
         `tspec` once the flow is reserved. Raises NoRoute, LocalError.
         """
         template = None if source is None else read_sender((source, port), self.session)
-        sender = await self._ask(
+        sender = await self._undoing.ask(
             lambda: self.api.add_sender(
                 self.handle, template, tspec, port=port, ttl=ttl, adspec=adspec, policy=policy, excess=excess
             ),
@@ -224,7 +223,7 @@ class Session(Events):
         """Reserve flow descriptors as they stand (RFC 2205 section 3.1.4)."""
         reservation = Reservation(self, style, flows)
         self._waiters = [reservation]
-        await self._ask(
+        await self._undoing.ask(
             lambda: self.api.reserve(
                 self.handle, style, flows, confirm=confirm, ttl=ttl, policy=policy, joined=joined
             ),
@@ -232,18 +231,6 @@ class Session(Events):
         )
         self._reserved = True
         return reservation
-
-    async def _ask(self, verb: Callable[[], Awaitable[T]], undo: Callable[[T], Awaitable[None]]) -> T:
-        """The answer to a verb; where the caller is cancelled, what came of it is undone."""
-        asked = asyncio.create_task(_after(set(self._cancelled), verb))
-        try:
-            return await asyncio.shield(asked)
-        except asyncio.CancelledError:
-            if not asked.cancelling():  # else the whole loop ends, and with it the session
-                undoing = asyncio.create_task(_undo(asked, undo))
-                self._cancelled.add(undoing)
-                undoing.add_done_callback(self._cancelled.discard)
-            raise
 
     async def _unannounce(self, sender: o.Filter) -> None:
         if sender not in self._announced:
@@ -283,17 +270,6 @@ class Session(Events):
         traceback: TracebackType | None,
     ) -> None:
         await self.close()
-
-
-async def _after(others: set[asyncio.Task[None]], verb: Callable[[], Awaitable[T]]) -> T:
-    if others:
-        await asyncio.wait(others)
-    return await verb()
-
-
-async def _undo(asked: Awaitable[T], undo: Callable[[T], Awaitable[None]]) -> None:
-    with contextlib.suppress(RsvpError):  # it was refused, or its session has ended
-        await undo(await asked)
 
 
 class Sender:

@@ -65,7 +65,8 @@ ALLOWED = {
     "links": {"config", "engine", "iana", "intserv", "routing", "sessions"},
     "api": {"iana", "objects", "intserv", "messages", "jsonform", "engine"},
     "beside": set(),
-    "aio": {"api", "engine", "errors", "iana", "intserv", "messages", "objects", "places"},
+    "undoing": {"errors"},
+    "aio": {"api", "engine", "errors", "iana", "intserv", "messages", "objects", "places", "undoing"},
     "unreadable": {"_wire", "engine", "errors", "iana", "intserv", "messages", "objects", "dissection"},
     "counts": {"engine", "iana_errors"},
     "topics": {"engine", "errors", "iana", "jsonform", "messages", "show", "transport", "vocabulary"},
@@ -83,7 +84,7 @@ ALLOWED = {
     "receiver": {"engine", "errors", "intserv", "messages", "objects"},
     "gqos": {
         *("aio", "api", "engine", "errors", "iana", "iana_policy"),
-        *("intserv", "jsonform", "messages", "objects", "policy"),
+        *("intserv", "jsonform", "messages", "objects", "policy", "undoing"),
     },
     "classify": {"ancillary", "blocking", "errors", "places", "units"},
     "pictures": {"errors"},

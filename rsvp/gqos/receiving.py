@@ -138,12 +138,13 @@ class Receiving:
         style = choose_style(request.place, request.info)
         flows = self._flows(session, style) if request.signals else ()
         if part.asked is not None and (not flows or part.asked[0] != style):
+            part.asked = (part.asked[0], (), ())  # whoever is cancelled here cannot know what stands
             await self._api.release(part.part.handle)
             part.asked = None
         confirm = request.info is not None and request.info.confirm_request != 0
         wanted = (style, flows, request.policy_data)
         if flows and (part.asked != wanted or (ask and confirm)):
-            part.asked = (style, (), ())  # whoever is cancelled here cannot know what stands
+            part.asked = (style, (), ())  # as above
             await part.part.reserve_flows(
                 style, flows, confirm=confirm, ttl=request.ttl(session), policy=request.policy_data
             )

@@ -14,6 +14,7 @@ from ..errors import RsvpError
 from ..iana import ErrorFlag
 from ..intserv import Adspec, Excess, Flowspec, Tspec
 from ..objects import Filter, IPAddress, PolicyData, Session
+from ..undoing import Undoing
 from .checks import Direction
 from .constants import Status
 from .events import UNCHANGED, QosEvent
@@ -54,6 +55,7 @@ class Sending:
         self._api = api
         self._push = push
         self._flows: dict[Session, _Flow] = {}
+        self._undoing = Undoing()
 
     @property
     def templates(self) -> frozenset[Filter]:
@@ -68,6 +70,7 @@ class Sending:
 
     async def follow(self, wanted: Mapping[Session, Announcement]) -> None:
         """Announce these flows and no others. Raises what `Api.add_sender` does."""
+        await self._undoing.finished()
         for session, flow in list(self._flows.items()):
             said = wanted.get(session)
             if said is None or (said.source, said.port) != (flow.said.source, flow.said.port):
@@ -85,8 +88,8 @@ class Sending:
         part = aio.Session(self._api, session, await self._api.open_session(session))
         try:
             sender = await self._say(part, said)
-        except BaseException:
-            await part.close()
+        except BaseException as error:
+            await self._undoing.after(error, part.close())
             raise
         listener = asyncio.create_task(self._listen(session, part), name=f"gqos sender of {session}")
         self._flows[session] = _Flow(part, said, listener, sender.template)

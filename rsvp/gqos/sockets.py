@@ -18,6 +18,7 @@ from ..api import Api
 from ..errors import ControlError, NoRoute, RsvpError, StyleConflict, Unavailable
 from ..iana import DEFAULT_TTL, Protocol
 from ..objects import IPAddress, Session
+from ..undoing import Undoing
 from . import ioctls, questions
 from .checks import SIGNALLED, Direction, find
 from .constants import Check, Condition, Join, ServiceFlag, Shutdown, SocketFlag, Status
@@ -86,6 +87,7 @@ class Socket:
         self._receiving = Receiving(api, self._push, lambda: self._sending.templates)
         self._forbidden = False
         self._turn = asyncio.Lock()
+        self._undoing = Undoing()
         self._open = True
         self._closing: asyncio.Task[None] | None = None
 
@@ -185,8 +187,8 @@ class Socket:
                 inherited = self._settings
                 plain = Qos(qos.sending, qos.receiving)
                 await child._apply(inherited.changed(plain, child.place), Settings())
-        except BaseException:
-            await child.close()
+        except BaseException as error:
+            await self._undoing.after(error, child.close())
             raise
         return child
 
@@ -251,8 +253,8 @@ class Socket:
 
         NOTRAFFIC and BESTEFFORT end a direction, NO_QOS_SIGNALING only its messages. A multicast TTL that was
         changed counts from now on. Raises the error of each WSA_QOS_E* code, NotSupported where this host
-        cannot honour it, NetworkDown where there is no RSVP service; what was in force then still is, also
-        where the call is cancelled.
+        cannot honour it, NetworkDown where there is no RSVP service; what was in force then still is. So it
+        is where the call is cancelled, too: that ends it at once, and the next call waits for what is undone.
         """
         async with self._changing():
             self._check_qos_socket(qos)
@@ -348,6 +350,7 @@ class Socket:
 
     async def _close(self) -> None:
         async with self._turn:
+            await self._undoing.finished()
             self._open = False
             self._settings = Settings()
             with contextlib.suppress(RsvpError):  # a service that is gone has forgotten us anyway
@@ -371,6 +374,7 @@ class Socket:
     async def _changing(self) -> AsyncIterator[None]:
         """One call at a time, with errors of RSVP's service as those of GQoS."""
         async with self._turn:
+            await self._undoing.finished()
             self._check_open()
             try:
                 yield
@@ -390,10 +394,9 @@ class Socket:
         self._settings = settings
         try:
             await self._follow(ask)
-        except BaseException:
+        except BaseException as error:
             self._settings, self._groups = before, joined
-            with contextlib.suppress(RsvpError):
-                await self._follow()
+            await self._undoing.after(error, self._follow())
             raise
 
     async def _follow(self, ask: bool = False) -> None:

@@ -10,14 +10,24 @@ from typing import Any
 import pytest
 
 from rsvp.errors import NoRoute
-from rsvp.gqos import GqosError, Join, Provider, Qos, ServiceFlag
-from rsvp.objects import Filter
+from rsvp.gqos import (
+    FlowDescriptor,
+    GqosError,
+    Join,
+    Provider,
+    Qos,
+    ReservationStyle,
+    ReserveInfo,
+    ServiceFlag,
+)
+from rsvp.objects import WF, Filter
 from tests.virtual_loop import run
 
-from .test_groups import GROUP, SESSION, A, Host, path
+from .test_groups import GROUP, RATE, SESSION, A, Host, named, path
 from .world import LOAD, WANT, Asked, ListeningApi
 
 FASTER = replace(LOAD, token_rate=9000)
+SLOWER = replace(LOAD, token_rate=8000)
 
 
 class LateApi(ListeningApi):
@@ -35,6 +45,10 @@ class LateApi(ListeningApi):
 
     async def reserve(self, *args: Any, **what: Any) -> None:
         await super().reserve(*args, **what)
+        await self.may_answer.wait()
+
+    async def release(self, *args: Any) -> None:
+        await super().release(*args)
         await self.may_answer.wait()
 
     async def close_session(self, handle: int) -> None:
@@ -58,9 +72,12 @@ class LateHost(Host):
         await asyncio.sleep(1.0)
         assert len(self.api.asked) > before
         calling.cancel()
-        asyncio.get_running_loop().call_later(1.0, self.late.may_answer.set)
+        clock = asyncio.get_running_loop()
+        clock.call_later(1.0, self.late.may_answer.set)
+        since = clock.time()
         with pytest.raises(asyncio.CancelledError):
             await calling
+        assert clock.time() == since, "whoever cancels does not wait for the service"
         await asyncio.sleep(2.0)
         return self.api.asked[before:]
 
@@ -96,6 +113,57 @@ def test_a_cancelled_set_qos_leaves_the_old_reservation():
         assert rates == [9000, 8500]
 
     run(story())
+
+
+def test_a_cancelled_change_of_style_leaves_the_old_reservation():
+    """The old one was released for it."""
+
+    async def story() -> None:
+        host = LateHost()
+        await host.receive(spec=RATE)
+        await host.hears(path(A))
+        style = ReserveInfo(ReservationStyle.FIXED_FILTER, flow_descriptors=(FlowDescriptor(RATE, named(A)),))
+        other = Qos(receiving=RATE, provider_specific=(style,))
+        asked = await host.cancelled(host.socket.set_qos(other))
+        assert [(one.verb, one.what.get("style")) for one in asked] == [("release", None), ("reserve", WF)]
+
+    run(story())
+
+
+def test_the_next_call_comes_after_what_a_cancelled_one_takes_back():
+    async def story() -> None:
+        host = LateHost()
+        await host.socket.connect(("10.0.0.11", 5000), Qos(sending=LOAD))
+        host.late.may_answer.clear()
+        before = len(host.api.asked)
+        calling = asyncio.create_task(host.socket.set_qos(Qos(sending=FASTER)))
+        await asyncio.sleep(1.0)
+        calling.cancel()
+        asyncio.get_running_loop().call_later(1.0, host.late.may_answer.set)
+        await host.socket.set_qos(Qos(sending=SLOWER))
+        assert [one.what["tspec"].rate for one in host.api.asked[before:]] == [9000, 8500, 8000]
+        assert host.socket.qos.sending == SLOWER
+
+    run(story())
+
+
+def test_a_loop_that_ends_does_not_wait_for_what_a_cancelled_call_takes_back():
+    """The service tears down what was made with the connection that asked for it."""
+    hosts = []
+
+    async def story() -> float:
+        host = LateHost()
+        hosts.append(host)
+        await host.socket.connect(("10.0.0.11", 5000), Qos(sending=LOAD))
+        host.late.may_answer.clear()
+        calling = asyncio.create_task(host.socket.set_qos(Qos(sending=FASTER)))
+        await asyncio.sleep(1.0)
+        calling.cancel()
+        await asyncio.wait({calling})
+        return asyncio.get_running_loop().time()
+
+    assert run(story()) == 1.0
+    assert hosts[0].socket.qos.sending == LOAD
 
 
 def test_a_cancelled_set_qos_leaves_no_reservation_where_there_was_none():
