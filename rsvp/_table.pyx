@@ -153,6 +153,7 @@ cdef class Timer:
     """A deadline, the block it belongs to, and what happens then: `fire(core, owner, now)`.
 
     `looked_at` is when the calendar will look at this timer next. Both are never, to begin with.
+    Owner and timer point at each other: who gives the owner up ends its timers.
     """
 
     cdef readonly object owner
@@ -162,6 +163,10 @@ cdef class Timer:
 
     def __init__(self, owner, fire, double deadline=INFINITY):
         self.owner, self.fire, self.deadline, self.looked_at = owner, fire, deadline, INFINITY
+
+    def end(self):
+        """Stop, and let go of the owner, which needs no collector of garbage then."""
+        self.owner, self.deadline = None, INFINITY
 
     def __reduce__(self):
         """Copied and pickled before its owner is filled in, which refers back to it."""

@@ -94,7 +94,7 @@ def _grow(core: Core, growth: Growth, now: float) -> None:
 def _end_growth(core: Core, index: int) -> None:
     growth = core.growths.pop(index, None)
     if growth is not None:
-        growth.timer.deadline = NEVER
+        growth.timer.end()
 
 
 def interface_down(core: Core, event: InterfaceDown, now: float) -> None:

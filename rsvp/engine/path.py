@@ -180,7 +180,7 @@ def _leave_phop(psb: PathStateBlock) -> None:
     phop = psb.phop
     phop.psbs.remove(psb)
     if not phop.psbs:
-        phop.refresh.deadline = NEVER
+        phop.refresh.end()
         del psb.state.phops[phop.key]
 
 
@@ -348,7 +348,8 @@ def remove(
     for handle in state.handles:
         if handle != psb.handle:
             core.out.append(PathGone(handle, state.session, psb.template))
-    psb.expiry.deadline = psb.refresh.deadline = NEVER
+    psb.expiry.end()
+    psb.refresh.end()
     covering = [rsb for rsb in state.reservations() if covers(rsb, psb)]
     del state.psbs[state.psb_key(psb.template, psb.iif)]
     _forget(core, psb)

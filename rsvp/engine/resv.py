@@ -23,7 +23,7 @@ from .reject import Drop, Reject
 from .rsb import ReservationStateBlock
 from .session import SessionState
 from .style import compatible, selects, split
-from .timers import NEVER, Timer
+from .timers import Timer
 from .upstream import sync
 
 _STYLE_VALUE_MASK = 0xFFFF
@@ -173,9 +173,10 @@ def _reserve(
             prolong(core, old, [one for one in filters if one in old.filters], until)
         else:
             state.remove_rsb(rsb)
+        rsb.expiry.end()
         raise
     if old is not None:
-        old.expiry.deadline = NEVER
+        old.expiry.end()
         changes.tell(core, rsb, Change.CHANGED)
     else:
         changes.made(core, rsb)
@@ -323,7 +324,7 @@ def take_out(
 
 def remove(state: SessionState, rsb: ReservationStateBlock) -> None:
     """Take an RSB out of its session, for another to take its place or for good."""
-    rsb.expiry.deadline = NEVER
+    rsb.expiry.end()
     state.remove_rsb(rsb)
 
 
