@@ -32,11 +32,12 @@ PR_SET_KEEPCAPS, PR_CAPBSET_READ, PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS = 8, 23, 
 PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL = 47, 4
 CAPABILITY_VERSION_3 = 0x20080522
 
-COLLECTED: Final = (50_000, 5, 4)
+COLLECTED: Final = (10_000, 25, 5)
 """How many new objects make the collector look at these, and how often it looks further back.
 
-State that goes does not wait for it, so it looks at all objects only when 1.5 million were added, which
-are fifty thousand sessions; while so many come, that takes a fiftieth of the time, and not a tenth.
+What does wait for it, such as messages to and from the kernel, is new: a megabyte or two of that. State
+that goes does not, so the collector looks at everything only where 1.5 million objects were added, those
+of fifty thousand sessions.
 """
 
 ALONE: Final = b"\0rsvp.daemon"
