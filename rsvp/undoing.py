@@ -21,8 +21,10 @@ class Undoing:
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def ask(self, verb: Callable[[], Awaitable[T]], undo: Callable[[T], Awaitable[None]]) -> T:
-        """The answer to a verb; where the caller is cancelled, what came of it is undone."""
+    async def ask(
+        self, verb: Callable[[], Awaitable[T]], undo: Callable[[T], Awaitable[None]] | None = None
+    ) -> T:
+        """The answer to a verb. Where the caller is cancelled, what came of it is undone, if it can be."""
         asked = asyncio.create_task(_after(set(self._tasks), verb))
         try:
             return await asyncio.shield(asked)
@@ -55,9 +57,11 @@ async def _after(others: set[asyncio.Task[None]], verb: Callable[[], Awaitable[T
     return await verb()
 
 
-async def _undo(asked: Awaitable[T], undo: Callable[[T], Awaitable[None]]) -> None:
+async def _undo(asked: Awaitable[T], undo: Callable[[T], Awaitable[None]] | None) -> None:
     with contextlib.suppress(RsvpError):  # it was refused, or its session has ended
-        await undo(await asked)
+        made = await asked
+        if undo is not None:
+            await undo(made)
 
 
 async def _quietly(undo: Awaitable[None]) -> None:

@@ -37,6 +37,7 @@ from ..intserv import DEFAULT_ADSPEC, Adspec, Flowspec, Tspec
 from ..messages import AnyFilter, Flow, base_filter
 from ..messages import Sender as SenderDescriptor
 from ..paths import CONTROL
+from ..undoing import Undoing
 from .constants import ERROR_TEXTS, MAX_SESSIONS, RAPI_VERSION, ErrorCode, Event, Flag, RSVP_Err_API, Style
 from .errors import RapiError
 from .objects import (
@@ -104,6 +105,7 @@ class _Session:
     confirm: bool = False
     senders: dict[o.Filter, SenderDescriptor] = field(default_factory=dict)
     listener: asyncio.Task[None] | None = None
+    undoing: Undoing = field(default_factory=Undoing)
 
 
 class Rapi:
@@ -149,11 +151,8 @@ class Rapi:
             raise RapiError(ErrorCode.RAPI_ERR_INVAL, str(error)) from None
         if len(self._sessions) >= MAX_SESSIONS:
             raise RapiError(ErrorCode.RAPI_ERR_MAXSESS)
-        client = self._daemon()
-        handle: int = self._ask(client.open_session(session))
-        self._sessions[handle] = _Session(handle, session, Flag(flags), event_rtn, event_arg)
-        LOOP.wait(self._listen(client, handle))
-        return handle
+        sid: int = self._ask(self._open(self._daemon(), session, Flag(flags), event_rtn, event_arg))
+        return sid
 
     def rapi_sender(
         self,
@@ -175,8 +174,9 @@ class Rapi:
         """
         session = self._session(sid)
         policy = _policy(sender_policy)
+        client = self._daemon()
         if lhost is None and sender_template is None:
-            self._withdraw(session)
+            self._ask(session.undoing.ask(lambda: _withdraw(client, session)))
             return
         if sender_tspec is None:
             raise RapiError(ErrorCode.RAPI_ERR_NOTSPEC)
@@ -184,21 +184,9 @@ class Rapi:
             raise RapiError(ErrorCode.RAPI_ERR_INVAL, f"a TTL is 0 to 255, not {ttl}")
         tspec = read_tspec(sender_tspec)
         template, port = _template(session, lhost, sender_template)
-        client = self._daemon()
+        how: dict[str, Any] = {"port": port, "ttl": ttl or DEFAULT_TTL, "adspec": sender_adspec}
         try:
-            if session.sender is not None and session.sender != template:
-                self._withdraw(session)
-            session.sender = self._ask(
-                client.add_sender(
-                    session.handle,
-                    template,
-                    tspec,
-                    port=port,
-                    ttl=ttl or DEFAULT_TTL,
-                    adspec=sender_adspec,
-                    policy=policy,
-                )
-            )
+            self._ask(_announce(client, session, template, tspec, {**how, "policy": policy}))
         except NoRoute:
             self._tell(sid, _own_error(Event.RAPI_PATH_ERROR, ErrorCode.RAPI_ERR_UNKNOWN))
         except RapiError:
@@ -231,9 +219,7 @@ class Rapi:
         policy = _policy(rcvr_policy)
         client = self._daemon()
         if not flowspecs:
-            if session.reserved:
-                self._ask(client.release(session.handle))
-            session.reserved = False
+            self._ask(session.undoing.ask(lambda: _give_back(client, session)))
             return
         try:
             style = Style(styleid)
@@ -248,7 +234,7 @@ class Rapi:
             return
         try:
             how: dict[str, Any] = {"confirm": confirm, "policy": policy, "joined": joined}
-            self._ask(client.reserve(session.handle, STYLES[style], flows, **how))
+            self._ask(_reserve(client, session, STYLES[style], flows, how))
         except StyleConflict:
             self._tell(
                 sid,
@@ -260,8 +246,6 @@ class Rapi:
                     flowspecs=(flows[0].flowspec,),
                 ),
             )
-            return
-        session.reserved, session.confirm = True, confirm
 
     def _joined(self, session: _Session, rhost: Place | None) -> str | None:
         """The interface with an address, where a group was joined. Raises LookupError."""
@@ -359,8 +343,9 @@ class Rapi:
         except ControlError as error:
             raise RapiError(ErrorCode.RAPI_ERR_NORSVP, str(error)) from None
 
-    async def _listen(self, client: LastingClient, sid: int) -> None:
-        """Begin to collect a session's events; runs in the loop's thread."""
+    async def _open(self, client: LastingClient, session: o.Session, *what: Any) -> int:
+        """Begin a session, and to collect its events; runs in the loop's thread."""
+        sid = await client.open_session(session)
 
         async def collect() -> None:
             try:
@@ -369,7 +354,9 @@ class Rapi:
             except RsvpError as error:
                 self._tell(sid, error)
 
-        self._sessions[sid].listener = asyncio.create_task(collect(), name=f"rapi session {sid}")
+        made = self._sessions[sid] = _Session(sid, session, *what)
+        made.listener = asyncio.create_task(collect(), name=f"rapi session {sid}")
+        return sid
 
     def _tell(self, sid: int, event: Upcall | _Call | RsvpError) -> None:
         with self._lock:
@@ -383,17 +370,57 @@ class Rapi:
             if self._events and self._fd is not None:
                 os.eventfd_write(self._fd, 1)
 
-    # --- arguments ------------------------------------------------------------------------------------
-
     def _session(self, sid: int) -> _Session:
         if sid not in self._sessions:
             raise RapiError(ErrorCode.RAPI_ERR_BADSID, str(sid))
         return self._sessions[sid]
 
-    def _withdraw(self, session: _Session) -> None:
-        if session.sender is not None:
-            self._ask(self._daemon().remove_sender(session.handle, session.sender))
-            session.sender = None
+
+# --- in the loop's thread: where the program is interrupted, what is new is taken back --------------------
+
+
+async def _announce(
+    client: LastingClient, session: _Session, template: o.Filter | None, tspec: Tspec, how: dict[str, Any]
+) -> None:
+    async def withdraw(made: o.Filter) -> None:
+        if made != session.sender:
+            await client.remove_sender(session.handle, made)
+
+    before = session.sender
+    chosen = template is None and getattr(before, "port", None) == how["port"]  # as before by the daemon
+    if before != template and not chosen:
+        await session.undoing.ask(lambda: _withdraw(client, session))
+    session.sender = await session.undoing.ask(
+        lambda: client.add_sender(session.handle, template, tspec, **how), withdraw
+    )
+    if chosen and before is not None:
+        await withdraw(before)
+
+
+async def _withdraw(client: LastingClient, session: _Session) -> None:
+    if session.sender is not None:
+        await client.remove_sender(session.handle, session.sender)
+        session.sender = None
+
+
+async def _reserve(
+    client: LastingClient, session: _Session, style: o.Style, flows: tuple[Flow, ...], how: dict[str, Any]
+) -> None:
+    async def release(_: None) -> None:
+        if not session.reserved:
+            await client.release(session.handle)
+
+    await session.undoing.ask(lambda: client.reserve(session.handle, style, flows, **how), release)
+    session.reserved, session.confirm = True, how["confirm"]
+
+
+async def _give_back(client: LastingClient, session: _Session) -> None:
+    if session.reserved:
+        await client.release(session.handle)
+        session.reserved = False
+
+
+# --- arguments --------------------------------------------------------------------------------------------
 
 
 def _place(place: Place) -> tuple[o.IPAddress, int]:
