@@ -13,7 +13,7 @@ from ..iana import AdmissionError, ErrorCode, Service
 from .interfaces import Interface
 from .reject import Reject
 
-_SLACK = 1e-9
+_SLACK = 1 + 1e-9
 """Relative room for the rounding of single-precision rates, so that 3 thirds fit into one whole."""
 
 
@@ -66,8 +66,10 @@ class Budget:
         }
 
     def room(self, interface: Interface, handle: int, service: int) -> float:
-        """The most that `handle` may book, bytes/s; never less than what it has."""
-        return max(self.held(handle), min(self.rooms(interface, handle, service).values()))
+        """The most that `handle` may book, bytes/s; never less than what it has of that service."""
+        held, pooled = self._rates.get(handle, (0.0, service))
+        most = min(self.rooms(interface, handle, service).values())
+        return max(held, most) if pooled == service else most
 
     def admit(self, interface: Interface, handle: int, rate: float, service: int) -> None:
         """Book `rate` bytes/s for `handle`, in place of what it had.
@@ -75,11 +77,14 @@ class Budget:
         Raises Reject (code 1, requested bandwidth unavailable) and leaves the old booking where the
         link's limit, its service's or the limit of one flow would be exceeded, or (code 1, delay bound
         cannot be met) where the promise to guaranteed reservations would be broken. A smaller booking
-        than the one in place is never refused: the link may have shrunk meanwhile.
+        than the one in place is never refused, as the link may have shrunk meanwhile; only that for
+        another service comes out of that one's limit.
         """
-        held = self.held(handle)
-        fits = self.fits(interface, service, rate - held) and rate <= interface.per_flow * (1 + _SLACK)
-        if not fits and rate > held:
+        held, pooled = self._rates.get(handle, (0.0, service))
+        more, into = rate - held, rate - (held if pooled == service else 0.0)
+        fits = self.reserved + more <= interface.limit * _SLACK and rate <= interface.per_flow * _SLACK
+        pool = self.pooled(service) + into <= interface.pool(service) * _SLACK
+        if (more > 0.0 and not fits) or (into > 0.0 and not pool):
             raise Reject(ErrorCode.ADMISSION_CONTROL_FAILURE, AdmissionError.BANDWIDTH_UNAVAILABLE)
         if self.crowds(interface, handle, rate, service) is not None:
             raise Reject(ErrorCode.ADMISSION_CONTROL_FAILURE, AdmissionError.DELAY_BOUND)
@@ -102,12 +107,12 @@ class Budget:
             return None  # without a look at each, of which there may be a hundred thousand
         others = [r for one, (r, s) in self._rates.items() if s == Service.GUARANTEED and one != handle]
         promised = interface.spare + interface.character.c / max(rate, *others)
-        return None if takes <= promised * (1 + _SLACK) else (takes, promised)
+        return None if takes <= promised * _SLACK else (takes, promised)
 
-    def fits(self, interface: Interface, service: int, more: float = 0.0) -> bool:
-        """Whether what is booked and `more` bytes/s for a service are within the link's and its limit."""
-        link, pool = interface.limit * (1 + _SLACK), interface.pool(service) * (1 + _SLACK)
-        return self.reserved + more <= link and self.pooled(service) + more <= pool
+    def fits(self, interface: Interface, service: int) -> bool:
+        """Whether what is booked is within the link's limit and a service's."""
+        link, pool = interface.limit * _SLACK, interface.pool(service) * _SLACK
+        return self.reserved <= link and self.pooled(service) <= pool
 
     def over(self, interface: Interface, service: int) -> float:
         """How much more is booked than a service may have, on its own and with the others, bytes/s."""

@@ -187,7 +187,7 @@ def _merge_for(groups: list[Wanting], psb: PathStateBlock, now: float) -> Flowsp
     Where none is left since the route changed, what was asked before stands for a while.
     """
     if not groups:
-        return psb.held.flowspec if psb.held is not None and now < psb.held.until else None
+        return _held(psb, now)
     merged: Flowspec | None = None
     for tcsb, _ in groups:
         if blockaded(tcsb.flowspec, psb, now):
@@ -198,6 +198,14 @@ def _merge_for(groups: list[Wanting], psb: PathStateBlock, now: float) -> Flowsp
     flowspecs = [rsb.flowspec for _, rsbs in groups for rsb in rsbs]
     free = [flowspec for flowspec in flowspecs if not blockaded(flowspec, psb, now)]
     return reduce(merge, free) if free else reduce(glb, flowspecs)
+
+
+def _held(psb: PathStateBlock, now: float) -> Flowspec | None:
+    """What was asked for before the route changed, if receivers have not chosen another service since."""
+    held = psb.held
+    if held is None or held.until <= now or not psb.state.agree(held.flowspec.service):
+        return None
+    return held.flowspec
 
 
 def blockaded(flowspec: Flowspec, psb: PathStateBlock, now: float) -> bool:

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 
 from ..iana import ErrorCode, ErrorFlag
 from ..iana_errors import PolicyControlError
-from ..intserv import LEAST_RATE, Flowspec, at_most, rate_needed, reduced
+from ..iana_policy import MergeStrategy
+from ..intserv import LEAST_RATE, Flowspec, at_most, rate_needed, reduced, strictly_less
 from . import resv, resverr, traffic
 from .core import Core
 from .interfaces import LOCAL
@@ -41,8 +42,9 @@ def fit(core: Core, index: int, now: float) -> None:
                     resverr.report_reduction(core, state, rsb, tcsb.installed)
         else:
             _preempt(core, state, tcsb, now)
-    for _, tcsb in standing:
-        traffic.restore(core, tcsb)
+    for state, tcsb in standing:
+        if state.tcsbs.get((index, tcsb.group)) is tcsb:
+            traffic.restore(core, tcsb)
 
 
 def fall_back(
@@ -78,5 +80,20 @@ def _preempt(core: Core, state: SessionState, tcsb: TrafficControlStateBlock, no
 
 
 def _priority(state: SessionState, tcsb: TrafficControlStateBlock) -> int:
-    """How well a reservation is defended: 0 where nobody said (RFC 3181 section 3)."""
-    return max((p.defending for rsb in _rsbs(state, tcsb) for p in resverr.priorities(rsb)), default=0)
+    """How well a reservation is defended: 0 where nobody said (RFC 3181 section 5.1)."""
+    rsbs = _rsbs(state, tcsb)
+    counts = [p.defending for rsb in rsbs for p in resverr.priorities(rsb) if _counts(p.strategy, rsb, rsbs)]
+    return max(counts, default=0)
+
+
+def _counts(strategy: int, mine: ReservationStateBlock, among: list[ReservationStateBlock]) -> bool:
+    """Whether a reservation's priority is one of what it is merged into, by its merge strategy.
+
+    Highest QoS: where no other asks for all that it does and more, or it would lend its priority to what
+    it does not need. Error if heterogeneous: where all ask for the same. Else always.
+    """
+    if strategy == MergeStrategy.HIGHEST_QOS:
+        return not any(strictly_less(mine.flowspec, other.flowspec) for other in among)
+    if strategy == MergeStrategy.ERROR_IF_HETEROGENEOUS:
+        return all(mine.flowspec == other.flowspec for other in among)
+    return True

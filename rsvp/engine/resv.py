@@ -49,10 +49,12 @@ def arrived(core: Core, received: Received, message: Resv, now: float) -> None:
             resverr.answer(core, message, oi, flow, refusal)
         return
     touched: PreviousHops = {}
+    replaced = _replaced(known, message, oi) if len(message.flows) > 1 else frozenset()
     for flow in message.flows:
         for group, filters in split(message.style, base_filters(flow.filters)):
             try:
-                rsb = _reserve(core, known, message, oi, group, Flow(flow.flowspec, filters), now, touched)
+                asked = Flow(flow.flowspec, filters)
+                rsb = _reserve(core, known, message, oi, group, asked, now, touched, replaced)
                 if rsb is not None:
                     note(core, received, message, rsb, filters)
             except Reject as refusal:
@@ -98,6 +100,15 @@ def _check_session(core: Core, state: SessionState | None, message: Resv) -> Ses
     return state
 
 
+def _replaced(state: SessionState, message: Resv, oi: int) -> frozenset[ReservationStateBlock]:
+    """What a Resv of several flows, all of one service, may take over to another service, one by one."""
+    if len({flow.flowspec.service for flow in message.flows if flow.flowspec is not None}) > 1:
+        return frozenset()
+    groups = [one for flow in message.flows for one, _ in split(message.style, base_filters(flow.filters))]
+    named = [state.find_rsb(oi, group, message.hop.address) for group in groups]
+    return frozenset(rsb for rsb in named if rsb is not None)
+
+
 def _reserve(
     core: Core,
     state: SessionState,
@@ -107,6 +118,7 @@ def _reserve(
     flow: Flow,
     now: float,
     touched: PreviousHops,
+    replaced: frozenset[ReservationStateBlock],
 ) -> ReservationStateBlock | None:
     """One flow descriptor of a Resv. Raises Reject, and then nothing has changed.
 
@@ -163,7 +175,7 @@ def _reserve(
     rsb.expiry = Timer(rsb, expired)
     try:
         if old is None or old.flowspec != flow.flowspec:
-            traffic.check(core, state, oi, flow.flowspec, old)
+            traffic.check(core, state, oi, flow.flowspec, replaced or (old,))
         state.add_rsb(key, rsb)
         changed = traffic.update(core, state, key)
     except Reject:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 from typing import TypeAlias
@@ -54,20 +54,17 @@ class SessionState:
     @property
     def style(self) -> Style | None:
         """The style of the reservations in place; they all agree (RFC 2205 section 1.3)."""
-        rsb = self._one()
-        return rsb.style if rsb is not None else None
+        for group in self.rsbs.values():
+            return next(iter(group.values())).style
+        return None
 
-    def service(self, but: ReservationStateBlock | None = None) -> int | None:
-        """The service of the reservations in place, one left aside; they all agree (RFC 2210 section 2.2)."""
-        rsb = self._one(but)
-        return rsb.flowspec.service if rsb is not None else None
-
-    def _one(self, but: ReservationStateBlock | None = None) -> ReservationStateBlock | None:
+    def agree(self, service: int, but: Container[ReservationStateBlock | None] = ()) -> bool:
+        """Whether all reservations in place, some left aside, are of one service (RFC 2210 section 2.2)."""
         for group in self.rsbs.values():
             for rsb in group.values():
-                if rsb is not but:
-                    return rsb
-        return None
+                if rsb.flowspec.service != service and rsb not in but:
+                    return False
+        return True
 
     def reservations(self) -> Iterator[ReservationStateBlock]:
         """Every RSB."""

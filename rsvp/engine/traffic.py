@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Container
 
 from ..iana import AdmissionError, ErrorCode, ErrorFlag, Service, TrafficControlCode
-from ..intserv import Flowspec, Tspec, at_most, flaw, rate_needed, spend_slack, strictly_less
+from ..intserv import Flowspec, Tspec, at_most, flaw, glb, rate_needed, spend_slack, strictly_less
 from ..objects import Filter
 from . import resvconf
 from .admission import Budget
@@ -23,7 +24,11 @@ SERVICES = frozenset({Service.CONTROLLED_LOAD, Service.GUARANTEED})
 
 
 def check(
-    core: Core, state: SessionState, oi: int, flowspec: Flowspec, replaced: ReservationStateBlock | None
+    core: Core,
+    state: SessionState,
+    oi: int,
+    flowspec: Flowspec,
+    replaced: Container[ReservationStateBlock | None] = (),
 ) -> None:
     """Refuse a flowspec that no traffic control could honour. Raises Reject.
 
@@ -34,8 +39,7 @@ def check(
         raise Reject(ErrorCode.TRAFFIC_CONTROL_ERROR, TrafficControlCode.SERVICE_UNSUPPORTED)
     if flaw(flowspec) is not None:
         raise Reject(ErrorCode.TRAFFIC_CONTROL_ERROR, TrafficControlCode.BAD_FLOWSPEC)
-    service = state.service(replaced)
-    if service is not None and service != flowspec.service:
+    if not state.agree(flowspec.service, replaced):
         raise Reject(ErrorCode.TRAFFIC_CONTROL_ERROR, TrafficControlCode.SERVICE_CONFLICT)
     interface = core.interfaces.get(oi)
     if oi != LOCAL and interface is not None and interface.mtu < flowspec.tspec.M:
@@ -86,7 +90,7 @@ def _police_branches(core: Core, state: SessionState, key: GroupKey) -> None:
         target = installation(state, (tcsb.oi, group))
         if target is not None and target.police != tcsb.police:
             tcsb.police = target.police
-            _tell(core, tcsb)
+            _tell(core, tcsb, tcsb.installed)
             _tell_paths(core, state, tcsb.oi)
 
 
@@ -178,17 +182,17 @@ def _install(
     return tcsb
 
 
-def _tell(core: Core, tcsb: TrafficControlStateBlock) -> None:
-    """Let traffic control know what a reservation has become."""
+def _tell(core: Core, tcsb: TrafficControlStateBlock, before: Flowspec) -> None:
+    """Let traffic control know what a reservation has become; `before` stands where it refuses."""
+    tcsb.before = before
     service = (tcsb.installed, tcsb.path_te, tcsb.police, tcsb.extra)
     core.out.append(ModifyFlow(tcsb.handle, tcsb.oi, *service))
 
 
 def _modify(core: Core, state: SessionState, tcsb: TrafficControlStateBlock, target: Installation) -> bool:
-    changed = False
+    changed, before = False, tcsb.installed
     new = (target.flowspec, target.path_te, target.police)
     if new != (tcsb.flowspec, tcsb.path_te, tcsb.police) or not _stands(core, state, tcsb, target):
-        before = tcsb.installed
         try:
             tcsb.forward, tcsb.granted = _change(core, state, tcsb, target)
         except Reject as refusal:
@@ -197,12 +201,11 @@ def _modify(core: Core, state: SessionState, tcsb: TrafficControlStateBlock, tar
             if staying:
                 _set_filters(core, state, tcsb, staying)
             raise Reject(refusal.code, refusal.value, refusal.flags | ErrorFlag.IN_PLACE) from None
-        tcsb.before = before
         tcsb.flowspec, tcsb.path_te, tcsb.police = new
         changed = True
     carried, tcsb.extra = tcsb.extra, target.extra
     if tcsb.oi != LOCAL and (changed or carried != target.extra):
-        _tell(core, tcsb)
+        _tell(core, tcsb, before)
     return _set_filters(core, state, tcsb, target.filters) or changed
 
 
@@ -211,24 +214,26 @@ def _change(
 ) -> tuple[Flowspec, Flowspec | None]:
     """Admit what a reservation has become: Fwd_Flowspec, and what is granted if less. Raises Reject.
 
-    What is left of one that was reduced goes on standing while nobody asks for more (RFC 4495).
+    What is left of one that was reduced goes on standing while nobody asks for more (RFC 4495), as far as
+    it is still asked for.
     """
     try:
         return _admit(core, state, (tcsb.oi, tcsb.group), tcsb.handle, target), None
     except Reject:
         if tcsb.granted is None or not at_most(target.flowspec, tcsb.flowspec):
             raise
-        rate = rate_needed(tcsb.granted, target.path_te)
-        core.budgets[tcsb.oi].admit(core.interfaces[tcsb.oi], tcsb.handle, rate, tcsb.granted.service)
-        return target.flowspec, tcsb.granted
+        granted = glb(tcsb.granted, target.flowspec)
+        rate = rate_needed(granted, target.path_te)
+        core.budgets[tcsb.oi].admit(core.interfaces[tcsb.oi], tcsb.handle, rate, granted.service)
+        return target.flowspec, granted
 
 
 def grant(core: Core, tcsb: TrafficControlStateBlock, granted: Flowspec | None) -> None:
     """Leave a reservation only a part of what was admitted, or None: all of it (RFC 4495)."""
-    tcsb.granted = granted
+    before, tcsb.granted = tcsb.installed, granted
     rate = rate_needed(tcsb.installed, tcsb.path_te)
     core.budgets[tcsb.oi].book(tcsb.handle, rate, tcsb.installed.service)
-    _tell(core, tcsb)
+    _tell(core, tcsb, before)
 
 
 def restore(core: Core, tcsb: TrafficControlStateBlock) -> None:
@@ -237,8 +242,11 @@ def restore(core: Core, tcsb: TrafficControlStateBlock) -> None:
         return
     budget, interface = core.budgets[tcsb.oi], core.interfaces[tcsb.oi]
     rate = rate_needed(tcsb.forward, tcsb.path_te)
-    if budget.fits(interface, tcsb.forward.service, rate - budget.held(tcsb.handle)):
-        grant(core, tcsb, None)
+    try:
+        budget.admit(interface, tcsb.handle, rate, tcsb.forward.service)
+    except Reject:
+        return
+    grant(core, tcsb, None)
 
 
 def _set_filters(

@@ -102,7 +102,7 @@ def _judge(
             yield _refused(oi, filters, flowspec, TOO_MANY, *full)
             continue
         try:
-            traffic.check(core, state, oi, flowspec, None)
+            traffic.check(core, state, oi, flowspec)
         except Reject as refusal:
             largest = (Limit.MTU, flowspec.tspec.M, interface.mtu)
             about = largest if refusal.code == ErrorCode.ADMISSION_CONTROL_FAILURE else ()

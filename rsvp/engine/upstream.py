@@ -100,8 +100,12 @@ def hold(core: Core, psb: PathStateBlock, now: float) -> None:
     if phop.handle is not None or phop.request is None or interface is None or sources(psb.state, psb):
         return
     asked = phop.request.want.get(psb.template) or phop.request.want.get(None)
-    if asked is not None:
-        psb.held = Held(asked, now + 1.5 * interface.refresh)
+    if asked is None:
+        return
+    psb.held = Held(asked, now + 1.5 * interface.refresh)
+    for other in psb.state.psbs.values():
+        if other.held is not None and other.held.flowspec.service != asked.service:
+            other.held = None  # of an earlier choice; with this one it could not be merged
 
 
 def _rest(phop: PreviousHop) -> None:

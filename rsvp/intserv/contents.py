@@ -24,9 +24,19 @@ def single(value: float) -> float:
 
 
 def single_at_most(value: float) -> float:
-    """The largest number that the wire can carry and is not above `value`."""
+    """The largest number that the wire can carry and is not above `value`, which is at least 0."""
     rounded = single(value)
-    return rounded if rounded <= value else single(value * (1 - 2**-23))
+    return rounded if rounded <= value else single_of(bits_of(rounded) - 1)
+
+
+def bits_of(value: float) -> int:
+    """A single of at least 0 as the number that its bits make; both are in the same order."""
+    return int(struct.unpack("!I", struct.pack("!f", value))[0])
+
+
+def single_of(bits: int) -> float:
+    """The single whose bits make that number."""
+    return float(struct.unpack("!f", struct.pack("!I", bits))[0])
 
 
 @register(ClassNum.SENDER_TSPEC, CType.INTSERV)

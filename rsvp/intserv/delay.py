@@ -7,7 +7,6 @@ delays here are of queueing: the path's latency comes on top (RFC 2212, "End-to-
 from __future__ import annotations
 
 import math
-import struct
 from dataclasses import replace
 
 from ..iana import Service
@@ -22,8 +21,10 @@ from .contents import (
     GuaranteedAdvert,
     Rspec,
     Tspec,
+    bits_of,
     guaranteed,
     single_at_most,
+    single_of,
 )
 
 
@@ -71,28 +72,19 @@ def rate_for_delay(tspec: Tspec, delay: float, adspec: Adspec) -> Rspec:
     def bound(rate: float) -> float:
         return fluid_delay(tspec, rate, advert.c_tot, advert.d_tot)
 
-    if bound(MOST_RATE) > delay:
+    if not bound(MOST_RATE) <= delay or tspec.rate > MOST_RATE:
         least = bound(MOST_RATE) * 1e3
         raise ValueError(f"no rate is enough: whatever is reserved, packets may queue for {least:.4g} ms")
     # The delay falls as the rate grows, and so do the bits of a single: halve what is left of them.
-    low, high = _bits(max(tspec.rate, LEAST_RATE)), _bits(MOST_RATE)
+    low, high = bits_of(max(tspec.rate, LEAST_RATE)), bits_of(MOST_RATE)
     while low < high:
         middle = (low + high) // 2
-        if bound(_single_of(middle)) <= delay:
+        if bound(single_of(middle)) <= delay:
             high = middle
         else:
             low = middle + 1
-    rate = _single_of(high)
-    return Rspec(rate, min(math.floor((delay - bound(rate)) * 1e6), MAX_U32))
-
-
-def _bits(value: float) -> int:
-    """A positive single as the number that its bits make; both are in the same order."""
-    return int(struct.unpack("!I", struct.pack("!f", value))[0])
-
-
-def _single_of(bits: int) -> float:
-    return float(struct.unpack("!f", struct.pack("!I", bits))[0])
+    rate = single_of(high)
+    return Rspec(rate, math.floor(min((delay - bound(rate)) * 1e6, MAX_U32)))
 
 
 def _advert(adspec: Adspec) -> GuaranteedAdvert:

@@ -85,7 +85,6 @@ def test_booking_asks_nobody():
     assert not budget.fits(LINK, LOAD)
     budget.book(1, 750.0, LOAD)
     assert budget.fits(LINK, LOAD)
-    assert not budget.fits(LINK, LOAD, 1.0)
 
 
 def test_unknown_bandwidth_admits_everything():
@@ -146,6 +145,59 @@ def test_what_each_limit_would_let_one_book():
     assert budget.room(link, 3, LOAD) == 300.0
     smaller = replace(link, guaranteed=0.2)
     assert (budget.over(smaller, RATE), budget.over(smaller, LOAD)) == (50.0, 0.0)
+
+
+def test_another_service_takes_all_that_it_gets_from_its_own_pool():
+    """Also where it is no more than what the same flow had before of another one."""
+    link = replace(LINK, guaranteed=0.05, controlled_load=0.5)
+    budget = Budget()
+    budget.admit(link, 1, 100.0, LOAD)
+    assert budget.room(link, 1, RATE) == 50.0
+    for rate in (51.0, 100.0, 101.0):
+        with pytest.raises(Reject):
+            budget.admit(link, 1, rate, RATE)
+    assert (budget.pooled(LOAD), budget.pooled(RATE)) == (100.0, 0.0)
+    budget.admit(link, 1, 50.0, RATE)
+    budget.admit(link, 2, 500.0, LOAD)
+    with pytest.raises(Reject):
+        budget.admit(link, 1, 50.0, LOAD)
+    assert (budget.pooled(LOAD), budget.pooled(RATE)) == (500.0, 50.0)
+
+
+def test_a_link_that_has_shrunk_does_not_hinder_one_that_takes_less_of_another_service():
+    link = replace(LINK, per_flow=math.inf, guaranteed=0.25, controlled_load=0.25)
+    budget = Budget()
+    for handle in (1, 2, 3):
+        budget.admit(replace(LINK), handle, 200.0, LOAD)
+    budget.admit(link, 1, 200.0, RATE)
+    with pytest.raises(Reject):
+        budget.admit(link, 2, 51.0, RATE)
+    budget.admit(replace(link, bandwidth=500.0, guaranteed=1.0), 2, 50.0, RATE)
+    assert (budget.reserved, budget.pooled(LOAD), budget.pooled(RATE)) == (450.0, 200.0, 250.0)
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(1, 4), st.sampled_from([LOAD, RATE]), st.floats(0, 600) | st.none()),
+        max_size=40,
+    )
+)
+def test_no_pool_gives_more_than_it_has(changes):
+    link, budget, held = replace(LINK, guaranteed=0.3, controlled_load=0.6), Budget(), {}
+    for handle, service, rate in changes:
+        if rate is None:
+            budget.release(handle)
+            held.pop(handle, None)
+            continue
+        try:
+            budget.admit(link, handle, rate, service)
+            held[handle] = (rate, service)
+        except Reject:
+            pass
+        for one in (LOAD, RATE):
+            booked = sum(rate for rate, service in held.values() if service == one)
+            assert budget.pooled(one) == pytest.approx(booked)
+            assert budget.pooled(one) <= link.pool(one) * (1 + 1e-8)
 
 
 TURNS = replace(LINK, per_flow=math.inf, c=100, d=0, turn=0.1, spare=0.2)

@@ -12,7 +12,7 @@ from rsvp.iana import AdmissionError, ErrorCode, ErrorFlag, Service
 from rsvp.iana_policy import PreemptionError
 from rsvp.intserv import controlled_load, guaranteed, reduced
 from rsvp.messages import Flow, Resv, ResvErr, ResvTear
-from rsvp.objects import FF, SE, PolicyData
+from rsvp.objects import FF, SE, Opaque, PolicyData
 from rsvp.policy import PreemptionPriority
 
 from .fabric import (
@@ -324,6 +324,124 @@ def test_a_refresh_gets_back_what_others_left(node):
     assert installed(node) == {str(S2): 1000.0, str(S3): pytest.approx(400.0)}
     assert errors(reserve(node, S3)) == []
     assert installed(node) == {str(S2): 1000.0, str(S3): 1000.0}
+
+
+class TestWhatStoodBefore:
+    """What traffic control refuses to change is what its last order was about, whatever that was for."""
+
+    def test_what_grows_back_and_is_refused_stays_reduced(self, node):
+        reserve(node, S1, 900.0)
+        reserve(node, S1, 500.0)
+        node.feed(link(300.0))
+        node.feed(link(600.0))
+        assert installed(node) == {str(S1): 500.0}
+        node.feed(e.FlowRejected(1, 22, 7, in_place=True))
+        assert [v.flowspec.rate for v in node.engine.installed()] == [300.0]
+        assert node.engine.interfaces()[1].reserved == 300.0
+
+    def test_what_is_not_reduced_stands_whole(self, node):
+        reserve(node, S1, 500.0)
+        reserve(node, S1, 900.0)
+        node.feed(link(600.0))
+        node.feed(e.FlowRejected(1, 22, 7, in_place=True))
+        assert [v.flowspec.rate for v in node.engine.installed()] == [900.0]
+        assert node.engine.interfaces()[1].reserved == 900.0
+
+    def test_nor_does_another_flag_or_object_bring_back_what_was_long_ago(self, node):
+        reserve(node, S1, 500.0)
+        reserve(node, S1, 900.0)
+        message = resv(FF, (load(900.0), (S1,)), refresh=LONG, extra=(Opaque(0xF9, 1, b"news"),))
+        assert len(of(node.receive(message, 2), e.ModifyFlow)) == 1
+        node.feed(e.FlowRejected(1, 22, 7, in_place=True))
+        assert [v.flowspec.rate for v in node.engine.installed()] == [900.0]
+
+    def test_nor_does_policing_at_a_branch(self):
+        group = session("224.1.1.1")
+        node = router(1, 2, 3)
+        node.route("224.1.1.1", 2, 3)
+        node.receive(path(S1, to=group, spec=tspec(9000.0), refresh=LONG), 1)
+        for oi, rate in ((2, 500.0), (2, 900.0), (3, 2000.0)):
+            out = node.receive(
+                resv(FF, (load(rate), (S1,)), to=group, hop=f"10.{oi}.0.1", lih=oi, refresh=LONG), oi
+            )
+        assert [order.police for order in of(out, e.ModifyFlow)] == [e.Police.BRANCH]
+        node.feed(e.FlowRejected(1, 22, 7, in_place=True))
+        assert [v.flowspec.rate for v in node.engine.installed()] == [900.0, 2000.0]
+
+
+def test_what_is_left_is_no_more_than_is_asked_for_by_now(node):
+    """Smaller bursts and packets, at as high a rate as before: that still does not fit."""
+    reserve(node, S1, spec=controlled_load(tspec(1000.0, bucket=9000.0)))
+    node.feed(link(600.0))
+    smaller = controlled_load(tspec(1000.0, bucket=2000.0, m=100, M=500))
+    assert [kind for kind, _, _ in errors(reserve(node, S1, spec=smaller))] == []
+    (order,) = node.flows.values()
+    assert order.flowspec == reduced(smaller, 600.0, 600.0)
+    assert [(m.error.value, m.flow.flowspec) for m in sends(reserve(node, S1, spec=smaller), ResvErr)] == [
+        (102, order.flowspec)
+    ]
+
+
+def test_what_was_reduced_and_then_torn_gets_nothing_back(node):
+    """Though there is room, by then, for all of it."""
+    reserve(node, S1)
+    reserve(node, S2)
+    reserve(node, S3, 500.0)
+    node.feed(link(2100.0))
+    node.feed(e.Configure(e.Config(partial_preemption=False)))
+    node.feed(link(1600.0))
+    assert installed(node) == {str(S1): 1000.0}
+    assert node.engine.interfaces()[1].reserved == 1000.0
+
+
+def test_nor_does_one_whose_rate_would_have_it_wait_for_too_long():
+    """RFC 2212: while it was slower, C and D had time for one more to take its turn."""
+    fields = {"c": 100, "d": 0, "turn": 0.1}
+    node = router(1, 2, bandwidth=3000.0, **fields)
+    node.route("10.9.0.9", 2)
+    for who in (S1, S2, S3):
+        node.receive(path(who, spec=tspec(100.0), refresh=LONG), 1)
+    reserve(node, S1, spec=guaranteed(100.0, 1000.0))
+    node.feed(link(500.0, **fields))
+    node.feed(link(750.0, **fields))
+    for who in (S2, S3):
+        assert errors(reserve(node, who, spec=guaranteed(100.0, 100.0))) == []
+    node.feed(link(3000.0, **fields))
+    assert installed(node)[str(S1)] == 500.0
+    node.receive(resv_tear(FF, (S3,)), 2)
+    assert errors(reserve(node, S1, spec=guaranteed(100.0, 1000.0))) == []
+    assert installed(node)[str(S1)] == 1000.0
+
+
+class TestMergedPriority:
+    """RFC 3181 section 5.1: which priorities a merged reservation has."""
+
+    LOW, HIGH = 100.0, 1000.0
+
+    def first(self, node, *requests: tuple[float, int, int]) -> bool:
+        """Whether what these make together goes before a reservation that is defended with 5."""
+        reserve(node, S2, priority=5)
+        for host, (rate, defending, strategy) in enumerate(requests, 1):
+            message = resv(FF, (load(rate), (S1,)), hop=f"10.2.0.{host}", refresh=LONG)
+            element = PreemptionPriority(0, defending, strategy)
+            node.receive(replace(message, policy=(PolicyData(elements=(element,)),)), 2)
+        return errors(node.feed(link(1999.0)))[0][1] == (S1,)
+
+    @pytest.mark.parametrize(
+        ("requests", "first"),
+        [
+            (((HIGH, 1, 1), (LOW, 9, 1)), True),
+            (((HIGH, 9, 1), (LOW, 1, 1)), False),
+            (((HIGH, 1, 1), (HIGH, 9, 1)), False),
+            (((HIGH, 1, 2), (LOW, 9, 2)), False),
+            (((HIGH, 1, 3), (HIGH, 9, 3)), False),
+            (((HIGH, 9, 3), (LOW, 1, 1)), True),
+            (((HIGH, 3, 1), (LOW, 4, 2), (LOW, 7, 1), (LOW, 9, 3)), True),  # appendix A.1: 4
+            (((HIGH, 3, 1), (LOW, 6, 2), (LOW, 7, 1), (LOW, 9, 3)), False),
+        ],
+    )
+    def test_by_strategy(self, node, requests, first):
+        assert self.first(node, *requests) is first
 
 
 class TestSendersOfAReducedReservation:

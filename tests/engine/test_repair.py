@@ -8,6 +8,7 @@ import pytest
 
 from rsvp import engine as e
 from rsvp.iana import ApiError, ErrorCode
+from rsvp.intserv import guaranteed
 from rsvp.messages import Path, PathTear, Resv, ResvErr, ResvTear
 from rsvp.objects import FF, SE, WF, Hop
 
@@ -85,6 +86,40 @@ class TestOutgoing:
         (tear,) = sends(node.advance(45.0), ResvTear)
         assert [flow.filters for flow in tear.flows] == [(S1,)]
         assert node.engine.requests() == []
+
+    def test_nothing_of_it_stands_where_receivers_have_chosen_another_service(self):
+        """It could not be merged with what they ask for now (RFC 2210 section 2.2)."""
+        node = router(1, 2, 3)
+        node.route("10.9.0.9", 2)
+        for who in (S1, S2):
+            node.receive(path(who, refresh=LONG), 1)
+        node.receive(resv(WF, (guaranteed(tspec()), ()), refresh=LONG), 2)
+        node.feed(e.InterfaceDown(2))
+        changed(node, 3)
+        out = node.receive(resv(SE, (load(), (S1,)), hop="10.3.0.1", lih=3, refresh=LONG), 3)
+        (onward,) = sends(out, Resv)
+        assert [(flow.flowspec, flow.filters) for flow in onward.flows] == [(load(), (S1,))]
+        assert len(sends(out, ResvTear)) == 1
+
+    def test_nor_what_stood_before_the_last_choice(self):
+        """Two senders whose ways were lost one after the other, and a choice between."""
+        node = router(1, 2, 3)
+        to = session("224.1.1.1")
+        one, two = (sender("10.1.0.1", 1), sender("10.1.0.9", 2))
+
+        def tree(who, *outgoing):
+            return node.feed(e.RouteResolved(a("224.1.1.1"), who.address, outgoing, 1))
+
+        for who in (one, two):
+            node.tree("224.1.1.1", str(who.address), 1, 2, 3)
+            node.receive(path(who, to=to, refresh=LONG), 1)
+        node.receive(resv(SE, (guaranteed(tspec()), (one, two)), to=to, refresh=LONG), 2)
+        node.feed(e.InterfaceDown(2))
+        node.receive(resv(SE, (load(), (one,)), to=to, hop="10.3.0.1", lih=3, refresh=LONG), 3)
+        node.feed(e.InterfaceDown(3))
+        assert [view.flowspec for view in node.engine.requests()] == [load()]
+        tree(two, 3)
+        assert [view.flowspec for view in node.engine.requests()] == [load()]
 
     def test_refreshes_upstream_go_on_meanwhile(self):
         node = router(1, 2, 3, refresh=4.0)

@@ -157,6 +157,33 @@ class TestServices:
         (error,) = sends(ask(node, 2, guaranteed(TSPEC, 2000.0), FF, BOB), ResvErr)
         assert error.error.value == TrafficControlCode.SERVICE_CONFLICT
 
+    def test_and_the_only_receiver_changes_all_of_it_in_one_message(self):
+        """Else it never could: for each of its flows the others would be in the way."""
+        node = branching(2, 3)
+        announce(node)
+        announce(node, BOB)
+        for spec in (controlled_load(TSPEC), guaranteed(TSPEC, 2000.0)):
+            out = node.receive(resv(FF, (spec, (ALICE,)), (spec, (BOB,)), to=GROUP), 2)
+            assert sends(out, ResvErr) == []
+            (onward,) = sends(out, Resv)
+            assert [flow.flowspec for flow in onward.flows] == [spec, spec]
+        assert {flow.flowspec.service for flow in node.flows.values()} == {Service.GUARANTEED}
+
+    def test_but_not_where_others_stay_with_the_first_service(self):
+        node = branching(2, 3)
+        announce(node)
+        announce(node, BOB)
+        load, delay = controlled_load(TSPEC), guaranteed(TSPEC, 2000.0)
+        node.receive(resv(FF, (load, (ALICE,)), (load, (BOB,)), to=GROUP), 2)
+        out = node.receive(resv(FF, (delay, (ALICE,)), (load, (BOB,)), to=GROUP), 2)
+        assert [error.flow.filters for error in sends(out, ResvErr)] == [(ALICE,)]
+        ask(node, 3, load, FF, BOB)
+        out = node.receive(resv(FF, (delay, (ALICE,)), (delay, (BOB,)), to=GROUP), 2)
+        assert [error.error.value for error in sends(out, ResvErr)] == [
+            TrafficControlCode.SERVICE_CONFLICT
+        ] * 2
+        assert {flow.flowspec.service for flow in node.flows.values()} == {Service.CONTROLLED_LOAD}
+
     @pytest.mark.parametrize(
         "flowspec",
         [

@@ -27,6 +27,7 @@ from rsvp.intserv import (
     single,
     spend_slack,
 )
+from rsvp.intserv.contents import MOST_RATE
 
 TSPEC = Tspec(rate=1000.0, bucket=5000.0, peak=10_000.0, m=100, M=1000)
 PATH = Adspec(General(), GuaranteedAdvert(c_tot=500, d_tot=10_000))
@@ -127,6 +128,21 @@ class TestRate:
             rate_for_delay(TSPEC, 0.009, PATH)
         with pytest.raises(ValueError, match="no rate is enough"):
             rate_for_delay(TSPEC, 0.01, PATH)
+
+    def test_whoever_does_not_mind_waiting_reserves_no_more_than_is_sent(self):
+        assert rate_for_delay(TSPEC, math.inf, PATH) == Rspec(1000.0, 2**32 - 1)
+
+    @pytest.mark.parametrize("delay", [math.nan, -math.inf, -1.0, 0.0])
+    def test_what_is_no_time_at_all_cannot_be_had(self, delay):
+        with pytest.raises(ValueError, match="no rate is enough"):
+            rate_for_delay(TSPEC, delay, PATH)
+
+    @pytest.mark.parametrize("delay", [1.0, math.inf])
+    def test_nor_can_any_for_more_than_can_be_reserved(self, delay):
+        """RFC 2212: R is at most 40 TB/s, and at least r."""
+        with pytest.raises(ValueError, match="no rate is enough"):
+            rate_for_delay(Tspec(1e14, 5000.0), delay, PATH)
+        assert rate_for_delay(Tspec(MOST_RATE, 5000.0), 1.0, PATH).rate == MOST_RATE
 
     @given(real_tspecs, st.floats(0.001, 100), paths)
     def test_inverse_of_the_delay(self, tspec, delay, path):

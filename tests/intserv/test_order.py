@@ -10,7 +10,7 @@ import itertools
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from rsvp.intserv import (
@@ -27,6 +27,7 @@ from rsvp.intserv import (
     lub,
     merge,
     rate_needed,
+    reduced,
     same_service,
     single,
     strictly_less,
@@ -37,6 +38,7 @@ from rsvp.intserv import (
     tspec_minimum,
     tspec_sum,
 )
+from rsvp.intserv.contents import bits_of, single_of
 
 from .draw import alike, guarantees, loads, tspecs
 
@@ -269,6 +271,26 @@ class TestEffective:
 
     def test_the_null_service_stays_without_numbers(self):
         assert effective(Flowspec(6, NullTspec(M=1500)), Tspec(10.0, 10.0, M=576)).tspec == NullTspec(M=576)
+
+
+class TestReduced:
+    """RFC 4495 section 5.2: the highest rates that can be accepted, as the wire can carry them."""
+
+    @given(st.floats(1.0, 1e38) | st.floats(1.0, 10.0) | st.sampled_from([1e39, 0.1, 1e-45, 1e-46, 0.0]))
+    @example(float.fromhex("0x1.fffffefp+10"))
+    def test_never_more_than_there_is_and_no_single_less(self, rate):
+        most = reduced(controlled_load(Tspec(math.inf, 1.0)), rate).tspec.rate
+        assert most <= rate
+        assert most == single(most)
+        following = single_of(bits_of(most) + 1)
+        assert following > rate
+
+    def test_nothing_is_made_larger(self):
+        spec = guaranteed(FAST, 3e3, slack=5)
+        assert reduced(spec, 1e6) == spec
+        assert reduced(spec, 1500.0, 3500.0) == guaranteed(
+            Tspec(1500.0, 100.0, 3500.0, 64, 1500), 1500.0, slack=5
+        )
 
 
 class TestFlaw:
