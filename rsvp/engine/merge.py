@@ -144,8 +144,13 @@ def _received(psb: PathStateBlock, joined: int | None) -> bool:
 
 
 def asks_for(rsb: ReservationStateBlock, psb: PathStateBlock) -> bool:
-    """Whether a reservation goes upstream towards a sender: SCOPE limits that (RFC 2205 section 3.1.4)."""
-    return covers(rsb, psb) and (rsb.scope is None or psb.template.address in rsb.scope.addresses)
+    """Whether a reservation goes upstream towards a sender: SCOPE limits that (RFC 2205 section 3.1.4).
+
+    Not where the senders are listed: then it goes to all of them.
+    """
+    if not covers(rsb, psb):
+        return False
+    return rsb.scope is None or rsb.style.explicit or psb.template.address in rsb.scope.addresses
 
 
 def request(state: SessionState, phop: PreviousHop, now: float) -> Request | None:
@@ -209,11 +214,16 @@ def _held(psb: PathStateBlock, now: float) -> Flowspec | None:
 
 
 def blockaded(flowspec: Flowspec, psb: PathStateBlock, now: float) -> bool:
-    """Whether as much was refused upstream a short while ago (RFC 2205 section 3.5)."""
+    """Whether as much was refused upstream a short while ago (RFC 2205 section 3.5).
+
+    What was refused in a style that is not there any more blocks nothing in another one.
+    """
     for_sender, for_phop = psb.blockade, psb.phop.blockade
-    return (for_sender is not None and for_sender.blocks(flowspec, now)) or (
-        for_phop is not None and for_phop.blocks(flowspec, now)
-    )
+    if for_sender is None and for_phop is None:
+        return False
+    style = psb.state.style
+    block = for_sender if style is not None and style.explicit else for_phop
+    return block is not None and block.blocks(flowspec, now)
 
 
 def sources(state: SessionState, psb: PathStateBlock) -> list[TrafficControlStateBlock]:

@@ -158,9 +158,10 @@ def _phop(state: SessionState, iif: int, hop: AnyHop, handle: int | None) -> Pre
 def _move(core: Core, psb: PathStateBlock, now: float) -> None:
     """The sender is now behind another previous hop; the old one's state is left to time out.
 
-    The new one knows nothing of the reservations yet and hears of them at once (RFC 2205 3.6).
+    The new one knows nothing of the reservations yet and hears of them at once (RFC 2205 3.6). What the
+    old one refused it may have room for, and does if the route flapped (section 2.5).
     """
-    old = psb.phop
+    old, psb.blockade = psb.phop, None
     core.held.remove(psb.neighbor)
     _leave_phop(psb)
     if old.psbs:

@@ -168,6 +168,32 @@ def test_it_ends_with_what_it_was_about(node):
     assert standing(node)[A] == 4000.0
 
 
+def test_it_is_about_one_way_only():
+    """A route flaps to a congested way and back: blockade state does not prevent the refresh (2.5)."""
+    node = router(A, B, C)
+    node.route("10.9.0.9", C)
+    node.receive(path(S1, hop="10.1.0.1"), A)
+    for host, rate in ((1, 4000), (2, 2000)):
+        node.receive(resv(FF, (load(rate), (S1,)), hop=f"10.3.0.{host}", lih=C), C)
+    node.receive(path(S1, hop="10.2.0.1"), B)
+    error = ErrorSpec(a("10.77.0.1"), 1, 2)
+    refused = Flow(load(4000), (S1,))
+    message = ResvErr(session=session(), hop=Hop(a("10.2.0.1"), 0), error=error, style=FF, flow=refused)
+    assert asked(node.receive(message, B)) == [("10.2.0.254", 2000.0)]
+    assert asked(node.receive(path(S1, hop="10.1.0.1"), A)) == [("10.1.0.254", 4000.0)]
+
+
+def test_it_is_about_one_style_only(node):
+    """Its granularity is that style's (section 3.5); an error may come when the style has changed."""
+    reserve(node, C, 4000)
+    node.receive(resv_tear(WF, (), to=GROUP, hop="10.3.0.1", lih=C), C)
+    reserve(node, C, 4000, FF, (S1,))
+    reserve(node, D, 5000, FF, (S1,))
+    refuse(node, A, 4000)
+    node.advance(KB_R - 1)
+    assert standing(node) == {A: 5000.0}
+
+
 def test_other_errors_do_not_blockade(node):
     reserve(node, C, 4000)
     reserve(node, D, 2000)

@@ -146,6 +146,12 @@ def test_explicit_styles_need_none(node, style):
     assert scopes(out) == {"10.1.0.254": None}
 
 
+@pytest.mark.parametrize("style", [FF, SE])
+def test_nor_does_one_that_came_limit_them(node, style):
+    """ "forwarded to all senders whose SENDER_TEMPLATE ... match a FILTER_SPEC" (section 3.1.4)."""
+    assert scopes(reserve(node, C, "10.1.0.77", style=style, filters=(S4,))) == {"10.1.0.254": None}
+
+
 class TestOnePreviousHop:
     @pytest.fixture
     def single(self):
