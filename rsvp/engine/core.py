@@ -195,7 +195,9 @@ class Core:
         return DEFAULT_TTL if interface is None else interface.ttl
 
     def to_neighbor(self, message: Message, index: int, address: IPAddress) -> None:
-        """Send to the neighbour at `address`, behind an interface."""
+        """Send to the neighbour at `address`, behind an interface; nothing where RSVP is off."""
+        if self.interface(index) is None:
+            return
         self.out.append(Send(message, address, message.send_ttl, index, self._source(index, address)))
 
     def _source(self, index: int, address: IPAddress) -> IPAddress | None:

@@ -285,7 +285,6 @@ def _build(core: Core, psb: PathStateBlock, oi: int) -> Path:
         policy=psb.path.policy,
         extra=forwarded(psb.path.extra),
         send_ttl=_ttl(psb),
-        flags=psb.path.flags,
     )
 
 

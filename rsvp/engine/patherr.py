@@ -97,6 +97,7 @@ def arrived(core: Core, received: Received, message: PathErr, now: float) -> Non
                 message,
                 extra=forwarded(message.extra),
                 integrity=None,
+                flags=0,
                 send_ttl=core.hop_ttl(psb.iif),
             )
             core.to_neighbor(onward, psb.iif, psb.path.hop.address)

@@ -290,7 +290,8 @@ def give_back(
 def expired(core: Core, rsb: ReservationStateBlock, now: float) -> None:
     """A reservation, or some of its filter specs, was not refreshed in time (RFC 2205 section 3.7)."""
     late = [one for one, until in rsb.filters.items() if until <= now]
-    shrink(core, rsb.state, rsb, late, now, Change.TIMED_OUT)
+    if late or not rsb.filters:
+        shrink(core, rsb.state, rsb, late, now, Change.TIMED_OUT)
     if rsb.filters:
         _watch_expiry(core, rsb)
 

@@ -56,7 +56,7 @@ def arrived(core: Core, received: Received, message: ResvConf, now: float) -> No
         ttl = (message.send_ttl if received.ttl is None else received.ttl) - 1
         if ttl <= 0:
             raise Drop("TTL used up")
-        onward = replace(message, send_ttl=ttl, integrity=None, extra=forwarded(message.extra))
+        onward = replace(message, send_ttl=ttl, flags=0, integrity=None, extra=forwarded(message.extra))
         way = None
         if state is not None:
             way = _way(state, receiver, {rsb.oi for rsb in state.reservations()} - {received.interface})

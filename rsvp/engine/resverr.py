@@ -204,6 +204,7 @@ def _pass_on(
         scope=scope,
         extra=forwarded(message.extra),
         integrity=None,
+        flags=0,
         send_ttl=core.hop_ttl(rsb.oi),
     )
     core.to_neighbor(onward, rsb.oi, rsb.nhop)

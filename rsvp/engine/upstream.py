@@ -196,6 +196,8 @@ def _upcall(
         for flow in flows(old.style, lost):
             core.out.append(ResvGone(phop.handle, state.session, old.style, base_filters(flow.filters)))
     if new is not None:
+        if old is not None and old.policy != new.policy:
+            news = new.want
         for flow in flows(new.style, news):
             assert flow.flowspec is not None
             core.out.append(

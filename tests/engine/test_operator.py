@@ -116,6 +116,14 @@ class TestTold:
         node.feed(e.Configure(e.Config(tells=True)))
         return node
 
+    def test_a_filter_that_left_before_its_time_is_no_news_then(self, node):
+        node.receive(path(S1, refresh=1e6), 1)
+        node.receive(path(S2, hop="10.1.0.2", refresh=1e6), 1)
+        node.receive(resv(SE, (load(), (S2,)), refresh=1), 2)
+        node.receive(resv(SE, (load(), (S1,)), refresh=1e6), 2)
+        node.receive(path_tear(S2, hop="10.1.0.2"), 1)
+        assert told(node.advance(100)) == []
+
     def test_nobody_is_told_who_did_not_ask(self):
         node = router(1, 2)
         node.route("10.9.0.9", 2)

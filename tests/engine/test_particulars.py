@@ -122,6 +122,43 @@ def test_a_disabled_interface(node):
     assert {s.interface for s in of(node.advance(45), e.Send) if isinstance(s.message, Path)} == {2}
 
 
+def test_no_error_goes_out_of_one_that_is_disabled_or_gone(node):
+    """Towards senders and towards receivers."""
+    node.receive(resv(FF, (load(), (S1,))), 2)
+    refused = Flow(load(), (S1,))
+    error = ErrorSpec(a("10.77.0.1"), 2, 0)
+    resv_err = ResvErr(session=session(), hop=Hop(a("10.1.0.1")), error=error, style=FF, flow=refused)
+    path_err = PathErr(session=session(), error=error, sender=path(S1).sender)
+    node.feed(e.InterfaceUp(e.Interface(2, "eth2", (a("10.2.0.254"),), enabled=False)))
+    assert node.receive(resv_err, 1) == []
+    node.feed(e.InterfaceDown(1))
+    assert node.receive(path_err, 3) == []
+
+
+def test_flags_of_the_common_header_are_the_last_hops_own(node):
+    """None is defined in RFC 2205, and bit 1 in RFC 2961 is about what the node that sends can do."""
+    flow, error = Flow(load(), (S1,)), ErrorSpec(a("10.77.0.1"), 2, 0)
+    conf = ResvConf(
+        session=session(),
+        error=ErrorSpec(a("10.1.0.1"), 0, 0),
+        confirm=ResvConfirm(a("10.8.0.8")),
+        style=FF,
+        flows=(flow,),
+        send_ttl=9,
+    )
+    for message, interface in (
+        (path(S1, spec=tspec(2000.0)), 1),
+        (resv(FF, (load(), (S1,))), 2),
+        (PathErr(session=session(), error=error, sender=path(S1).sender), 2),
+        (ResvErr(session=session(), hop=Hop(a("10.1.0.1")), error=error, style=FF, flow=flow), 1),
+        (conf, 1),
+        (resv_tear(FF, (S1,)), 2),
+        (path_tear(S1), 1),
+    ):
+        (onward,) = sends(node.receive(replace(message, flags=1), interface), type(message))
+        assert onward.flags == 0
+
+
 def test_a_handle_that_is_none_of_ours(node):
     """RFC 2209: then it can be learned from where the message came in."""
     node.receive(resv(FF, (load(), (S1,)), lih=4711), 2)

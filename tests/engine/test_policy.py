@@ -98,6 +98,17 @@ class TestAsItCame:
         assert [event.policy for event in net.events("h2", e.PathEvent)] == [(P1,)]
         assert [event.policy for event in net.events("h1", e.ResvEvent)] == [(P2, P3)]
 
+    def test_a_sender_hears_when_only_that_changes(self):
+        """What is reported to it has changed (RFC 2205 section 3.11.1)."""
+        net = line()
+        to = session("10.3.0.2")
+        net.feed("h1", e.OpenSession(1, to))
+        net.feed("h2", e.OpenSession(2, to))
+        net.feed("h1", e.AddSender(1, S1, tspec()))
+        for policy in (P2, P2, P3):
+            net.feed("h2", e.Reserve(2, FF, (Flow(load(), (S1,)),), policy=(policy,)))
+        assert [event.policy for event in net.events("h1", e.ResvEvent)] == [(P2,), (P3,)]
+
     def test_an_application_that_is_refused_gets_what_came_with_it(self):
         net = line(bandwidth=10.0)
         to = session("10.3.0.2")
