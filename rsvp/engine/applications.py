@@ -41,8 +41,8 @@ def open_session(core: Core, verb: OpenSession, now: float) -> None:
     state = core.add_session(verb.session)
     core.applications[verb.handle] = Application(verb.handle, state)
     state.handles += (verb.handle,)
-    for psb in state.psbs.values():
-        core.out.append(PathEvent(verb.handle, state.session, psb.path.sender, psb.path.policy))
+    for sender, policy in dict.fromkeys(psb.announced for psb in state.psbs.values()):
+        core.out.append(PathEvent(verb.handle, state.session, sender, policy))
 
 
 def _check_gpi(session: GpiSession) -> None:
@@ -117,7 +117,7 @@ def add_sender(core: Core, verb: AddSender, now: float) -> None:
     elif psb.path == message and psb.ttl == verb.ttl:
         return
     else:
-        before = psb.path
+        before = psb.announced
         psb.path, psb.ttl = message, verb.ttl
         changes.tell(core, psb, Change.CHANGED)
     path.announce(core, psb, before, now)

@@ -16,7 +16,7 @@ from ..messages import AnySession, Message
 from ..objects import AnyObject, Filter, GpiSession, Hop, IPAddress, Session, TimeValues
 from .admission import Budget
 from .holdings import Holdings
-from .inputs import RouteResolved
+from .inputs import Received, RouteResolved
 from .interfaces import LOCAL, Config, Interface
 from .outputs import Dropped, Output, Refused, ResolveRoute, Send
 from .psb import PathStateBlock
@@ -129,9 +129,23 @@ class Core:
         interface = self.interfaces.get(index)
         return interface if interface is not None and interface.enabled else None
 
-    def owns(self, address: IPAddress) -> bool:
-        """Whether an address is one of this node."""
-        return number(address) in self.own_numbers and address in self.own
+    def owns(self, address: IPAddress, index: int) -> bool:
+        """Whether an address is one of this node, as it is understood behind an interface.
+
+        A link-local one is somebody else's on each other link.
+        """
+        if number(address) not in self.own_numbers or address not in self.own:
+            return False
+        link = self.interfaces.get(index)
+        return link is None or not address.is_link_local or address in link.addresses
+
+    def addressed(self, received: Received) -> int:
+        """The interface whose address a message is for, of those that RSVP may use; else where it came in."""
+        to, came = received.destination, received.interface
+        if to in self.interfaces[came].addresses:
+            return came
+        found = (one.index for one in self.interfaces.values() if one.enabled and to in one.addresses)
+        return next(found, came)
 
     def own_address(self, index: int, version: int) -> IPAddress:
         """What nodes anywhere know this one by: of an interface's addresses if it can be, else another's.

@@ -193,16 +193,21 @@ def _merge_for(groups: list[Wanting], psb: PathStateBlock, now: float) -> Flowsp
     """
     if not groups:
         return _held(psb, now)
-    merged: Flowspec | None = None
-    for tcsb, _ in groups:
-        if blockaded(tcsb.flowspec, psb, now):
-            break
-        merged = tcsb.forward if merged is None else merge(merged, tcsb.forward)
-    else:
-        return merged
-    flowspecs = [rsb.flowspec for _, rsbs in groups for rsb in rsbs]
-    free = [flowspec for flowspec in flowspecs if not blockaded(flowspec, psb, now)]
-    return reduce(merge, free) if free else reduce(glb, flowspecs)
+    free: list[Flowspec] = []
+    blocked: list[Flowspec] = []
+    for tcsb, rsbs in groups:
+        if not blockaded(tcsb.flowspec, psb, now):
+            free.append(_forward(tcsb, rsbs))
+            continue
+        for rsb in rsbs:
+            asked = tcsb.forward if rsb.flowspec == tcsb.flowspec else rsb.flowspec
+            (blocked if blockaded(rsb.flowspec, psb, now) else free).append(asked)
+    return reduce(merge, free) if free else reduce(glb, blocked)
+
+
+def _forward(tcsb: TrafficControlStateBlock, rsbs: list[ReservationStateBlock]) -> Flowspec:
+    """Fwd_Flowspec; of the applications here only theirs that get the data this way (RFC 2205 3.9)."""
+    return reduce(merge, [rsb.flowspec for rsb in rsbs]) if tcsb.oi == LOCAL else tcsb.forward
 
 
 def _held(psb: PathStateBlock, now: float) -> Flowspec | None:

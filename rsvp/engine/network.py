@@ -158,7 +158,7 @@ def undecodable(core: Core, event: Undecodable, now: float) -> None:
     refusal = Reject(event.code, event.value)
     if core.interface(event.interface) is not None and event.session and event.hop:
         version = event.session.destination.version
-        if event.hop.address.version == version and event.hop.address not in core.own:
+        if event.hop.address.version == version and not core.owns(event.hop.address, event.interface):
             if event.message_type == MessageType.PATH:
                 patherr.send(core, event.interface, event.session, event.hop, event.sender, refusal)
             elif event.message_type == MessageType.RESV and event.style is not None:

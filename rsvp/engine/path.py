@@ -17,7 +17,7 @@ from .interfaces import LOCAL, REFRESH, lifetime
 from .merge import covers, reshaped
 from .outputs import Change, ForgetRoute, PathEvent, PathGone, ResolveRoute, Send
 from .phop import PreviousHop
-from .psb import Heard, PathStateBlock
+from .psb import Announced, Heard, PathStateBlock
 from .reject import Drop, Reject
 from .rsb import ReservationStateBlock
 from .session import SessionState
@@ -39,7 +39,7 @@ def arrived(core: Core, received: Received, message: Path, now: float) -> None:
         return
     if psb is not None and psb.handle is not None:
         raise Drop("own sender")
-    tspec = _check_sender(core, message)
+    tspec = _check_sender(core, received, message)
     try:
         check_ports(core, base_session(message), template, state)
         if not traffic.reasonable(tspec):
@@ -53,7 +53,7 @@ def arrived(core: Core, received: Received, message: Path, now: float) -> None:
         psb = add(core, _room_for(core, base_session(message), state), message, iif, ttl, None)
         before, moved, far = None, False, False
     else:
-        before, moved = psb.path, (psb.iif, psb.path.hop) != (iif, message.hop)
+        before, moved = psb.announced, (psb.iif, psb.path.hop) != (iif, message.hop)
         far = psb.ttl != ttl
         if (psb.iif, psb.path.hop.address) != (iif, message.hop.address):
             psb.other = Heard(psb.path, psb.iif, psb.ttl, psb.expiry.deadline)
@@ -72,7 +72,7 @@ def _forget(core: Core, psb: PathStateBlock) -> None:
 
 
 def _take(
-    core: Core, psb: PathStateBlock, before: Path | None, now: float, moved: bool, far: bool = False
+    core: Core, psb: PathStateBlock, before: Announced | None, now: float, moved: bool, far: bool = False
 ) -> None:
     """Do whatever follows from what a sender's PSB says now."""
     psb.non_rsvp = psb.ttl != psb.path.send_ttl
@@ -84,7 +84,7 @@ def _take(
     follow(core, psb, now)
 
 
-def _check_sender(core: Core, message: Path) -> Tspec:
+def _check_sender(core: Core, received: Received, message: Path) -> Tspec:
     address = base_filter(message.sender.template).address
     if message.sender.tspec is None:
         raise Drop("Path without a Tspec")
@@ -92,7 +92,7 @@ def _check_sender(core: Core, message: Path) -> Tspec:
         raise Drop("refresh period of zero")
     if not is_host(address, base_session(message).destination):
         raise Drop("bad sender address")
-    if core.owns(address):
+    if core.owns(address, received.interface):
         raise Drop("own sender")
     return message.sender.tspec
 
@@ -193,22 +193,37 @@ def watch_expiry(core: Core, psb: PathStateBlock, period: TimeValues, now: float
         core.timers.watch(timer)
 
 
-def announce(core: Core, psb: PathStateBlock, before: Path | None, now: float, *, told: bool = True) -> None:
+def announce(
+    core: Core, psb: PathStateBlock, before: Announced | None, now: float, *, told: bool = True
+) -> None:
     """Tell applications and the next hops of what is new of a sender, at once (RFC 2205 3.3).
 
     Applications hear of what concerns them only (section 3.11.1), next hops where they would be sent
     something else than the last time, or where not everything was told: `told` False.
     """
-    path = psb.path
-    if before is None or (before.sender, before.policy) != (path.sender, path.policy):
-        for handle in psb.state.handles:
-            if handle != psb.handle:
-                core.out.append(PathEvent(handle, psb.state.session, path.sender, path.policy))
+    if psb.state.handles and psb.announced != before:
+        known = [twin.announced for twin in _twins(core, psb)] if before is None else ()
+        if psb.announced not in known:
+            _tell_applications(core, psb)
     if not psb.outgoing and not psb.sent:
         return  # nobody to tell, as ever before routing has answered
     sent, psb.sent = psb.sent, Table()
     if dict(_messages(core, psb)) != dict(sent.items()) or not told:
         forward(core, psb, now, trigger=True)
+
+
+def _tell_applications(core: Core, psb: PathStateBlock) -> None:
+    for handle in psb.state.handles:
+        if handle != psb.handle:
+            core.out.append(PathEvent(handle, psb.state.session, *psb.announced))
+
+
+def _twins(core: Core, psb: PathStateBlock) -> list[PathStateBlock]:
+    """The same sender of a group as it is heard through other interfaces (RFC 2205 section 3.9)."""
+    if not psb.state.multicast:
+        return []
+    found = (psb.state.psbs.get((psb.template, iif)) for iif in core.interfaces if iif != psb.iif)
+    return [one for one in found if one is not None]
 
 
 def follow(core: Core, psb: PathStateBlock, now: float) -> None:
@@ -321,7 +336,7 @@ def _fall_back(core: Core, psb: PathStateBlock, now: float) -> bool:
     other, psb.other = psb.other, None
     if other is None or other.until <= now or core.interface(other.iif) is None:
         return False
-    before = psb.path
+    before = psb.announced
     psb.path, psb.iif, psb.ttl = other.path, other.iif, other.ttl
     _forget(core, psb)
     psb.expiry.deadline = other.until
@@ -337,17 +352,22 @@ def remove(
     """Take a sender out: PathTear downstream, and the reservations for it go quietly.
 
     The same PathTear takes care of them everywhere else, so nothing is sent upstream (section 3.1.5).
+    Nothing ends where the same sender still goes as it is heard through another interface.
     """
-    state = psb.state
-    for send in _tears(core, psb, _ways(core, psb)):
+    state, twins = psb.state, _twins(core, psb)
+    still = [oi for twin in twins for oi in _ways(core, twin)]
+    for send in _tears(core, psb, [oi for oi in _ways(core, psb) if oi not in still]):
         tear = send.message
         if extra and isinstance(tear, PathTear):
             core.out.append(replace(send, message=replace(tear, extra=extra)))
         else:
             core.out.append(send)
-    for handle in state.handles:
-        if handle != psb.handle:
-            core.out.append(PathGone(handle, state.session, psb.template))
+    if not twins:
+        for handle in state.handles:
+            if handle != psb.handle:
+                core.out.append(PathGone(handle, state.session, psb.template))
+    elif psb.announced not in [twin.announced for twin in twins]:
+        _tell_applications(core, twins[0])
     psb.expiry.end()
     psb.refresh.end()
     covering = [rsb for rsb in state.reservations() if covers(rsb, psb)]

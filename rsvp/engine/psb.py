@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, TypeAlias
 
 from .._table import Table
 from .._values import compiled
-from ..messages import Path, base_filter, base_session
-from ..objects import Filter
+from ..messages import Path, Sender, base_filter, base_session
+from ..objects import Filter, PolicyData
 from .bsb import BlockadeStateBlock
 from .holdings import Neighbor
 from .interfaces import LOCAL
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from .core import Route
     from .phop import PreviousHop
     from .session import SessionState
+
+
+Announced: TypeAlias = tuple[Sender, tuple[PolicyData, ...]]
+"""What applications are told of a sender."""
 
 
 @compiled
@@ -95,6 +99,18 @@ class PathStateBlock:
         tspec = self.path.sender.tspec
         assert tspec is not None
         return tspec
+
+    @property
+    def announced(self) -> Announced:
+        """What applications here are told of the sender (RFC 2205 section 3.11.1).
+
+        Its ADSPEC tells of a gap in the last hop, too (RFC 2210 section 3.3.2).
+        """
+        sender = self.path.sender
+        if self.non_rsvp and sender.adspec is not None:
+            general = replace(sender.adspec.general, broken=True)
+            sender = replace(sender, adspec=replace(sender.adspec, general=general))
+        return sender, self.path.policy
 
     @property
     def e_police(self) -> bool:

@@ -73,6 +73,8 @@ def note(
     """
     if message.confirm is not None or len(message.flows) > 1 or len(message.flows[0].filters) > len(filters):
         return
+    if message.hop.lih != rsb.oi and core.interface(core.of_handle(message.hop.lih)) is None:
+        return  # where it is for, its bytes do not say
     tcsb = rsb.state.tcsbs.get((rsb.oi, rsb.group))
     if tcsb is None or tcsb.granted is not None or len(rsb.filters) != len(set(filters)):
         return
@@ -80,11 +82,14 @@ def note(
 
 
 def outgoing_interface(core: Core, received: Received, lih: int) -> int:
-    """OI from the handle that we once gave out, else from where the message came in (RFC 2209)."""
+    """OI from the handle that we once gave out, else from the address that the message is for (RFC 2209).
+
+    Where that is none of an interface's, it is where the message came in.
+    """
     if lih == received.interface:
         return lih
     index = core.of_handle(lih)
-    return index if core.interface(index) is not None else received.interface
+    return index if core.interface(index) is not None else core.addressed(received)
 
 
 def _check_session(core: Core, state: SessionState | None, message: Resv) -> SessionState:

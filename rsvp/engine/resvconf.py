@@ -29,7 +29,7 @@ def send(
     """Confirm a reservation to the receiver that asked, which may be on this node."""
     node = core.own_address(oi, confirm.receiver.version)
     flows = (Flow(flowspec, filters),) if style.shared else tuple(Flow(flowspec, (one,)) for one in filters)
-    if confirm.receiver in core.own:
+    if core.owns(confirm.receiver, oi):
         for flow in flows:
             deliver(core, state, ErrorSpec(node, ErrorCode.CONFIRMATION, 0), style, flow)
         return
@@ -52,7 +52,7 @@ def arrived(core: Core, received: Received, message: ResvConf, now: float) -> No
     if received.destination != receiver and not in_udp:
         raise Drop("confirmation for another receiver")
     state = core.find_session(message.session)
-    if receiver not in core.own:
+    if not core.owns(receiver, received.interface):
         ttl = (message.send_ttl if received.ttl is None else received.ttl) - 1
         if ttl <= 0:
             raise Drop("TTL used up")

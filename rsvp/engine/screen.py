@@ -29,7 +29,7 @@ def screen(core: Core, received: Received, message: Any) -> Any:
     to act on.
     """
     hop = getattr(message, "hop", None)
-    if hop is not None and core.owns(hop.address):
+    if hop is not None and core.owns(hop.address, received.interface):
         raise Drop("own message")
     flows, sender = _flows(message), getattr(message, "sender", None)
     filters = _filters(sender, flows)
@@ -74,7 +74,7 @@ def passes_through(core: Core, received: Received, interface: Interface) -> bool
     to = received.destination
     if received.message.type in _FOR_ALL or to in interface.addresses:
         return False
-    if to.is_multicast or core.owns(to):
+    if to.is_multicast or core.owns(to, interface.index):
         return False
     ttl = (received.message.send_ttl if received.ttl is None else received.ttl) - 1
     if ttl <= 0:

@@ -108,3 +108,24 @@ def test_an_interface_of_the_other_family_only_borrows_an_address():
     r.route("2001:db8:9::9", 2)
     (forwarded,) = sends(r.receive(path(SENDER, to=SESSION, hop="fe80::aa"), 1), Path)
     assert forwarded.hop.address == a("2001:db8:1::254")
+
+
+def test_the_same_link_local_address_is_somebody_elses_on_another_link():
+    """Interface 1 has fe80::1, and so has the neighbour behind 2: that is no message of our own."""
+    r = node("fe80::1")
+    r.route("2001:db8:1::1", 1)
+    back = session("2001:db8:1::1")
+    theirs = sender("2001:db8:9::9")
+    assert sends(r.receive(path(theirs, to=back, hop="fe80::1"), 2), Path) != []
+    r.receive(path(SENDER, to=SESSION, hop="fe80::aa"), 1)
+    asked = resv(FF, FLOW, to=SESSION, hop="fe80::1", confirm="fe80::1")
+    assert sends(r.receive(asked, 2, to="fe80::2"), Resv) != []
+    again = resv(FF, (load(500.0), (SENDER,)), to=SESSION, hop="fe80::bb", confirm="fe80::1")
+    (confirmed,) = [s for s in r.receive(again, 2, to="fe80::2") if isinstance(s, e.Send)]
+    assert (confirmed.destination, confirmed.interface) == (a("fe80::1"), 2)
+
+
+def test_and_our_own_on_its_link():
+    r = node("fe80::1")
+    assert r.receive(path(SENDER, to=SESSION, hop="fe80::1"), 1) == [e.Dropped("own message", 1, 1)]
+    assert r.receive(path(SENDER, to=SESSION, hop="2001:db8:2::254"), 1) == [e.Dropped("own message", 1, 1)]

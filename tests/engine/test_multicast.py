@@ -265,6 +265,34 @@ class TestOneSenderTwice:
         out = node.feed(e.Reserve(1, FF, (Flow(load(), (S1,)),), interface=B))
         assert {(s.interface, type(s.message)) for s in of(out, e.Send)} == {(A, ResvTear), (B, Resv)}
 
+    def test_who_joined_elsewhere_is_asked_for_apart(self, node):
+        """ "Should only match a reservation from the local application": that which gets the data there."""
+        for handle, rate, joined in ((1, 4000, None), (2, 1000, B)):
+            node.feed(e.OpenSession(handle, GROUP))
+            node.feed(e.Reserve(handle, FF, (Flow(load(rate), (S1,)),), interface=joined))
+        assert asked(node) == {(A, (str(S1),)): 4000.0, (B, (str(S1),)): 1000.0}
+
+    def test_applications_are_told_of_the_sender_once(self, node):
+        """ "Only on the first occurrence or when the information to be reported changes" (section 3.11.1)."""
+        events = node.feed(e.OpenSession(1, GROUP))
+        assert len(of(events, e.PathEvent)) == 1
+        assert of(node.receive(path(S1, to=GROUP, hop="10.3.0.7"), C), e.PathEvent) == []
+        assert of(node.receive(path_tear(S1, to=GROUP, hop="10.2.0.7"), B), e.PathGone | e.PathEvent) == []
+        changed = path(S1, to=GROUP, hop="10.3.0.7", spec=tspec(5000))
+        assert len(of(node.receive(changed, C), e.PathEvent)) == 1
+        (back,) = of(node.receive(path_tear(S1, to=GROUP, hop="10.3.0.7"), C), e.PathEvent)
+        assert back.sender.tspec == tspec()
+        assert len(of(node.receive(path_tear(S1, to=GROUP, hop="10.1.0.1"), A), e.PathGone)) == 1
+
+    def test_it_goes_on_where_routing_lets_both_through(self):
+        """A PathTear of one is not the end of what the other forwards."""
+        node = router(A, B, C, D)
+        node.route(G, B, C, D)
+        for interface in (A, B):
+            node.receive(path(S1, to=GROUP, hop=f"10.{interface}.0.1"), interface)
+        tears = of(node.receive(path_tear(S1, to=GROUP, hop="10.1.0.1"), A), e.Send)
+        assert [s.interface for s in tears if isinstance(s.message, PathTear)] == [B]
+
     def test_routing_that_turns_makes_the_other_one_forward(self, node):
         """Rt_InIf changes: the flags and the OutInterface_list change places (RFC 2209)."""
         reserve(node, C, FF, (load(), (S1,)), refresh=1e6)

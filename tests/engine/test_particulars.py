@@ -160,9 +160,15 @@ def test_flags_of_the_common_header_are_the_last_hops_own(node):
 
 
 def test_a_handle_that_is_none_of_ours(node):
-    """RFC 2209: then it can be learned from where the message came in."""
-    node.receive(resv(FF, (load(), (S1,)), lih=4711), 2)
+    """RFC 2209: then it is learned from the address that the message is for, else from where it came in."""
+    strange = resv(FF, (load(), (S1,)), lih=4711)
+    node.receive(strange, 2)
     assert node.installed == {(2, (str(S1),), 1000.0)}
+    node.receive(resv_tear(FF, (S1,), lih=4711), 3, to="10.2.0.254")
+    assert node.installed == set()
+    node.receive(strange, 3, to="10.2.0.254")
+    assert node.installed == {(2, (str(S1),), 1000.0)}
+    assert sends(node.receive(strange, 3, to="224.0.0.14"), ResvErr) != [], "no sender's data leaves there"
 
 
 class TestAddresses:

@@ -223,6 +223,21 @@ class TestAdspec:
         assert onward.sender.adspec.general.broken
         assert onward.send_ttl == 57, "the TTL that is left, not the one that was sent"
 
+    def test_and_one_before_the_last_node_is_told_to_its_applications(self):
+        """When it comes and when it goes; nobody else would tell them (RFC 2210 section 3.3.2)."""
+        node = router(1)
+        node.route("10.9.0.9", 1, local=True)
+        node.feed(e.OpenSession(1, session()))
+        message, seen = path(adspec=DEFAULT_ADSPEC, ttl=60), []
+        for ttl in (58, 58, 60):
+            for event in of(node.receive(message, 1, ttl=ttl), e.PathEvent):
+                seen.append(event.sender.adspec.general.broken)
+        node.receive(message, 1, ttl=57)
+        (latecomer,) = of(node.feed(e.OpenSession(2, session())), e.PathEvent)
+        assert [*seen, latecomer.sender.adspec.general.broken] == [True, False, True]
+        (bare,) = of(node.receive(path(), 1, ttl=57), e.PathEvent)[:1]
+        assert bare.sender.adspec is None
+
     @pytest.mark.parametrize(("latency", "told"), [(700, 700), (LATENCY_UNKNOWN, LATENCY_UNKNOWN)])
     def test_latency_is_told_where_it_is_known(self, latency, told):
         """RFC 2215 section 3.4."""

@@ -28,7 +28,7 @@ from rsvp.intserv import (
     tspec_sum,
 )
 from rsvp.messages import Flow, Path, Resv, ResvErr
-from rsvp.objects import FF, SE, WF, ErrorSpec
+from rsvp.objects import FF, SE, WF, ErrorSpec, Hop
 
 from .fabric import (
     a,
@@ -289,6 +289,17 @@ class TestSlack:
         (error,) = sends(outputs, ResvErr)
         assert error.error.value == AdmissionError.DELAY_BOUND, "who waits longer fits in"
         assert len(node.flows) == 1
+
+    def test_what_is_spent_stays_spent_in_blockade_state(self):
+        """What was refused upstream is tried again there as it was, Fwd_Flowspec (RFC 2205 section 3.5)."""
+        node, _ = self.crowded(2000.0, 2_000_000)
+        less = guaranteed(TSPEC, 2000.0, slack=500_000)
+        error = ErrorSpec(a("10.77.0.1"), ErrorCode.ADMISSION_CONTROL_FAILURE, 2)
+        message = ResvErr(session=GROUP, hop=Hop(a("10.1.0.1")), error=error, style=WF, flow=Flow(less))
+        node.receive(message, 1)
+        node.advance(100)
+        (view,) = node.engine.requests(GROUP)
+        assert view.flowspec == less
 
     def test_never_below_the_token_rate(self):
         _, outputs = self.crowded(900.0, 2**32 - 1)
