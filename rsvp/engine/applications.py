@@ -7,6 +7,7 @@ upcall. Reservations of applications are no soft state: they wait for senders to
 from __future__ import annotations
 
 from .._table import Table
+from .._values import is_host
 from ..errors import LocalError, StyleConflict, UnknownSession
 from ..iana import ErrorCode, ErrorFlag, Protocol
 from ..iana_errors import RECEIVER_PROXY_CODE
@@ -14,7 +15,7 @@ from ..intserv import flaw
 from ..messages import AnyFilter, Flow, Sender, base_filter, base_filters
 from ..objects import Filter, GpiFilter, GpiSession, Session, Style
 from . import changes, path, patherr, resv, traffic, upstream
-from .core import Application, Core, is_host
+from .core import Application, Core
 from .inputs import AddSender, CloseSession, OpenSession, RefuseSender, Release, RemoveSender, Reserve
 from .interfaces import LOCAL
 from .merge import covers

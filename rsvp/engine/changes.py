@@ -20,7 +20,8 @@ def has_room(core: Core, neighbor: Neighbor) -> bool:
 def made(core: Core, block: PathStateBlock | ReservationStateBlock) -> None:
     """A block was put in place."""
     core.held.add(block.neighbor)
-    tell(core, block, Change.MADE)
+    if core.config.tells:  # members are looked up slowly
+        tell(core, block, Change.MADE)
 
 
 def gone(core: Core, block: PathStateBlock | ReservationStateBlock, why: Change) -> None:

@@ -22,7 +22,7 @@ from .outputs import Dropped, Output, Refused, ResolveRoute, Send
 from .psb import PathStateBlock
 from .refusals import Refusal, Refusals
 from .rsb import ReservationStateBlock
-from .session import SessionState, is_group
+from .session import SessionState
 from .timers import Timer, Timers
 
 T = TypeVar("T")
@@ -293,8 +293,3 @@ def forwarded(extra: tuple[AnyObject, ...]) -> tuple[AnyObject, ...]:
     if not extra:
         return ()
     return tuple(o for o in extra if UnknownClass.of(o.class_num) is UnknownClass.FORWARD)
-
-
-def is_host(address: IPAddress, like: IPAddress) -> bool:
-    """Whether a node could have this address and be sent anything at it, in the IP version of another one."""
-    return type(address) is type(like) and number(address) != 0 and not is_group(address)

@@ -6,12 +6,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from .._table import Table
+from .._values import is_host
 from ..iana import ApiError, ErrorCode, SessionFlag, TrafficControlCode
 from ..intserv import Tspec
 from ..messages import AnyHop, Path, PathTear, Sender, base_filter, base_session
 from ..objects import AnyObject, Filter, FilterSpec, Hop, PolicyData, Session, TimeValues
 from . import changes, patherr, resv, traffic, upstream
-from .core import Core, Route, Way, forwarded, is_host
+from .core import Core, Route, Way, forwarded
 from .inputs import DataFlow, Received, RouteResolved
 from .interfaces import LOCAL, REFRESH, lifetime
 from .merge import covers, reshaped
@@ -286,7 +287,7 @@ def _ttl(psb: PathStateBlock) -> int:
 def _build(core: Core, psb: PathStateBlock, oi: int) -> Path:
     interface = core.interfaces[oi]
     session, sender = psb.state.session, psb.path.sender
-    if psb.e_police and not interface.controls_traffic:
+    if not interface.controls_traffic and psb.e_police:
         session = replace(session, flags=session.flags | SessionFlag.E_POLICE)
     if sender.adspec is not None:
         anew = interface.reshapes and reshaped(psb, oi)
@@ -494,7 +495,7 @@ def _reroute(core: Core, psb: PathStateBlock, way: Way, now: float, first: bool)
         patherr.report(core, psb, ErrorCode.API, ApiError.NO_ROUTE)
     if (outgoing, local_only) == (psb.outgoing, psb.local_only):
         return
-    before = _ways(core, psb)
+    before = [] if first else _ways(core, psb)
     psb.outgoing, psb.local_only = outgoing, local_only
     core.resvs_seen.forget(psb.state)
     psb.sent.clear()

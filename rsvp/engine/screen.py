@@ -10,12 +10,13 @@ from dataclasses import replace
 from types import NoneType
 from typing import Any
 
+from .._values import is_host
 from ..iana import ClassNum, ErrorCode, MessageType, Service, TrafficControlCode, UnknownClass
 from ..intserv import NullTspec
 from ..messages import AnyFilter, Flow, Path, Resv, Sender
 from ..objects import FilterSpec, FlowLabelFilterSpec, GpiFilter, GpiSession, Hop, Session, ctype_of
 from . import patherr, resverr
-from .core import Core, is_host
+from .core import Core
 from .inputs import Received
 from .interfaces import Interface
 from .outputs import Send

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterator
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address
 from typing import TypeAlias
 
 from .._table import Table
-from .._values import compiled, number
+from .._values import compiled, is_group
 from ..objects import Filter, IPAddress, Session, Style
 from .phop import PreviousHop
 from .psb import PathStateBlock
@@ -19,12 +18,6 @@ from .tcsb import TrafficControlStateBlock
 GroupKey: TypeAlias = tuple[int, Group]
 NextHop: TypeAlias = IPAddress | int
 """A neighbour's address, or the handle of an application on this node."""
-
-
-def is_group(address: IPAddress) -> bool:
-    """Whether an address is a group's; `is_multicast`, in a tenth of its time."""
-    value = number(address)
-    return value >> 28 == 0xE if type(address) is IPv4Address else value >> 120 == 0xFF
 
 
 @compiled
