@@ -26,7 +26,10 @@ read_until = arguments.as_usage(parse_time)
 
 def sim(
     file: Annotated[
-        str, typer.Argument(metavar="FILE", help="A scenario: a network and what happens in it.")
+        str,
+        typer.Argument(
+            metavar="FILE", help='A scenario: a network and what happens in it; "-" is standard input.'
+        ),
     ],
     until: Annotated[
         float | None, typer.Option(metavar="T", parser=read_until, help="Run until then: 120, 30s or 2min.")
@@ -89,7 +92,12 @@ def sim(
     from ..pictures import check
     from ..simulation import Scenario
     from ..simulation.plot import Samples
+    from ..simulation.topology import STDIN
 
+    if pcap == STDIN:
+        raise typer.BadParameter(
+            "it takes a file: standard output is for what happens", param_hint="'--pcap'"
+        )
     if plot is not None:
         check(plot)
     scenario = Scenario.load(file)

@@ -16,7 +16,7 @@ from ..messages import Flow
 from ..objects import Filter, GpiFilter, IPAddress, Session, Style
 from ..places import SPI, read_spi
 from ..receiver import Receiver
-from .lines import Words, is_rate, read_count, read_rate, read_whole
+from .lines import Words, is_number, read_count, read_rate, read_whole
 from .node import Node
 from .sessions import read_sender, read_session
 from .simulation import Simulation
@@ -56,7 +56,7 @@ def _read_ttl(words: Words) -> int:
 
 def _read_rate(words: Words) -> tuple[float, dict[str, float]] | None:
     """A rate with what describes it further: "20kbit bucket 3000 max 500"; None where none is written."""
-    if words.maybe("rate") is None and not is_rate(words.next):
+    if words.maybe("rate") is None and not is_number(words.next):
         return None
     rate = words.read(read_rate, "a rate")
     fields: dict[str, float] = {}
@@ -166,7 +166,7 @@ def _reserve(words: Words, simulation: Simulation) -> Act:
             wish.rate, wish.fields = rate
         elif words.maybe("guaranteed"):
             wish.guaranteed = True
-            wish.R = words.read(read_rate, "a rate") if is_rate(words.next) else None
+            wish.R = words.read(read_rate, "a rate") if is_number(words.next) else None
             wish.slack = words.read(read_whole, "microseconds") if words.maybe("slack") else 0
         elif words.maybe("for"):
             wish.senders = _read_senders(words, simulation)

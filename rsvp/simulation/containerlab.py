@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 from ..errors import ScenarioError
 from ..objects import IPAddress
-from .lines import Words
+from .lines import Words, read_count
 from .reading import read_link_fields
 from .topology import End, Kind, LinkSpec, Topology, read_name
 
@@ -33,6 +33,8 @@ def read_containerlab(text: str, file: str) -> Topology:
         ) from None
     try:
         document = yaml.safe_load(text)
+    except RecursionError:
+        raise ScenarioError(f"{file}: its lists and tables are nested too deeply") from None
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         where = f"{file}, line {mark.line + 1}" if mark is not None else file
@@ -96,7 +98,10 @@ class _Reader:
             self._fail(f"{what} has to have two endpoints")
         ends = [self._read_end(what, endpoint) for endpoint in endpoints]
         for version in ("ipv4", "ipv6"):
-            for end, text in zip(ends, link.get(version) or (), strict=False):
+            listed = link.get(version) or []
+            if not isinstance(listed, list):
+                self._fail(f"{what}: {version} has to be a list of addresses, one for each endpoint")
+            for end, text in zip(ends, listed, strict=False):
                 end.addresses += self._addresses(what, text)
         if any(end.node in OUTSIDE for end in ends):
             return
@@ -106,7 +111,8 @@ class _Reader:
             return
         label = self._label(link, what)
         fields = read_link_fields(Words((label or "").split(), f"{self._file}, {what}"))
-        fields |= {"mtu": link["mtu"]} if isinstance(link.get("mtu"), int) else {}
+        if link.get("mtu") is not None:
+            fields["mtu"] = self._mtu(what, link["mtu"])
         self._add(what, LinkSpec(tuple(ends), **fields))  # type: ignore[arg-type]
 
     def _read_end(self, what: str, endpoint: Any) -> End:
@@ -124,6 +130,12 @@ class _Reader:
             return (ip_interface(str(text)).ip,)
         except ValueError:
             self._fail(f"{what}: {text!r} is no address")
+
+    def _mtu(self, what: str, mtu: Any) -> int:
+        try:
+            return read_count(str(mtu))
+        except ValueError:
+            self._fail(f"{what}: mtu has to be a number of bytes, not {mtu!r}")
 
     def _add(self, what: str, spec: LinkSpec) -> None:
         try:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from ..control.schema import upcall_to_json
 from ..units import format_rate, parse_rate
-from .lines import Words, is_rate, read_whole
+from .lines import Words, is_number, read_whole
 from .node import Node
 from .simulation import Simulation
 
@@ -79,8 +79,8 @@ def _heard(words: Words, node: Node) -> Look:
 def _reserved(words: Words, node: Node) -> Look:
     """reserved [INTERFACE] RATE: what reservations take on an interface, or on all together."""
     interface = None
-    if not is_rate(words.next):
-        names = [port.name for port in node.ports.values()]
+    names = [port.name for port in node.ports.values()]
+    if words.next in names or not is_number(words.next):
         interface = words.take("an interface or a rate")
         if interface not in names:
             words.unknown(interface, f"interface of {node.name}", names)

@@ -19,6 +19,8 @@ T = TypeVar("T")
 MAX_CHOICES = 20
 """A complaint names no more words than this that could have been meant."""
 
+MAX_KEEP = 255
+
 _NUMBER = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)([a-z%]*)", re.ASCII)
 _COMMENT = re.compile(r"(?:^|\s)#.*")
 
@@ -123,11 +125,24 @@ def read_count(text: str) -> int:
     raise ValueError(f"{text!r} is no whole number of at least 1")
 
 
+def read_keep(text: str) -> int:
+    """K of RFC 2205 section 3.7. Raises ValueError."""
+    keep = read_count(text)
+    if keep > MAX_KEEP:
+        raise ValueError(f"K is 1 to {MAX_KEEP}, not {keep}")
+    return keep
+
+
 def read_whole(text: str) -> int:
     """A whole number, zero included. Raises ValueError."""
     if text.isascii() and text.isdecimal() and len(text) < 19:
         return int(text)
     raise ValueError(f"{text!r} is no whole number")
+
+
+def is_number(word: str | None) -> bool:
+    """Whether a word begins like a number, if with a unit that nobody knows."""
+    return (word or "").lstrip("+-.")[:1].isdecimal()
 
 
 def is_rate(text: str | None) -> bool:

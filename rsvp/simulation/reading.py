@@ -15,16 +15,18 @@ from pathlib import Path
 
 from .lines import (
     Words,
+    is_number,
     is_rate,
     is_time,
     read_count,
+    read_keep,
     read_lines,
     read_rate,
     read_share,
     read_span,
     read_time,
 )
-from .topology import Kind, LinkSpec, Topology, read_end, read_name
+from .topology import Kind, LinkSpec, Topology, load_text, read_end, read_name
 
 LINK_WORDS: dict[str, tuple[str, Callable[[str], float]]] = {
     "bandwidth": ("bandwidth", read_rate),
@@ -43,7 +45,7 @@ LINK_WORDS: dict[str, tuple[str, Callable[[str], float]]] = {
 
 NODE_WORDS: dict[str, tuple[str, Callable[[str], float]]] = {
     "refresh": ("refresh", read_span),
-    "keep": ("keep", read_count),
+    "keep": ("keep", read_keep),
     "route-delay": ("route_delay", read_time),
     "blockade": ("blockade", read_count),
     "slew": ("slew", read_share),
@@ -53,22 +55,38 @@ NODE_WORDS: dict[str, tuple[str, Callable[[str], float]]] = {
 STATEMENTS = ("host", "router", "plain", "link", "lan", "topology")
 
 
-def read_topology(text: str, file: str) -> Topology:
+def load_topology(file: str, within: tuple[Path, ...] = ()) -> Topology:
+    """A topology from a file of lines or of containerlab; `within` are those that take it in.
+
+    Raises ScenarioError.
+    """
+    text = load_text(file)
+    if Path(file).suffix.lower() in (".yml", ".yaml"):
+        from .containerlab import read_containerlab
+
+        return read_containerlab(text, file)
+    return read_topology(text, file, within)
+
+
+def read_topology(text: str, file: str, within: tuple[Path, ...] = ()) -> Topology:
     """A topology from its lines. Raises ScenarioError."""
     topology = Topology()
     for words in read_lines(text, file):
-        if not read_statement(words, topology, Path(file).parent):
+        if not read_statement(words, topology, (*within, Path(file))):
             words.unknown(words.take(""), "statement", STATEMENTS)
     return topology
 
 
-def read_statement(words: Words, topology: Topology, folder: Path) -> bool:
-    """Add what one line says to a topology; False, taking nothing, for a line that says other things."""
+def read_statement(words: Words, topology: Topology, files: tuple[Path, ...]) -> bool:
+    """Add what one line says to a topology; False, taking nothing, for a line that says other things.
+
+    `files` are the file that the line stands in, last, and those that take it in.
+    """
     statement = words.maybe(*STATEMENTS)
     if statement is None:
         return False
     if statement == "topology":
-        _include(words, topology, folder)
+        _include(words, topology, files)
     elif statement in ("link", "lan"):
         _read_link(words, topology, statement)
     else:
@@ -76,9 +94,14 @@ def read_statement(words: Words, topology: Topology, folder: Path) -> bool:
     return True
 
 
-def _include(words: Words, topology: Topology, folder: Path) -> None:
-    found = Topology.load(folder / words.take("a file"))
+def _include(words: Words, topology: Topology, files: tuple[Path, ...]) -> None:
+    file = files[-1].parent / words.take("a file")
     words.end()
+    if not file.exists():
+        words.fail(f"there is no file {file}")
+    if any(one.exists() and one.samefile(file) for one in files):
+        words.fail(f"{file} would take in itself")
+    found = load_topology(str(file), files)
     for spec in found.nodes.values():
         topology.nodes.setdefault(spec.name, spec)
     topology.links.extend(found.links)
@@ -110,20 +133,27 @@ def _read_link(words: Words, topology: Topology, statement: str) -> None:
 
 
 def _is_about_links(word: str) -> bool:
-    return word in LINK_WORDS or is_rate(word) or is_time(word)
+    return word in LINK_WORDS or is_number(word)
 
 
 def read_link_fields(words: Words) -> dict[str, float]:
     """Fields of `LinkSpec` up to the end of the line: "10mbit 1ms loss 5%", in any order."""
     found: dict[str, float] = {}
-    while words.next is not None:
-        if is_time(words.next):
-            found["delay"] = words.read(read_time, "a time")
-        elif is_rate(words.next):
-            found["bandwidth"] = words.read(read_rate, "a rate")
-        elif words.next in LINK_WORDS:
+    while (word := words.next) is not None:
+        if is_time(word):
+            name, value = "delay", words.read(read_time, "a time")
+        elif is_rate(word):
+            name, value = "bandwidth", words.read(read_rate, "a rate")
+        elif word in LINK_WORDS:
             name, reader = LINK_WORDS[words.take("")]
-            found[name] = words.read(reader, "a value")
+            value = words.read(reader, "a value")
+        elif is_number(word):
+            words.fail(
+                f"{word!r} is no rate such as 10mbit and no time such as 5ms; a share is written 'loss 5%'"
+            )
         else:
-            words.unknown(words.next, "word", LINK_WORDS)
+            words.unknown(word, "word", LINK_WORDS)
+        if name in found:
+            words.fail(f"{word!r} says the {name} again; a number without a unit is a rate in bytes/s")
+        found[name] = value
     return found

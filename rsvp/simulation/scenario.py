@@ -15,15 +15,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..engine.interfaces import KEEP, REFRESH
+from ..errors import ScenarioError
 from .actions import Action, read_action
-from .lines import Words, read_count, read_lines, read_span, read_time, read_whole
+from .lines import Words, read_keep, read_lines, read_span, read_time, read_whole
 from .reading import STATEMENTS, read_statement
 from .simulation import Simulation
-from .topology import Topology, load_text
+from .topology import STDIN, Topology, load_text
 
 VERSIONS = {"ipv4": (4,), "ipv6": (6,), "both": (4, 6)}
-
-MAX_KEEP = 255
 
 
 @dataclass
@@ -52,21 +51,28 @@ class Scenario:
     def parse(cls, text: str, file: str = "scenario") -> Scenario:
         """Read a scenario's lines. Raises ScenarioError with one sentence that names the line."""
         scenario = cls()
-        folder = Path(file).parent
         for words in read_lines(text, file):
-            if read_statement(words, scenario.topology, folder):
+            if read_statement(words, scenario.topology, (Path(file),)):
                 continue
             word = words.take("")
             if word not in _SETTINGS:
                 words.unknown(word, "statement", (*STATEMENTS, *_SETTINGS))
             _SETTINGS[word](scenario, words)
+        for step in scenario.steps:
+            if step.time > scenario.end:
+                step.words.fail(f"this would be at {step.time:g} s, and 'run' ends at {scenario.end:g} s")
         return scenario
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Scenario:
-        """Read a scenario file. Raises ScenarioError."""
+        """Read a scenario file; "-" is standard input. Raises ScenarioError."""
         file = os.fspath(path)
-        return cls.parse(load_text(file), file)
+        text = load_text(file)
+        file = "standard input" if file == STDIN else file
+        scenario = cls.parse(text, file)
+        if not scenario.topology.nodes:
+            raise ScenarioError(f"{file}: no nodes: begin with lines such as 'link h1 r1 10mbit 1ms'")
+        return scenario
 
     @property
     def end(self) -> float:
@@ -122,9 +128,7 @@ def _refresh(scenario: Scenario, words: Words) -> None:
 
 
 def _keep(scenario: Scenario, words: Words) -> None:
-    scenario.keep = words.read(read_count, "a number")
-    if scenario.keep > MAX_KEEP:
-        words.fail(f"K is 1 to {MAX_KEEP}, not {scenario.keep}")
+    scenario.keep = words.read(read_keep, "a number")
     words.end()
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import os
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum
@@ -18,6 +19,9 @@ from random import Random
 
 from ..errors import ScenarioError
 from ..objects import IPAddress
+
+STDIN = "-"
+"""In place of a file's name."""
 
 
 class Kind(Enum):
@@ -166,13 +170,9 @@ class Topology:
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Topology:
         """Read a file of lines, or a containerlab file (.yml, .yaml). Raises ScenarioError."""
-        file = os.fspath(path)
-        text = load_text(file)
-        if Path(file).suffix.lower() in (".yml", ".yaml"):
-            from .containerlab import read_containerlab
+        from .reading import load_topology
 
-            return read_containerlab(text, file)
-        return cls.parse(text, file)
+        return load_topology(os.fspath(path))
 
     # --- generated --------------------------------------------------------------------------------
 
@@ -303,9 +303,10 @@ def read_name(text: str) -> str:
 
 
 def load_text(file: str) -> str:
-    """The text of a file. Raises ScenarioError with one sentence."""
+    """The text of a file, or of standard input. Raises ScenarioError with one sentence."""
     try:
-        return Path(file).read_text(encoding="utf-8")
+        data = sys.stdin.buffer.read() if file == STDIN else Path(file).read_bytes()
+        return data.decode()
     except UnicodeDecodeError as error:
         raise ScenarioError(f"{file}: not UTF-8 text at byte {error.start}") from None
     except OSError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import json
 from pathlib import Path
@@ -111,6 +112,7 @@ def test_the_state_at_some_time_is_shown(tmp_path: Path, capsys: pytest.CaptureF
         ([EXAMPLE, "--until", "soon"], 2, "rsvp: invalid value for '--until': 'soon' is no time"),
         ([EXAMPLE, "--seed", "-1"], 2, "rsvp: invalid value for '--seed'"),
         ([EXAMPLE, "--plot", "x.txt"], 1, "rsvp: x.txt has to end in .png, .svg or .pdf\n"),
+        ([EXAMPLE, "--pcap", "-"], 2, "rsvp: invalid value for '--pcap': it takes a file"),
         ([EXAMPLE, "--pcap", "/nowhere/x"], 1, "rsvp: /nowhere/x: no such file or directory\n"),
         ([], 2, "rsvp: missing argument 'FILE' (see rsvp sim --help)\n"),
     ],
@@ -120,6 +122,18 @@ def test_mistakes(
 ) -> None:
     assert main(["sim", *arguments]) == status
     assert capsys.readouterr().err.startswith(sentence)
+
+
+def test_a_scenario_comes_through_a_pipe(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = Path(EXAMPLE).read_bytes()
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text)))
+    assert main(["sim", "-", "--json"]) == 0
+    assert [json.loads(line) for line in capsys.readouterr().out.splitlines()] == lines(capsys)
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"lnk a b")))
+    assert main(["sim", "-"]) == 1
+    assert capsys.readouterr().err.startswith("rsvp: standard input, line 1: unknown statement 'lnk'")
 
 
 @pytest.mark.parametrize("suffix", ["png", "svg", "pdf"])

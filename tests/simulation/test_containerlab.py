@@ -76,6 +76,16 @@ def test_the_long_form_of_links(tmp_path: Path) -> None:
             "link 1: unknown word 'los'",
         ),
         (LAB + '    - endpoints: ["r1:e1", "h1:e2"]\n      ipv4: [x, y]', "'x' is no address"),
+        (
+            LAB + '    - endpoints: ["r1:e1", "h1:e2"]\n      ipv4: 10.0.0.1',
+            "ipv4 has to be a list of addresses",
+        ),
+        (
+            LAB + '    - endpoints: ["r1:e1", "h1:e2"]\n      mtu: -5',
+            "mtu has to be a number of bytes, not -5",
+        ),
+        (LAB + '    - endpoints: ["r1:e1", "h1:e2"]\n      mtu: big', "a number of bytes, not 'big'"),
+        ("topology: " + "[" * 5000 + "]" * 5000, "nested too deeply"),
     ],
 )
 def test_a_mistake_is_one_sentence(tmp_path: Path, text: str, sentence: str) -> None:

@@ -253,7 +253,12 @@ def test_settings() -> None:
         ("lnik h1 h2", "unknown statement 'lnik', did you mean 'link'?"),
         ("link h1", "an end of the link is missing at the end of 'link h1'"),
         ("link h1 h1", "a link joins different nodes, not h1 and h1"),
-        ("link h1 r1 5%", "unknown word '5%', known are bandwidth, delay,"),
+        ("link h1 r1 5%", "'5%' is no rate such as 10mbit and no time such as 5ms; a share is written 'loss"),
+        ("link h1 r1 -1ms", "'-1ms' is no rate such as 10mbit and no time such as 5ms"),
+        ("link h1 r1 10mbps", "'10mbps' is no rate such as 10mbit and no time such as 5ms"),
+        ("link h1 r1 10mbit 20", "'20' says the bandwidth again; a number without a unit is a rate in"),
+        ("link h1 r1 5ms delay 6ms", "'delay' says the delay again"),
+        ("router r1 keep 300", "K is 1 to 255, not 300"),
         ("link h1 9x", "'9x' is no name: it begins with a letter"),
         ("link h1 r1 los 5%", "unknown word 'los', did you mean 'loss'?"),
         ("lan h1 r1 h2 10mbit x", "unknown word 'x', known are"),
@@ -275,6 +280,12 @@ def test_settings() -> None:
         ("at 1 h9 open h2:1", "unknown node 'h9', known are h1, r1, h2, h3, link,"),
         ("at 1 h1 snd h2:1", "unknown verb 'snd', did you mean 'send'?"),
         ("at 1 h1 send h2:1", "how much is sent is missing: add a rate such as 20kbit"),
+        ("at 1 h1 send h2:1 10mbps", "'10mbps' is no rate: write 500kbit, 10mbit or 1gbit"),
+        ("at 1 h1 send h2:1 -1mbit", "'-1mbit' is no rate: write 500kbit, 10mbit or 1gbit"),
+        ("at 1 h2 reserve h2:1 ff guaranteed 1mb", "'1mb' is no rate: write 500kbit, 10mbit or 1gbit"),
+        ("at 1 expect r1 reserved 20kbps", "'20kbps' is no rate: write 500kbit, 10mbit or 1gbit"),
+        ("run 5\nat 6 check", "this would be at 6 s, and 'run' ends at 5 s"),
+        ("every 10 check\nrun 5", "this would be at 10 s, and 'run' ends at 5 s"),
         ("at 1 h1 send h2 20kbit", "'h2' is no address with a port: write 239.1.1.1:5000 or h2:5000"),
         ("at 1 h1 send h2:x 20kbit", "'x' is no port: write a number from 0 to 65535"),
         ("at 1 h1 send nobody:1 20kbit", "'nobody' is no address and no node's name"),
@@ -307,7 +318,7 @@ def test_settings() -> None:
         ("at 1 show r1 sendrs", "unknown thing to show 'sendrs', did you mean 'senders'?"),
         ("at 1 check it", "unknown word 'it'"),
         ("every 0 check", "a time of '0' is none at all"),
-        ("topology nowhere.txt", "nowhere.txt: no such file or directory"),
+        ("topology nowhere.txt", "there is no file nowhere.txt"),
     ],
 )
 def test_a_mistake_is_one_sentence_with_its_line(line: str, sentence: str) -> None:
@@ -315,7 +326,7 @@ def test_a_mistake_is_one_sentence_with_its_line(line: str, sentence: str) -> No
         Scenario.parse(NETWORK + "\n# more\n" + line, "story.rsvp").simulation()
     text = str(error.value)
     assert sentence in text
-    assert text.startswith("nowhere.txt" if "nowhere" in line else "story.rsvp, line 6: ")
+    assert text.startswith(f"story.rsvp, line {6 + line.startswith('run')}: ")
     assert "\n" not in text
 
 
@@ -330,6 +341,21 @@ def test_a_mistake_is_one_sentence_with_its_line(line: str, sentence: str) -> No
 def test_a_network_that_contradicts_itself(text: str, sentence: str) -> None:
     with pytest.raises(ScenarioError, match=sentence):
         Simulation(Topology.parse(text))
+
+
+def test_a_file_does_not_take_in_itself(tmp_path: Path) -> None:
+    (tmp_path / "a.rsvp").write_text("link x y\ntopology b.txt")
+    (tmp_path / "b.txt").write_text("link x z\ntopology ./a.rsvp")
+    with pytest.raises(ScenarioError, match=r"b\.txt, line 2: \S*a\.rsvp would take in itself"):
+        Scenario.load(tmp_path / "a.rsvp")
+    with pytest.raises(ScenarioError, match=r"a\.rsvp, line 2: \S*b\.txt would take in itself"):
+        Topology.load(tmp_path / "b.txt")
+
+
+def test_a_file_without_a_network(tmp_path: Path) -> None:
+    (tmp_path / "empty.rsvp").write_text("# nothing\nrun 5\n")
+    with pytest.raises(ScenarioError, match=r"empty\.rsvp: no nodes: begin with lines such as 'link h1 r1"):
+        Scenario.load(tmp_path / "empty.rsvp")
 
 
 def test_a_file_that_is_no_text(tmp_path: Path) -> None:
