@@ -80,6 +80,7 @@ def rsvp(
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; the result is the exit status."""
+    _open_standard_streams()
     words = _with_period(sys.argv[1:] if arguments is None else arguments)
     try:
         status = typer.main.get_command(command_line(words)).main(words, "rsvp", standalone_mode=False)
@@ -89,13 +90,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, typer.Abort):
         return 130
     except BrokenPipeError:
-        # Whoever reads has seen enough; the flush at exit must not say so again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        return _unread()
+    except SystemExit as end:
+        # typer's answer to a pipe that is broken: 1, without a word.
+        if isinstance(end.__context__, BrokenPipeError):
+            return _unread()
+        raise
     except (RsvpError, OSError) as error:
         print(f"rsvp: {_sentence(error)}", file=sys.stderr)
         return 1
     return status if isinstance(status, int) else 0
+
+
+def _unread() -> int:
+    """Whoever reads has seen enough; the flush at exit must not say so again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
+
+
+def _open_standard_streams() -> None:
+    """Nobody need read what is printed: a stream that was closed (`>&-`) leads nowhere."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115
 
 
 def _with_period(words: Sequence[str]) -> list[str]:

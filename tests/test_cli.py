@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -25,7 +26,7 @@ from rsvp.commands.application import Application, Failed, Limits
 from rsvp.commands.arguments import Place
 from rsvp.commands.receiving import Receiving, Service
 from rsvp.commands.sending import Sending
-from rsvp.commands.show import COLUMNS, print_why
+from rsvp.commands.show import COLUMNS, print_table, print_why
 from rsvp.control.client import connect
 from rsvp.control.server import ControlServer, ControlSocket
 from rsvp.errors import ControlError, LocalError, NoRoute
@@ -35,6 +36,8 @@ from rsvp.objects import FF, SE, WF, FilterSpec, Session, Style
 from tests.nodes import chain, running
 from tests.patience import PATIENCE
 from tests.virtual_loop import run
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
 
 SESSION = Session(ip_address("10.0.3.2"), 17, 5000)
 ONE = FilterSpec(ip_address("10.0.1.1"), 4000)
@@ -207,6 +210,56 @@ def test_a_reader_that_has_seen_enough_is_no_error():
     code += "import rsvp.cli; sys.exit(rsvp.cli.main(['--help']))"
     done = python("-c", code)
     assert done.stderr == ""
+
+
+def test_a_stream_that_was_closed_leads_nowhere():
+    scenario = str(EXAMPLES / "multicast.rsvp")
+    command = f"{shlex.quote(sys.executable)} -m rsvp sim {shlex.quote(scenario)} --pcap {{}}"
+    for closed in (">&-", "2>&-", "<&- >&- 2>&-"):
+        done = subprocess.run(
+            command.format(os.devnull) + " " + closed, shell=True, capture_output=True, text=True, check=False
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+    done = subprocess.run(
+        command.format("-") + " 2>&-", shell=True, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+
+
+def test_a_reader_that_goes_before_a_table_is_no_error():
+    scenario = shlex.quote(str(EXAMPLES / "multicast.rsvp"))
+    command = f"{shlex.quote(sys.executable)} -m rsvp sim {scenario} --until 5"
+    done = subprocess.run(
+        ["bash", "-c", f"{command} | head -n 1; echo ${{PIPESTATUS[0]}}"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.stdout.splitlines()[1:], done.stderr) == (["0"], "")
+
+
+@pytest.mark.parametrize("width", [40, 80, 110, 200])
+def test_a_narrow_terminal_hides_nothing(width, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    entry = {
+        "session": {"destination": "239.1.1.1", "protocol": 17, "port": 5000},
+        "style": "FF",
+        "nhop": "10.0.10.2",
+        "interface": "eth1",
+        "filters": [{"address": "10.0.1.1", "port": 4000}],
+        "flowspec": to_json(controlled_load(125_000, bucket=12_500)),
+        "expires_in": 155.0,
+    }
+    print_table("reservations", [entry])
+    out = capsys.readouterr().out
+    for word in ("239.1.1.1:5000/udp", "10.0.10.2", "10.0.1.1:4000", "controlled-load", "interface"):
+        assert word in out
+    assert "…" not in out
+    assert all(line == line.rstrip() for line in out.splitlines())
+    # As wide as the terminal where a word of each column has room there, else a line for the entry.
+    assert len(out.splitlines()) == (2 if width != 110 else 3)
 
 
 def test_an_interrupt_is_status_130_without_words(monkeypatch, capsys):

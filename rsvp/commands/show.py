@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 DEFAULT_PERIOD = 2
 """Seconds between two looks of `--watch`."""
 
+LINE = 1000
+"""Columns of a line that is not to be broken; a terminal that is too narrow for a table breaks it itself."""
+
 LOCAL = "local"
 """In place of a hop or interface: an application on this node."""
 
@@ -226,7 +229,15 @@ def print_table(
 
     `columns` are those of `COLUMNS` unless something else is asked for.
     """
-    _console().print(as_table(what, entries, *more, columns=columns))
+    table = as_table(what, entries, *more, columns=columns)
+    console = _console()
+    if console.measure(table, options=console.options.update(width=LINE)).minimum > console.width:
+        console.width = LINE
+    with console.capture() as text:
+        console.print(table)
+    # Not by the console itself, which ends the program when its reader goes.
+    for line in text.get().splitlines():
+        print(line.rstrip())
 
 
 def columns_of(what: str, entries: list[dict[str, Json]]) -> list[str]:
@@ -239,7 +250,7 @@ def _console() -> Console:
     from rich.console import Console
 
     # A pipe has no width: give each entry its one line there, for grep.
-    return Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 1000)
+    return Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else LINE)
 
 
 def as_table(
@@ -250,9 +261,17 @@ def as_table(
 
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     columns = [*more, *(columns_of(what, entries) if columns is None else columns)]
+    cells_of: list[list[str]] = []
     for column in columns:
         numbers = all(isinstance(entry[column], int) for entry in entries)
-        table.add_column(column.replace("_", " "), justify="right" if numbers else "left")
-    for entry in entries:
-        table.add_row(*(FORMS.get(column, _plain)(entry[column]) for column in columns))
+        cells = [FORMS.get(column, _plain)(entry[column]) for entry in entries]
+        table.add_column(
+            column.replace("_", " "),
+            justify="right" if numbers else "left",
+            overflow="fold",
+            no_wrap=not any(" " in cell for cell in cells),
+        )
+        cells_of.append(cells)
+    for row in zip(*cells_of, strict=True):
+        table.add_row(*row)
     return table
