@@ -62,7 +62,7 @@ _LIMITS = Config()
 class InterfaceConfig(Checked, frozen=True, kw_only=True):
     """One [interfaces.NAME] table.
 
-    `shape` False leaves its queues alone and only counts what is reserved there.
+    `shape` False leaves its queues alone: what is reserved there is only counted and marked.
     `bandwidth` is the link's rate in bytes/s, None for what the driver says; `reservable` the
     share of it that reservations may take together; `per_flow` the most that one may take, bytes/s;
     `guaranteed` and `controlled_load` the shares that reservations of one service may take, within that;

@@ -42,7 +42,7 @@ KEYS = {
     "bandwidth": "The link's rate, where the driver does not say or says wrong.",
     "reservable": "The share of it that reservations may take together.",
     "per_flow": "The most that one reservation may take.",
-    "shape": "False leaves the queues alone and only counts what is reserved.",
+    "shape": "False leaves the queues alone: what is reserved is only counted and marked.",
     "guaranteed": "The share that guaranteed reservations may take, within reservable.",
     "controlled_load": "The share that controlled load may take, within reservable.",
     "mark_guaranteed": "What guaranteed packets that keep to their Tspec leave with; unmarked without it.",

@@ -76,9 +76,9 @@ class TrafficControl(Protocol):
         """Take charge of an interface of `bandwidth` bytes/s, and of what an earlier run left there.
 
         Without `shape`, or where the rate is infinite because nobody knows it, its queues are left alone
-        and reservations are only counted, where that can be done. `marks` are the DSCPs, by service, of
-        reserved packets that keep to their Tspec, where their flow says none. Returns C and D of guaranteed
-        service there, None where the scheduler tells none.
+        and reservations are only counted and marked, where that can be done. `marks` are the DSCPs, by
+        service, of reserved packets that keep to their Tspec, where their flow says none. Returns C and D
+        of guaranteed service there, None where the scheduler tells none.
 
         What it left goes on until `sweep`, or is taken up as it is by a reservation that comes back.
         Raises TrafficControlError where somebody else's configuration is in place.

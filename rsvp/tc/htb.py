@@ -24,7 +24,7 @@ from ..objects import Filter, Session
 from . import NO_MARKS, Counters, Flow, Refused
 from . import nftables as nft
 from .classifier import TABLE as RULES
-from .classifier import Classifier, Key, key
+from .classifier import Classifier
 from .interface import (
     BEST_EFFORT,
     CONTROL,
@@ -37,6 +37,7 @@ from .interface import (
     class_id,
 )
 from .kernel import Kernel
+from .maps import Key, key
 from .marker import TABLE as MARKS
 from .marker import Marker
 from .nftables import Nftables
@@ -53,7 +54,7 @@ class HtbTrafficControl:
     """A `TrafficControl` that gives each reservation a class of an HTB at the interface's root.
 
     On interfaces whose rate nobody knows (infinite `bandwidth`), and on those that it is not to shape, it
-    only counts, in nftables. Counts are the kernel's: they include the link-layer header.
+    only counts and marks, in nftables. Counts are the kernel's: they include the link-layer header.
     """
 
     def __init__(self) -> None:
@@ -139,6 +140,7 @@ class HtbTrafficControl:
 
     def _establish(self, interface: Scheduled) -> None:
         name = interface.name
+        self._measure_header(interface)
         root = self._kernel.root_qdisc(interface.index)
         ours = root is not None and _is_ours(root)
         if not interface.shaped:
@@ -153,7 +155,6 @@ class HtbTrafficControl:
                 f"{name} has a {kind} queueing discipline ({major:x}:) that is not ours: remove it "
                 f"with 'tc qdisc del dev {name} root', or set 'enabled = false' for {name}"
             )
-        self._measure_header(interface)
         if ours and self._adopt(interface):
             return
         if ours:
@@ -187,14 +188,15 @@ class HtbTrafficControl:
         if shaped and interface.classifier is not None:
             self._remove_root(interface)
         elif interface.classifier is not None:
+            Marker(self._nftables, interface.name, NO_MARKS).uninstall()
             interface.classifier.uninstall()
 
     def _mark(self, interface: Scheduled, marks: Mapping[int, int]) -> None:
         """Mark reserved packets there from now on by these DSCPs, or by their own; where it fails, say so."""
-        if not interface.shaped or (interface.marker is not None and interface.marker.marks == marks):
+        if interface.classifier is None or (interface.marker is not None and interface.marker.marks == marks):
             return
         interface.marker = None
-        marker = Marker(self._nftables, interface.name, marks)
+        marker = Marker(self._nftables, interface.name, marks, interface.shaped)
         try:
             marker.uninstall()
         except TrafficControlError as problem:

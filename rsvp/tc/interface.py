@@ -31,8 +31,9 @@ from ..intserv import ErrorTerms, Excess, effective
 from ..netlink import Request
 from ..objects import Filter
 from . import Flow
-from .classifier import Classifier, Key
+from .classifier import Classifier
 from .kernel import ROOT, delete_class, delete_qdisc, fifo, htb_class, htb_root, put_class, put_qdisc
+from .maps import Key
 from .marker import Marker, Meter
 
 MAJOR = 0x2E
@@ -321,7 +322,8 @@ class Scheduled:
         if self.marker is not None:
             tspec = effective(flow.flowspec, flow.tspec).tspec
             meter = Meter.of(tspec, self.header, self.frame)
-            self.marker.want(class_id(reserved.minor), flow.dscp, flow.flowspec.service, meter)
+            number = class_id(reserved.minor)
+            self.marker.want(number, flow.dscp, flow.flowspec.service, meter, reserved.keys)
 
     def no_class(self, minor: int) -> Request:
         """A class less."""

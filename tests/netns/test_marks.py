@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import socket
 from collections import Counter
 from collections.abc import Iterator
@@ -39,7 +40,7 @@ def address(lab: Lab, name: str, version: int) -> IPAddress:
     return lab[name].address if version == 4 else lab[name].address6
 
 
-def marks(lab: Lab, version: int, port: int, count: int) -> Counter[int]:
+def marks(lab: Lab, version: int, port: int, count: int, source_port: int = 4000) -> Counter[int]:
     """The DSCPs with which packets of 100 bytes from h1 arrive at h2. Not one of them may be lost."""
     if version == 4:
         family, level, ask, tos = socket.AF_INET, socket.IPPROTO_IP, socket.IP_RECVTOS, socket.IP_TOS
@@ -54,7 +55,7 @@ def marks(lab: Lab, version: int, port: int, count: int) -> Counter[int]:
         sink.bind((to, port))
         with lab["h1"], socket.socket(family, socket.SOCK_DGRAM) as sock:
             sock.setsockopt(level, tos, ECT)
-            sock.bind((source, 4000))
+            sock.bind((source, source_port))
             for _ in range(count):
                 sock.sendto(bytes(SIZE - (28 if version == 4 else 48)), (to, port))
         for _ in range(count):
@@ -132,3 +133,43 @@ def test_marks_go_with_the_interface_s_name(lab: Lab, traffic: HtbTrafficControl
     assert (marks(lab, 4, 5000, 3), marks(lab, 4, 5001, 3)) == ({AF41: 3}, {EF: 3})
     traffic.close_interface(end.index)
     assert not judge.tables(lab["r1"])
+
+
+def test_queues_that_are_left_alone_are_no_reason_not_to_mark(lab: Lab, traffic: HtbTrafficControl) -> None:
+    """Nor do priorities change there, which would choose another queue."""
+    end = lab["r1"].toward("r2")
+    traffic.open_interface(end.index, end.name, 1.25e6, 1500, shape=False, marks=MARKS)
+    root = judge.root(end)
+    for version in (4, 6):
+        reserve(lab, traffic, version, 5000, controlled_load(125_000.0, m=SIZE, M=SIZE))
+        reserve(lab, traffic, version, 5001, guaranteed(125_000.0, m=SIZE, M=SIZE), 10)
+        assert marks(lab, version, 5000, 3) == {AF41: 3}
+        assert marks(lab, version, 5001, 3) == {10: 3}
+        assert marks(lab, version, 5002, 3) == {0: 3}
+        assert traffic.counters(end.index)[5000].packets == 3
+        traffic.delete_flow(end.index, 5000)
+        assert marks(lab, version, 5000, 3) == {0: 3}
+    assert judge.root(end) == root
+    traffic.open_interface(end.index, end.name, 1.25e6, 1500, marks=MARKS)
+    traffic.settle()
+    assert marks(lab, 6, 5001, 3) == {10: 3}
+    traffic.open_interface(end.index, end.name, math.inf, 1500, marks=MARKS)
+    traffic.settle()
+    assert marks(lab, 6, 5001, 3) == {10: 3}
+    traffic.close_interface(end.index)
+    assert not judge.tables(lab["r1"])
+
+
+def test_senders_that_share_a_reservation_share_its_meter(lab: Lab, traffic: HtbTrafficControl) -> None:
+    end = lab["r1"].toward("r2")
+    session = Session(address(lab, "h2", 4), 17, 5000)
+    one, other = (FilterSpec(address(lab, "h1", 4), port) for port in (4000, 4002))
+    for shape in (True, False):
+        traffic.open_interface(end.index, end.name, 1.25e6, 1500, shape=shape, marks=MARKS)
+        flowspec = controlled_load(Tspec(1.0, 3.0 * SIZE, m=SIZE, M=SIZE))
+        traffic.add_flow(end.index, Flow(7, session, (one,), flowspec))
+        assert marks(lab, 4, 5000, 3, 4002) == {0: 3}
+        traffic.add_filter(end.index, 7, session, other)
+        assert marks(lab, 4, 5000, 6, 4002) == {AF41: 4, 0: 2}
+        assert marks(lab, 4, 5000, 6) == {0: 6}
+        traffic.delete_flow(end.index, 7)
