@@ -34,7 +34,7 @@ COLUMNS = {
     "reservations": "session style nhop interface filters flowspec expires_in",
     "requests": "session style phop interface filters flowspec",
     "installed": "session interface filters flowspec handle bytes packets dropped",
-    "refusals": "session message neighbor interface filters text times",
+    "refusals": "session message neighbor interface filters flowspec text times",
     "neighbors": "address interface encapsulation last_heard",
     "counters": "interface sent received errors",
 }
@@ -162,24 +162,20 @@ async def _show(control: str, what: str, why: bool, json: bool, period: float | 
 
     async with await connect(control) as client:
         if period is None:
-            _print(what, await client.show(what, why=why), why, json)
+            _print(what, await client.show(what, why=why), json)
         elif sys.stdout.isatty() and not (json or why):
             await _redraw(client, what, period)
         else:
             await _repeat(client, what, why, json, period)
 
 
-def _print(what: str, entries: list[dict[str, Json]], why: bool, json: bool) -> None:
+def _print(what: str, entries: list[dict[str, Json]], json: bool) -> None:
     if json:
         from json import dumps
 
         print(dumps({what: entries}), flush=True)
-    elif why and entries:
-        for entry in entries:
-            print_table(what, [entry])
-            print_why(entry["why"])
     elif entries:
-        print_table(what, entries)
+        print_entries(what, entries)
     else:
         print(f"no {what}")
 
@@ -194,7 +190,7 @@ async def _repeat(client: Client, what: str, why: bool, json: bool, period: floa
         if entries != before:
             if before is not None and not json:
                 print()
-            _print(what, entries, why, json)
+            _print(what, entries, json)
             sys.stdout.flush()
         before = entries
         await asyncio.sleep(period)
@@ -211,6 +207,19 @@ async def _redraw(client: Client, what: str, period: float) -> None:
             entries = await client.show(what)
             live.update(as_table(what, entries) if entries else f"no {what}", refresh=True)
             await asyncio.sleep(period)
+
+
+def print_entries(what: str, entries: list[dict[str, Json]], *more: str) -> None:
+    """Print entries for people: in one table, or each with its reasons where they have any.
+
+    `more` are keys as in `print_table`.
+    """
+    if "why" not in entries[0]:
+        print_table(what, entries, *more)
+        return
+    for entry in entries:
+        print_table(what, [entry], *more)
+        print_why(entry["why"])
 
 
 def print_why(reasons: list[dict[str, Json]]) -> None:

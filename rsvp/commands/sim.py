@@ -6,6 +6,7 @@ import json as json_module
 import sys
 from collections.abc import Callable
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, BinaryIO
 
@@ -14,6 +15,7 @@ import typer
 from ..errors import RsvpError
 from ..units import parse_time
 from . import arguments
+from .show import print_entries
 
 if TYPE_CHECKING:
     from ..simulation import Event, Simulation
@@ -43,6 +45,9 @@ def sim(
     ] = None,
     messages: Annotated[
         bool, typer.Option("--messages", help="Every message on every link, refreshes too.")
+    ] = False,
+    why: Annotated[
+        bool, typer.Option("--why", help="Which messages and rules made each entry that is shown.")
     ] = False,
     json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
     pcap: Annotated[
@@ -85,6 +90,8 @@ def sim(
 
         rsvp sim two.rsvp --seed 7 --json | jq 'select(.event == "confirm")'
 
+        rsvp sim two.rsvp --node r1 --why
+
         rsvp sim two.rsvp --pcap two.pcap --plot two.png
 
         rsvp sim two.rsvp --record two && rsvp replay two/r1.jsonl
@@ -106,7 +113,7 @@ def sim(
     simulation = scenario.simulation(seed, record)
     nodes = [simulation.node(name) for name in node or simulation.nodes]
     end = scenario.end if until is None else until
-    telling = Telling(simulation, json, messages, {one.name for one in nodes})
+    telling = Telling(simulation, {one.name for one in nodes}, json=json, messages=messages, why=why)
     samples = Samples()
     if plot is not None:
         samples.watch(simulation, end, nodes)
@@ -125,7 +132,9 @@ def sim(
 class Telling:
     """Prints what happens, for people or as JSON, and counts what was expected."""
 
-    def __init__(self, simulation: Simulation, json: bool, messages: bool, nodes: set[str]) -> None:
+    def __init__(
+        self, simulation: Simulation, nodes: set[str], *, json: bool, messages: bool, why: bool
+    ) -> None:
         from ..simulation.report import Lines
         from . import simtext
 
@@ -133,6 +142,7 @@ class Telling:
         self._simulation = simulation
         self._json = json
         self._messages = messages
+        self._why = why
         self._nodes = nodes
         self._line: Callable[[Told], str] = Lines().line if json else simtext.line
         simulation.observe(self._tell)
@@ -150,9 +160,12 @@ class Telling:
                 return
             if event.node is not None and event.node not in self._nodes:
                 return
+        if isinstance(event, Shown) and self._why:
+            shown = self._simulation.node(event.node).show(event.what, why=True)
+            event = replace(event, entries=shown)
         print(self._line(event))
-        if isinstance(event, Shown) and not self._json:
-            _print_table(event.what, event.entries)
+        if isinstance(event, Shown) and not self._json and event.entries:
+            print_entries(event.what, event.entries)
 
     def end(self) -> None:
         """Print the state of the nodes, and how much there was."""
@@ -163,24 +176,22 @@ class Telling:
         sums = totals(self._simulation, self.checks, self.failed)
         if self._json:
             for node in nodes:
-                print(json_module.dumps(state(node)))
+                print(json_module.dumps(state(node, why=self._why)))
             print(json_module.dumps(sums))
             return
+        apart = "\n"  # reasons end in an empty line
         for what in WHAT[1:-1]:
-            entries = [{"node": node.name, **entry} for node in nodes for entry in node.show(what)]
+            entries = [
+                {"node": node.name, **entry} for node in nodes for entry in node.show(what, why=self._why)
+            ]
             if entries:
-                print(f"\n{what}")
-                _print_table(what, entries, "node")
+                print(f"{apart}{what}")
+                print_entries(what, entries, "node")
+                apart = "" if "why" in entries[0] else "\n"
         sys.stdout.flush()
         held = f", {self.checks - self.failed} of {self.checks} expectations held" if self.checks else ""
         messages = "1 message" if sums["messages"] == 1 else f"{sums['messages']} messages"
-        print(f"\n{messages} in {sums['time']:g} s, {sums['lost']} lost{held}")
-
-
-def _print_table(what: str, entries: list[dict[str, object]], *more: str) -> None:
-    from .show import print_table
-
-    print_table(what, entries, *more)
+        print(f"{apart}{messages} in {sums['time']:g} s, {sums['lost']} lost{held}")
 
 
 def _capture(simulation: Simulation, stream: BinaryIO) -> None:

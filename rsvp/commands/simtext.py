@@ -57,9 +57,11 @@ def _order(order: o.TrafficOrder) -> str:
         case o.InstallFlow():
             whom = words.filters([filter_spec(one) for one in order.filters])
             service = words.flowspec(flowspec(order.flowspec))
-            return f"{words.session(session(order.session))} for {whom} gets {service}"
+            about = words.session(session(order.session))
+            return f"{about} for {whom} gets {service}{_policed(order.police)}"
         case o.ModifyFlow():
-            return f"flow {order.handle} gets {words.flowspec(flowspec(order.flowspec))}"
+            service = words.flowspec(flowspec(order.flowspec))
+            return f"flow {order.handle} gets {service}{_policed(order.police)}"
         case o.AddFilter():
             return f"flow {order.handle} is for {words.place(filter_spec(order.filter))}, too"
         case o.RemoveFilter():
@@ -68,3 +70,14 @@ def _order(order: o.TrafficOrder) -> str:
             return f"flow {order.handle} is gone"
         case _:
             assert_never(order)
+
+
+def _policed(police: o.Police) -> str:
+    """Where traffic is policed (RFC 2205 section 3.8), if it is."""
+    where = {
+        o.Police.ENTRY: "where it enters",
+        o.Police.MERGE: "where senders come together",
+        o.Police.BRANCH: "where it branches",
+    }
+    found = [text for flag, text in where.items() if flag in police]
+    return f", policed {' and '.join(found)}" if found else ""

@@ -104,8 +104,8 @@ def _blockades(psbs: Iterable[PathStateBlock], now: float) -> Reasons:
                 found[source] = bsb.until
     for source, until in found.items():
         yield Explanation(
-            "as much as this was refused upstream: reservations that are not smaller are left out of the "
-            f"merge for another {until - now:.0f} s",
+            "admission control refused as much as this upstream: reservations that are not smaller are left "
+            f"out of the merge for another {until - now:.0f} s",
             "RFC 2205 section 3.5",
             (source,),
         )
@@ -167,21 +167,22 @@ def _asked(phop: PreviousHop, view: RequestView, now: float) -> Reasons:
         for _, rsbs in wanting(phop.state, psb):
             for rsb in rsbs:
                 (left_out if blockaded(rsb.flowspec, psb, now) else asking)[rsb] = None
-    used = asking or left_out
-    if len(used) > 1:
-        text = f"the least upper bound of {len(used)} reservations"
-        if not asking:
-            text = f"all {len(used)} reservations are blockaded: the least of them is tried again"
-        yield Explanation(text, "RFC 2205 section 2.2" if asking else "RFC 2205 section 3.5", _all(used))
-    elif used:
-        yield Explanation("the only reservation for these senders", "RFC 2209 section 2", _all(used))
-    if asking and left_out:
-        yield Explanation(
-            f"{len(left_out)} blockaded left out of the merge", "RFC 2205 section 3.5", _all(left_out)
-        )
+    if asking:
+        alone = len(asking) == 1
+        text = "the only reservation" if alone else f"the least upper bound of {len(asking)} reservations"
+        which = " that is not blockaded" if alone else " that are not blockaded"
+        section = "RFC 2209 section 2" if alone else "RFC 2205 section 2.2"
+        yield Explanation(text + which * bool(left_out), section, _all(asking))
+        if left_out:
+            yield Explanation(
+                "blockaded, and so left out of the merge", "RFC 2205 section 3.5", _all(left_out)
+            )
+    elif left_out:
+        text = "all reservations are blockaded: their greatest lower bound is tried again"
+        yield Explanation(text, "RFC 2205 section 3.5", _all(left_out))
     if left_out:
         yield from _blockades(psbs, now)
-    if not used and any(psb.held is not None and now < psb.held.until for psb in psbs):
+    if not (asking or left_out) and any(psb.held is not None and now < psb.held.until for psb in psbs):
         yield Explanation(
             "the route changed: what was asked for stands until receivers could reserve anew",
             "RFC 2205 section 3.6",
@@ -242,7 +243,7 @@ def _installed(core: Core, view: InstalledView, now: float) -> Reasons:
 
 def _refused(core: Core, view: RefusalView, now: float) -> Reasons:
     text, section = rule(view.code, view.value)
-    source = Source(view.message, view.neighbor, view.interface)
+    source = Source(view.message, view.neighbor, view.interface, view.filters, view.flowspec)
     yield Explanation(text, section, (source,))
     if view.in_place:
         yield Explanation("an earlier reservation stands as it was", "RFC 2205 section 3.5")

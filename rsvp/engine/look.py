@@ -156,6 +156,7 @@ def refusals(core: Core) -> list[RefusalView]:
             one.neighbor,
             one.interface,
             one.filters,
+            one.flowspec,
             one.code,
             one.value,
             error_text(one.code, one.value),

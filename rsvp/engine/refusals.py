@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from ..iana import AdmissionError, ApiError, ErrorCode, TrafficControlCode
 from ..iana_errors import PolicyControlError, RsvpSystemError
+from ..intserv import Flowspec
 from ..messages import AnyFilter, AnySession
 from ..objects import IPAddress
 
@@ -22,7 +23,8 @@ MOST = 256
 class Refusal:
     """One thing refused: a Path or Resv from `neighbor`, or from an application here where that is None.
 
-    `flags` are those of ERROR_SPEC; InPlace says that an earlier reservation stands.
+    `flags` are those of ERROR_SPEC; InPlace says that an earlier reservation stands. `flowspec` is what a
+    reservation asked for.
     """
 
     session: AnySession
@@ -33,6 +35,7 @@ class Refusal:
     code: int
     value: int
     flags: int = 0
+    flowspec: Flowspec | None = None
 
 
 class Refusals:

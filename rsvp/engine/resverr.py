@@ -59,7 +59,7 @@ def report(
     policy = rsb.policy if policy is None else policy
     if rsb.nhop is None:
         told = (refusal.code, refusal.value, refusal.flags)
-        core.note_refusal(Refusal(state.session, "Resv", None, rsb.oi, tuple(rsb.filters), *told))
+        core.note_refusal(Refusal(state.session, "Resv", None, rsb.oi, flow.filters, *told, flow.flowspec))
         node = core.own_address(rsb.oi, state.session.destination.version)
         _deliver(core, state, rsb, ErrorSpec(node, *told), flow.flowspec, tuple(rsb.filters), policy)
         return
@@ -102,15 +102,14 @@ def send(
     extra: tuple[AnyObject, ...] = (),
 ) -> None:
     """Send a ResvErr to the neighbour at `address`, behind an interface."""
-    filters = flow.filters if flow is not None else ()
-    core.note_refusal(
-        Refusal(session, "Resv", address, interface, filters, refusal.code, refusal.value, refusal.flags)
-    )
+    filters, flowspec = ((), None) if flow is None else (flow.filters, flow.flowspec)
+    told = (refusal.code, refusal.value, refusal.flags)
+    core.note_refusal(Refusal(session, "Resv", address, interface, filters, *told, flowspec))
     version = address.version
     message = ResvErr(
         session=session,
         hop=core.hop(interface, version),
-        error=ErrorSpec(core.own_address(interface, version), refusal.code, refusal.value, refusal.flags),
+        error=ErrorSpec(core.own_address(interface, version), *told),
         style=style,
         flow=flow,
         scope=scope,

@@ -101,8 +101,8 @@ class RequestView:
 class RefusalView:
     """What this node refused lately: a Path or Resv (`message`), of an application here without `neighbor`.
 
-    `text` puts `code` and `value` into words; `times` is how often it was refused; `in_place` that an
-    earlier reservation stands.
+    `flowspec` is what a reservation asked for; `text` puts `code` and `value` into words; `times` is how
+    often it was refused; `in_place` that an earlier reservation stands.
     """
 
     session: AnySession
@@ -110,6 +110,7 @@ class RefusalView:
     neighbor: IPAddress | None
     interface: int
     filters: tuple[AnyFilter, ...]
+    flowspec: Flowspec | None
     code: int
     value: int
     text: str
@@ -171,7 +172,7 @@ class Source:
     message: str
     neighbor: IPAddress | None
     interface: int
-    filters: tuple[Filter, ...] = ()
+    filters: tuple[AnyFilter, ...] = ()
     spec: Tspec | Flowspec | None = None
 
 

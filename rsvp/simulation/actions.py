@@ -30,6 +30,7 @@ Action = Callable[[], object]
 
 ANY = "any"
 ALL = "all"
+WHY = "why"
 
 
 def read_action(words: Words, simulation: Simulation) -> Action:
@@ -223,18 +224,20 @@ def _check(words: Words, simulation: Simulation) -> Action:
 def _show(words: Words, simulation: Simulation) -> Action:
     nodes = read_nodes(words, simulation)
     wanted = []
-    while words.next is not None:
+    while words.next not in (None, WHY):
         what = words.take("")
         if what not in WHAT:
-            words.unknown(what, "thing to show", WHAT)
+            words.unknown(what, "thing to show", (*WHAT, WHY))
         wanted.append(what)
+    why = words.maybe(WHY) is not None
+    words.end()
     if not wanted:
         words.take(f"one of {', '.join(WHAT)}")
 
     def look() -> None:
         for node in nodes:
             for what in wanted:
-                simulation.tell(Shown(simulation.now, node.name, what, node.show(what)))
+                simulation.tell(Shown(simulation.now, node.name, what, node.show(what, why=why)))
 
     return look
 

@@ -16,7 +16,7 @@ Look = Callable[[], tuple[bool, str]]
 """Whether it holds, and what was found."""
 
 BOUNDS: dict[str, Callable[[int, int], bool]] = {"at-least": operator.ge, "at-most": operator.le}
-COUNTED = ("sessions", "senders", "reservations", "requests", "installed")
+COUNTED = ("sessions", "senders", "reservations", "requests", "installed", "refusals")
 EVENTS = ("path", "path_gone", "path_error", "resv", "resv_gone", "resv_error", "confirm")
 
 

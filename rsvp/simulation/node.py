@@ -7,11 +7,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .. import engine as e
+from ..api import EXPLAINED
 from ..engine.inputs import Input
 from ..engine.outputs import Upcall
 from ..engine.views import (
+    Explained,
+    Explanation,
     InstalledView,
     InterfaceView,
+    RefusalView,
     RequestView,
     ReservationView,
     SenderView,
@@ -26,13 +30,17 @@ from ..messages import Flow, Sender
 from ..objects import Filter, IPAddress, Session, Style, filter_of
 from ..receiver import Receiver
 from ..show import Names, entries
+from ..show import why as reasons
 from .parts import Port
 from .topology import Kind, NodeSpec
 
 if TYPE_CHECKING:
     from .simulation import Simulation
 
-WHAT = ("interfaces", "sessions", "senders", "reservations", "requests", "installed", "counters")
+WHAT = (
+    *("interfaces", "sessions", "senders", "reservations", "requests", "installed", "refusals"),
+    "counters",
+)
 """The words that `Node.show` knows."""
 
 
@@ -142,8 +150,19 @@ class Node:
         """What traffic control holds."""
         return self.engine.installed() if self.engine else []
 
-    def show(self, what: str) -> list[dict[str, Json]]:
-        """The entries of `rsvp show WHAT`. Raises LocalError for a word that is none of `WHAT`."""
+    def refusals(self) -> list[RefusalView]:
+        """What was turned down lately."""
+        return self.engine.refusals() if self.engine else []
+
+    def explain(self, view: Explained) -> tuple[Explanation, ...]:
+        """Why one of these views shows what it does: messages, and rules with their RFC sections."""
+        return self.live.explain(view, self.simulation.now)
+
+    def show(self, what: str, *, why: bool = False) -> list[dict[str, Json]]:
+        """The entries of `rsvp show WHAT`; with `why` those of `rsvp show WHAT --why`.
+
+        Raises LocalError for a word that is none of `WHAT`. What nobody explains has no `why`.
+        """
         if what not in WHAT:
             raise LocalError(f"there is nothing called {what!r} to show: one of {', '.join(WHAT)}")
         names = Names({port.index: port.name for port in self.ports.values()})
@@ -157,6 +176,9 @@ class Node:
             ]
         views: list[Any] = getattr(self, what)()
         shown = entries(views, names)
+        if why and what in EXPLAINED:
+            for entry, view in zip(shown, views, strict=True):
+                entry["why"] = reasons(self.explain(view), names)
         if what == "installed":
             for entry in shown:
                 # Nothing but RSVP is simulated: there are no packets to count.

@@ -115,11 +115,11 @@ def _service(order: o.InstallFlow | o.ModifyFlow) -> dict[str, Json]:
     }
 
 
-def state(node: Node) -> dict[str, Json]:
-    """All that `rsvp show` has to say of one node, under the words' names."""
+def state(node: Node, *, why: bool = False) -> dict[str, Json]:
+    """All that `rsvp show` has to say of one node, under the words' names; with `why` the reasons, too."""
     about = {"event": "state", "at": node.name, "kind": node.kind.value, "up": node.up}
     now = seconds(node.simulation.now)
-    return {"time": now, **about, **{what: node.show(what) for what in WHAT}}
+    return {"time": now, **about, **{what: node.show(what, why=why) for what in WHAT}}
 
 
 def totals(simulation: Simulation, checks: int, failed: int) -> dict[str, Json]:

@@ -187,7 +187,7 @@ def test_show_has_the_promised_keys(hosts: Opener):
         "reservations": "session style nhop interface filters flowspec expires_in",
         "requests": "session style phop interface filters flowspec",
         "installed": "session interface filters flowspec handle bytes packets dropped",
-        "refusals": "session message neighbor interface filters code value text in_place times",
+        "refusals": "session message neighbor interface filters flowspec code value text in_place times",
         "neighbors": "address interface encapsulation last_heard",
         "counters": "interface sent received errors",
     }

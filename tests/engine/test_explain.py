@@ -179,7 +179,16 @@ def test_what_is_blockaded_says_so_and_until_when():
     (request,) = node.engine.requests()
     assert request.flowspec == load(1000.0)
     assert sections(node, request) == ["RFC 2209 section 2", "3.5", "3.5"]
-    assert "1 blockaded left out" in text(node, request)
+    assert [(one.text, one.sources) for one in why(node, request)[:2]] == [
+        (
+            "the only reservation that is not blockaded",
+            (Source("Resv", a("10.2.0.1"), 2, (), load(1000.0)),),
+        ),
+        (
+            "blockaded, and so left out of the merge",
+            (Source("Resv", a("10.3.0.1"), 3, (), load(2000.0)),),
+        ),
+    ]
     small, large = node.engine.reservations(node.now)
     assert "3.5" not in sections(node, small)
     (blockade,) = (one for one in why(node, large) if one.section.endswith("3.5"))
@@ -197,7 +206,9 @@ def test_where_all_are_blockaded_the_least_is_tried():
     node.advance(60.0)
     (request,) = node.engine.requests()
     assert request.flowspec == load(1000.0)
-    assert why(node, request)[0].text == "all 2 reservations are blockaded: the least of them is tried again"
+    tried = why(node, request)[0]
+    assert tried.text.startswith("all reservations are blockaded: their greatest lower")
+    assert [one.spec for one in tried.sources] == [load(1000.0), load(2000.0)]
 
 
 def test_an_installed_reservation_says_why_these_filters_and_what_is_policed():
@@ -460,7 +471,9 @@ def test_every_refusal_names_its_rule(
     assert value is None or view.value == value
     first, *_ = node.engine.explain(view, node.now)
     assert first.section == section
-    assert first.sources == (Source(view.message, view.neighbor, view.interface),)
+    assert first.sources == (
+        Source(view.message, view.neighbor, view.interface, view.filters, view.flowspec),
+    )
     assert view.text
 
 
@@ -475,6 +488,7 @@ def test_an_application_without_a_route_and_a_failed_increase():
     no_route, increase = node.engine.refusals()
     assert (no_route.code, no_route.neighbor, no_route.times) == (ErrorCode.API, None, 1)
     assert (increase.neighbor, increase.in_place, increase.times) == (a("10.2.0.1"), True, 2)
+    assert (increase.filters, increase.flowspec, no_route.flowspec) == ((ONE,), load(200_000.0), None)
     assert [one.section for one in node.engine.explain(increase, 0.0)][-1] == "RFC 2205 section 3.5"
 
 

@@ -104,6 +104,61 @@ def test_the_state_at_some_time_is_shown(tmp_path: Path, capsys: pytest.CaptureF
     assert "-> nobody (lost to h2): Path" in capsys.readouterr().out
 
 
+ADMISSION = str(Path(EXAMPLE).with_name("admission.rsvp"))
+
+
+def test_why_it_is_so(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["sim", ADMISSION, "--until", "30", "--why", "--node", "r1", "--node", "r2"]) == 0
+    out = capsys.readouterr().out
+    shown, state = out.split("\nsessions\n")
+    # What the file shows at 25 s, and the state at the end, alike.
+    for part in (shown, state):
+        assert "\n  a Resv made it, and refreshes keep it (RFC 2205 section 3.1.4)\n" in part
+        assert "ResvErr of 10.0.2.1 through eth1, 10.0.1.1:4000: controlled-load 4 Mbit/s" in part
+    assert "\n  blockaded, and so left out of the merge (RFC 2205 section 3.5)\n" in state
+    assert "\n\nrefusals\nnode  session" in state
+    assert (
+        "\n    Resv of 10.0.2.2 through eth2, 10.0.1.1:4000: controlled-load 4 Mbit/s, bucket 50 kB\n"
+        in state
+    )
+    assert "\n\n\n" not in out
+
+
+def test_reasons_in_json(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["sim", ADMISSION, "--until", "30", "--why", "--json"]) == 0
+    told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    (state,) = (line for line in told if line["event"] == "state" and line["at"] == "r1")
+    (refusal,) = state["refusals"]
+    assert refusal["flowspec"]["tspec"]["r"] == 500_000
+    assert [reason["section"] for reason in refusal["why"]] == [
+        "RFC 2205 section 2.5",
+        "RFC 2205 section 3.5",
+    ]
+    assert "why" not in state["interfaces"][0]
+    shown = next(line for line in told if line["event"] == "show")
+    assert shown["reservations"][0]["why"]
+
+
+def test_a_scenario_asks_why(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "story.rsvp"
+    file.write_text(
+        "link h1 h2\nat 0 h1 send h2:1 20kbit\nat 1 show h2 senders sessions refusals why\nrun 2\n"
+    )
+    assert main(["sim", str(file)]) == 0
+    out = capsys.readouterr().out
+    assert "a Path made it, and refreshes keep it (RFC 2205 section 3.1.3)" in out
+    assert "1.000000  h2        1 sessions\n" in out
+    assert "1.000000  h2        0 refusals\n\nsessions\n" in out
+
+
+def test_where_flows_are_policed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["sim", ADMISSION, "--until", "30"]) == 0
+    out = capsys.readouterr().out
+    assert "h1        traffic control on eth1: 239.1.1.1:5000/udp for 10.0.1.1:4000 gets" in out
+    assert "2 Mbit/s, bucket 25 kB, policed where it enters\n" in out
+    assert "flow 1 gets controlled-load 2 Mbit/s, bucket 25 kB, policed where it branches\n" in out
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "sentence"),
     [

@@ -316,6 +316,7 @@ def test_settings() -> None:
         ("at 1 expect everything", "unknown node 'everything'"),
         ("at 1 show r1", "one of interfaces, sessions,"),
         ("at 1 show r1 sendrs", "unknown thing to show 'sendrs', did you mean 'senders'?"),
+        ("at 1 show r1 senders why not", "unknown word 'not'"),
         ("at 1 check it", "unknown word 'it'"),
         ("every 0 check", "a time of '0' is none at all"),
         ("topology nowhere.txt", "there is no file nowhere.txt"),
