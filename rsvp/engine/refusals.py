@@ -77,7 +77,7 @@ _RULES: dict[tuple[int, int | None], Rule] = {
         "RFC 2205 section 2.5",
     ),
     (ErrorCode.POLICY_CONTROL_FAILURE, PolicyControlError.PREEMPTED): (
-        "a reservation of higher priority takes the place of lower ones where the link is full",
+        "where a link has promised more than it carries by now, reservations of low priority go first",
         "RFC 3181 section 4",
     ),
     (ErrorCode.POLICY_CONTROL_FAILURE, PolicyControlError.PARTIALLY_PREEMPTED): (

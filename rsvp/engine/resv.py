@@ -23,6 +23,7 @@ from .reject import Drop, Reject
 from .rsb import ReservationStateBlock
 from .session import SessionState
 from .style import compatible, selects, split
+from .tcsb import TrafficControlStateBlock
 from .timers import Timer
 from .upstream import sync
 
@@ -151,9 +152,8 @@ def _reserve(
         and all(one in old.filters for one in filters)
     ):
         prolong(core, old, filters, until)
-        traffic.restore(core, tcsb)
-        if tcsb.granted is not None and old.flowspec.rate > tcsb.granted.rate:
-            resverr.report_reduction(core, state, old, tcsb.granted)
+        if tcsb.granted is not None:
+            _grow_back(core, tcsb, old)
         return old if len(filters) == len(listed) else None
     core.resvs_seen.forget(state)
     if old is None and state.reservation_count >= core.config.max_reservations_per_session:
@@ -198,8 +198,17 @@ def _reserve(
     else:
         changes.made(core, rsb)
     _watch_expiry(core, rsb)
+    if tcsb is not None and tcsb.granted is not None:
+        _grow_back(core, tcsb, rsb)
     touched |= changed or phops_of([psb for psb in state.senders(oi) if covers(rsb, psb)])
     return rsb if len(filters) == len(listed) else None
+
+
+def _grow_back(core: Core, tcsb: TrafficControlStateBlock, rsb: ReservationStateBlock) -> None:
+    """Give back what has room by now of what was reduced; who asks for more hears (RFC 4495)."""
+    traffic.restore(core, tcsb)
+    if tcsb.granted is not None and rsb.flowspec.rate > tcsb.granted.rate:
+        resverr.report_reduction(core, rsb.state, rsb, tcsb.granted)
 
 
 def good_until(core: Core, message: Resv, oi: int, now: float) -> float:

@@ -272,11 +272,17 @@ def _remove(core: Core, state: SessionState, tcsb: TrafficControlStateBlock) -> 
 
 
 def _settle_confirmations(core: Core, state: SessionState, key: GroupKey) -> None:
-    """Move a confirmation request on with the largest reservation, answer the others (3.1.4)."""
+    """Move a confirmation request on with the largest reservation, answer the others (3.1.4).
+
+    Nobody answers for more than is left of a reservation that was reduced (RFC 4495).
+    """
     rsbs = state.rsbs[key].values()
     tcsb = state.tcsbs[key]
     for rsb in rsbs:
         if rsb.confirm is None:
+            continue
+        if tcsb.granted is not None and rsb.flowspec.rate > tcsb.granted.rate:
+            rsb.confirm = None
             continue
         others = (other for other in rsbs if other is not rsb)
         if all(strictly_less(o.flowspec, rsb.flowspec) for o in others):

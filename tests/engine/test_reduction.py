@@ -11,7 +11,7 @@ from rsvp import engine as e
 from rsvp.iana import AdmissionError, ErrorCode, ErrorFlag, Service
 from rsvp.iana_policy import PreemptionError
 from rsvp.intserv import controlled_load, guaranteed, reduced
-from rsvp.messages import Flow, Resv, ResvErr, ResvTear
+from rsvp.messages import Flow, Resv, ResvConf, ResvErr, ResvTear
 from rsvp.objects import FF, SE, Opaque, PolicyData
 from rsvp.policy import PreemptionPriority
 
@@ -219,6 +219,33 @@ class TestAfterwards:
             assert errors(reserve(reduced_node, S1)) == [(PARTLY, (S1,), 600.0)]
             assert installed(reduced_node) == {str(S1): 600.0}
 
+    def test_one_that_wants_a_confirmation_is_told_so_instead(self, reduced_node):
+        """A receiver asks for it with each refresh until it comes, and is not to wait for both."""
+        message = resv(FF, (load(), (S1,)), refresh=LONG, confirm="10.2.0.9")
+        out = reduced_node.receive(message, 2)
+        assert errors(out) == [(PARTLY, (S1,), 600.0)]
+        assert sends(out, ResvConf) == sends(out, Resv) == []
+        out = reduced_node.receive(replace(message, flows=(Flow(load(600.0), (S1,)),)), 2)
+        assert [m.confirm is not None for m in sends(out, Resv)] == [True]
+
+    def test_another_next_hop_that_asks_for_too_much_hears_at_once(self, reduced_node):
+        assert errors(reserve(reduced_node, S1, host=2)) == [(PARTLY, (S1,), 600.0)]
+        assert errors(reserve(reduced_node, S1, 600.0, host=3)) == []
+
+    def test_and_gets_all_of_it_where_there_is_room(self, reduced_node):
+        reserve(reduced_node, S2, 100.0)
+        reduced_node.feed(link(1000.0))
+        assert installed(reduced_node) == {str(S1): 1000.0}
+        reduced_node.feed(link(600.0))
+        reserve(reduced_node, S1, 600.0)
+        reserve(reduced_node, S1, 500.0)
+        reserve(reduced_node, S2, 100.0)
+        reduced_node.feed(link(550.0))
+        assert installed(reduced_node) == {str(S1): 500.0, str(S2): pytest.approx(50.0)}
+        reserve(reduced_node, S1, 450.0)
+        assert errors(reserve(reduced_node, S2, 100.0, host=2)) == []
+        assert installed(reduced_node) == {str(S1): 450.0, str(S2): 100.0}
+
     def test_the_receiver_follows(self, reduced_node):
         out = reserve(reduced_node, S1, spec=reduced(load(1000.0), 600.0, 600.0))
         assert errors(out) == []
@@ -374,12 +401,11 @@ def test_what_is_left_is_no_more_than_is_asked_for_by_now(node):
     reserve(node, S1, spec=controlled_load(tspec(1000.0, bucket=9000.0)))
     node.feed(link(600.0))
     smaller = controlled_load(tspec(1000.0, bucket=2000.0, m=100, M=500))
-    assert [kind for kind, _, _ in errors(reserve(node, S1, spec=smaller))] == []
-    (order,) = node.flows.values()
-    assert order.flowspec == reduced(smaller, 600.0, 600.0)
-    assert [(m.error.value, m.flow.flowspec) for m in sends(reserve(node, S1, spec=smaller), ResvErr)] == [
-        (102, order.flowspec)
-    ]
+    for _ in range(2):
+        (error,) = sends(reserve(node, S1, spec=smaller), ResvErr)
+        (flow,) = node.flows.values()
+        assert error.error.value == 102
+        assert error.flow.flowspec == flow.flowspec == reduced(smaller, 600.0, 600.0)
 
 
 def test_what_was_reduced_and_then_torn_gets_nothing_back(node):
