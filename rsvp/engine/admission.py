@@ -109,16 +109,12 @@ class Budget:
         promised = interface.spare + interface.character.c / max(rate, *others)
         return None if takes <= promised * _SLACK else (takes, promised)
 
-    def fits(self, interface: Interface, service: int) -> bool:
-        """Whether what is booked is within the link's limit and a service's."""
-        link, pool = interface.limit * _SLACK, interface.pool(service) * _SLACK
-        return self.reserved <= link and self.pooled(service) <= pool
-
-    def over(self, interface: Interface, service: int) -> float:
-        """How much more is booked than a service may have, on its own and with the others, bytes/s."""
-        if self.fits(interface, service):
-            return 0.0
-        return max(self.reserved - interface.limit, self.pooled(service) - interface.pool(service))
+    def over(self, interface: Interface, service: int | None = None) -> float:
+        """How much more is booked than the link may carry, or one service may have of it, bytes/s."""
+        booked, limit = self.reserved, interface.limit
+        if service is not None:
+            booked, limit = self.pooled(service), interface.pool(service)
+        return booked - limit if booked > limit * _SLACK else 0.0
 
     def held(self, handle: int) -> float:
         """What is booked for `handle`."""

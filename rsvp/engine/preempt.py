@@ -25,26 +25,37 @@ from .tcsb import TrafficControlStateBlock
 def fit(core: Core, index: int, now: float) -> None:
     """Make what stands on an interface fit its limit; what was reduced gets back what fits again.
 
-    The least important reservation goes first, the newest of equals. It is reduced if it can be, else
-    torn, and the next one is looked at only if that was not enough (RFC 4495 section 5.6).
+    The least important reservation goes first, the newest of equals, and is the last to get anything
+    back. It is reduced if it can be, else torn, and the next one is looked at only if that was not enough
+    (RFC 4495 section 5.6). What one service has too much of goes before others make room on the link.
     """
     interface, budget = core.interfaces[index], core.budgets[index]
     standing = sorted(_standing(core, index), key=lambda pair: (_priority(*pair), -pair[1].handle))
-    for state, tcsb in standing:
-        over = budget.over(interface, tcsb.installed.service)
-        if over <= 0.0:
-            continue
-        left = budget.held(tcsb.handle) - over
-        if left >= LEAST_RATE and core.config.partial_preemption:
-            traffic.grant(core, tcsb, reduced(tcsb.installed, left, interface.bandwidth))
-            for rsb in _rsbs(state, tcsb):
-                if rsb.flowspec.rate > tcsb.installed.rate:
-                    resverr.report_reduction(core, state, rsb, tcsb.installed)
-        else:
-            _preempt(core, state, tcsb, now)
-    for state, tcsb in standing:
-        if state.tcsbs.get((index, tcsb.group)) is tcsb:
+    for service in (*traffic.SERVICES, None):
+        for state, tcsb in standing:
+            if service is None or service == tcsb.installed.service:
+                _reduce(core, state, tcsb, budget.over(interface, service), now)
+    for state, tcsb in reversed(standing):
+        if _stands(state, tcsb):
             traffic.restore(core, tcsb)
+
+
+def _reduce(core: Core, state: SessionState, tcsb: TrafficControlStateBlock, over: float, now: float) -> None:
+    """Take from a reservation what is booked too much, or all of it."""
+    if over <= 0.0 or not _stands(state, tcsb):
+        return
+    left = core.budgets[tcsb.oi].held(tcsb.handle) - over
+    if left < LEAST_RATE or not core.config.partial_preemption:
+        _preempt(core, state, tcsb, now)
+        return
+    traffic.grant(core, tcsb, reduced(tcsb.installed, left, core.interfaces[tcsb.oi].bandwidth))
+    for rsb in _rsbs(state, tcsb):
+        if rsb.flowspec.rate > tcsb.installed.rate:
+            resverr.report_reduction(core, state, rsb, tcsb.installed)
+
+
+def _stands(state: SessionState, tcsb: TrafficControlStateBlock) -> bool:
+    return state.tcsbs.get((tcsb.oi, tcsb.group)) is tcsb
 
 
 def fall_back(

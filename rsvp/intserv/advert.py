@@ -13,7 +13,7 @@ from .contents import (
     GuaranteedAdvert,
     Overrides,
     Tspec,
-    single,
+    single_at_most,
 )
 
 ALL_SERVICES: frozenset[int] = frozenset({Service.GUARANTEED, Service.CONTROLLED_LOAD})
@@ -67,7 +67,7 @@ def advertise(adspec: Adspec, hop: HopCharacter, non_rsvp: bool = False, reshape
     """
     general = General(
         min(adspec.general.is_hops + 1, MAX_U32),
-        min(adspec.general.bandwidth, single(hop.bandwidth)),
+        min(adspec.general.bandwidth, single_at_most(hop.bandwidth)),
         _add_latency(adspec.general.latency, hop.latency),
         min(adspec.general.mtu, hop.mtu),
         adspec.general.broken or non_rsvp,
@@ -125,7 +125,7 @@ def _overrides(
     if c.bandwidth is not None or h.bandwidth is not None:
         bandwidth = min(
             general.bandwidth if c.bandwidth is None else c.bandwidth,
-            single(hop.bandwidth if h.bandwidth is None else h.bandwidth),
+            single_at_most(hop.bandwidth if h.bandwidth is None else h.bandwidth),
         )
     if c.latency is not None or h.latency is not None:
         latency = _add_latency(

@@ -82,9 +82,13 @@ def test_booking_asks_nobody():
     budget.book(1, 900.0, LOAD)
     budget.book(1, 800.0, LOAD)
     assert (budget.reserved, budget.held(1), budget.held(2)) == (800.0, 800.0, 0.0)
-    assert not budget.fits(LINK, LOAD)
+    assert (budget.over(LINK), budget.over(LINK, LOAD), budget.over(LINK, RATE)) == (50.0, 50.0, 0.0)
     budget.book(1, 750.0, LOAD)
-    assert budget.fits(LINK, LOAD)
+    assert (budget.over(LINK), budget.over(LINK, LOAD)) == (0.0, 0.0)
+    budget.book(1, 750.0 * (1 + 5e-10), LOAD)
+    assert budget.over(LINK) == 0.0, "singles are rounded"
+    budget.book(1, 750.0 * (1 + 2e-9), LOAD)
+    assert budget.over(LINK) > 0.0
 
 
 def test_unknown_bandwidth_admits_everything():
@@ -246,5 +250,8 @@ def test_what_is_tried_on_a_copy_changes_nothing():
 
 
 def test_a_link_of_unknown_rate_with_nothing_reservable_has_no_room():
+    none = Interface(1, "eth0", (), reservable=0.0)
     with pytest.raises(Reject):
-        Budget().admit(Interface(1, "eth0", (), reservable=0.0), 1, 1.0, LOAD)
+        Budget().admit(none, 1, 1.0, LOAD)
+    assert Budget().room(none, 1, LOAD) == 0.0
+    assert Budget().over(none) == 0.0, "nothing is no more than that"

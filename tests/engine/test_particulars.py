@@ -354,6 +354,15 @@ class TestVerbs:
         assert [(c.handle, c.filters) for c in of(out, e.ResvConfirmed)] == [(4, filters)]
         assert of(out, e.Send) == []
 
+    def test_one_who_sends_to_this_very_node_is_confirmed_once(self, host):
+        mine = sender("10.2.0.254")
+        host.route("10.2.0.254", local=True)
+        for handle in (3, 4):
+            host.feed(e.OpenSession(handle, session("10.2.0.254")))
+        host.feed(e.AddSender(3, mine, tspec()))
+        out = host.feed(e.Reserve(4, SE, (Flow(load(), (mine,)),), confirm=True))
+        assert [(c.handle, c.filters) for c in of(out, e.ResvConfirmed)] == [(4, (mine,))]
+
     @pytest.mark.parametrize("mine_first", [True, False])
     def test_a_receiver_beside_one_of_its_senders_waits_for_the_others(self, host, mine_first):
         """What this node itself sends makes it no merge point for what comes from elsewhere (section 2.6)."""

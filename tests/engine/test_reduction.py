@@ -12,7 +12,7 @@ from rsvp.iana import AdmissionError, ErrorCode, ErrorFlag, Service
 from rsvp.iana_policy import PreemptionError
 from rsvp.intserv import controlled_load, guaranteed, reduced
 from rsvp.messages import Flow, Resv, ResvConf, ResvErr, ResvTear
-from rsvp.objects import FF, SE, Opaque, PolicyData
+from rsvp.objects import FF, SE, ErrorSpec, Hop, Opaque, PolicyData
 from rsvp.policy import PreemptionPriority
 
 from .fabric import (
@@ -148,6 +148,23 @@ class TestShrinking:
         assert [m.policy[0].elements[0].error for m in told] == [PreemptionError.PREEMPTION] * 3
         assert [m.flow.filters for m in told] == [(S3,), (S2,), (S1,)], "those that nobody ranks go first"
 
+    def test_what_upstream_refused_a_while_ago_is_nobodys_any_more(self, node):
+        """Torn though the time of its blockade has not come."""
+        reserve(node, S1)
+        reserve(node, S1, 500.0, host=2)
+        message = ResvErr(
+            session=session(),
+            hop=Hop(a("10.1.0.1"), 0),
+            error=ErrorSpec(a("10.77.0.1"), 1, 2),
+            style=FF,
+            flow=Flow(load(1000.0), (S1,)),
+            send_ttl=63,
+        )
+        assert [m.flows[0].flowspec.rate for m in sends(node.receive(message, 1), Resv)] == [500.0]
+        out = node.feed(link(0.5))
+        assert [kind for kind, _, _ in errors(out)] == [PREEMPTED] * 2
+        assert len(sends(out, ResvTear)) == 1
+
     def test_who_asked_for_as_much_as_is_left_hears_nothing(self, node):
         reserve(node, S1, 500.0)
         reserve(node, S1, 1000.0, host=2)
@@ -175,6 +192,40 @@ class TestShrinking:
         assert errors(out) == [(PREEMPTED, (S1,), 1000.0)]
         assert len(sends(out, ResvTear)) == 1
         assert node.installed == set()
+
+    def test_what_a_service_has_too_much_of_goes_first(self, node):
+        """The newest would have been in the way of what the link cannot carry, but need not be."""
+        node.receive(path(S1, to=session(port=7), refresh=LONG), 1)
+        reserve(node, S1, spec=guaranteed(tspec(), R=1000.0))
+        node.receive(resv(FF, (load(), (S1,)), to=session(port=7), refresh=LONG), 2)
+        out = node.feed(link(1700.0, guaranteed=0.25))
+        assert errors(out) == [(PARTLY, (S1,), 425.0)]
+        assert sorted(flow.flowspec.rate for flow in node.flows.values()) == [425.0, 1000.0]
+        out = node.feed(link(1200.0, guaranteed=0.25))
+        assert [rate for _, _, rate in errors(out)] == [300.0, 900.0]
+
+    def test_who_was_torn_for_its_service_is_not_looked_at_again(self, node):
+        node.receive(path(S1, to=session(port=7), refresh=LONG), 1)
+        reserve(node, S1, spec=guaranteed(tspec(), R=1000.0))
+        node.receive(resv(FF, (load(), (S1,)), to=session(port=7), refresh=LONG), 2)
+        out = node.feed(link(900.0, guaranteed=0.0))
+        assert [(kind, rate) for kind, _, rate in errors(out)] == [(PREEMPTED, 1000.0), (PARTLY, 900.0)]
+
+    @pytest.mark.parametrize("important", [True, False])
+    def test_the_most_important_gets_back_first(self, node, important):
+        reserve(node, S1, spec=guaranteed(tspec(), R=1000.0), priority=9 if important else 0)
+        other = session(port=7)
+        node.receive(path(S1, to=other, refresh=LONG), 1)
+        policy = (PolicyData(elements=(PreemptionPriority(0, 5),)),)
+        node.receive(replace(resv(FF, (load(), (S1,)), to=other, refresh=LONG), policy=policy), 2)
+        node.feed(link(1500.0, guaranteed=0.5))
+        assert {flow.session.port: flow.flowspec.rate for flow in node.flows.values()} == (
+            {5000: 750.0, 7: 750.0} if important else {5000: 500.0, 7: 1000.0}
+        )
+        node.feed(link(1750.0))
+        assert {flow.session.port: flow.flowspec.rate for flow in node.flows.values()} == (
+            {5000: 1000.0, 7: 750.0} if important else {5000: 500.0, 7: 1000.0}
+        )
 
     def test_only_who_asked_for_more_hears_of_it(self, node):
         reserve(node, S1, 500.0)
@@ -333,6 +384,14 @@ class TestRefusedChange:
         node.feed(e.FlowRejected(1, 22, 7, in_place=True))
         out = reserve(node, S1, 900.0)
         assert [order.flowspec.rate for order in of(out, e.ModifyFlow)] == [900.0]
+
+    def test_and_with_the_next_refresh_which_is_no_repetition(self, node):
+        reserve(node, S1, 500.0)
+        for _ in range(3):
+            reserve(node, S1, 800.0)
+        node.feed(e.FlowRejected(1, 22, 7, in_place=True))
+        assert [v.flowspec.rate for v in node.engine.installed()] == [500.0]
+        assert [order.flowspec.rate for order in of(reserve(node, S1, 800.0), e.ModifyFlow)] == [800.0]
 
     def test_one_that_was_never_changed_goes(self, node):
         reserve(node, S1, 500.0)

@@ -6,9 +6,9 @@ import itertools
 
 import pytest
 
-from rsvp.engine.style import compatible, filter_order, flows, selects, split, wanted
+from rsvp.engine.style import compatible, filter_order, flows, in_order, selects, split, wanted
 from rsvp.messages import Flow
-from rsvp.objects import FF, SE, WF, FlowLabelFilterSpec
+from rsvp.objects import FF, SE, WF, FlowLabelFilterSpec, GpiFilter
 
 from .fabric import a, load, sender
 
@@ -69,6 +69,11 @@ def test_order_is_by_family_address_and_port():
         sender("::1", 5),
         FlowLabelFilterSpec(a("::2"), 1),
         FlowLabelFilterSpec(a("::2"), 7),
+        GpiFilter(a("::3"), 1),
+        GpiFilter(a("::3"), 2**32 - 1),
     ]
     backwards = ordered[::-1]
     assert sorted(backwards, key=filter_order) == ordered
+    assert in_order(backwards) == tuple(ordered)
+    assert in_order((S2, S1)) == (S1, S2)
+    assert in_order({S1: 0.0}) == (S1,)

@@ -88,6 +88,15 @@ class TestGeneral:
         plain = [HopCharacter(h.bandwidth, h.mtu, h.latency, h.c, h.d) for h in path]
         assert behind(plain) == behind(random.sample(plain, len(plain)))
 
+    @given(st.floats(0.0, 1e13), st.none() | st.floats(0.0, 1e13))
+    def test_a_bandwidth_is_rounded_so_that_it_can_be_had(self, bandwidth, of_service):
+        """Who asks for all that was offered is not to be refused for what a single cannot say."""
+        own = None if of_service is None else Overrides(bandwidth=of_service)
+        adspec = advertise(DEFAULT_ADSPEC, HopCharacter(bandwidth, 1500, guaranteed=own))
+        for service, most in ((5, bandwidth), (2, bandwidth if of_service is None else of_service)):
+            said = offer(adspec, service).bandwidth or 0.0
+            assert most * (1 - 2**-23) - 1e-37 <= said <= most
+
     @given(adspecs, hops)
     def test_a_longer_path_never_offers_more(self, adspec, hop):
         onward = advertise(adspec, hop)
