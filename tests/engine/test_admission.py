@@ -227,6 +227,27 @@ def test_guaranteed_reservations_wait_no_longer_for_each_other():
         budget.admit(TURNS, handle, 10.0, RATE)
 
 
+def test_other_services_take_no_turns_among_them():
+    budget = Budget()
+    budget.admit(TURNS, 99, 400.0, LOAD)
+    budget.admit(TURNS, 0, 100.0, RATE)
+    for handle in range(1, 13):
+        budget.admit(TURNS, handle, 10.0, RATE)
+    with pytest.raises(Reject):
+        budget.admit(TURNS, 13, 1.0, RATE)
+
+
+def test_who_asks_for_no_more_than_before_is_never_in_the_way():
+    """RFC 2212, "Invocation Information": also where turns have come to take longer."""
+    budget, slower = Budget(), replace(TURNS, turn=5.0)
+    for handle in (1, 2):
+        budget.admit(TURNS, handle, 100.0, RATE)
+    for rate in (100.0, 99.0):
+        budget.admit(slower, 1, rate, RATE)
+    with pytest.raises(Reject):
+        budget.admit(slower, 1, 100.0, RATE)
+
+
 @given(st.lists(st.floats(1.0, 400.0), max_size=40))
 def test_whoever_comes_later_breaks_no_promise(rates):
     budget, admitted = Budget(), []
