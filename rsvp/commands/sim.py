@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json as json_module
 import sys
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
@@ -22,6 +23,18 @@ if TYPE_CHECKING:
     from ..simulation.report import Told
 
 MAX_SEED = 10**18
+
+PROGRESS = 0.5
+"""Seconds of real time between two words of how far a run is, where nothing else tells it."""
+
+
+def _print_lines(wanted: bool) -> None:
+    if wanted:
+        from .simlines import LINES
+
+        print(LINES, end="")
+        raise typer.Exit
+
 
 read_until = arguments.as_usage(parse_time)
 
@@ -48,6 +61,12 @@ def sim(
     ] = False,
     why: Annotated[
         bool, typer.Option("--why", help="Which messages and rules made each entry that is shown.")
+    ] = False,
+    lines: Annotated[
+        bool,
+        typer.Option(
+            "--lines", callback=_print_lines, is_eager=True, help="Print what a file may say, and exit."
+        ),
     ] = False,
     json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
     pcap: Annotated[
@@ -88,6 +107,8 @@ def sim(
 
         rsvp sim two.rsvp
 
+        rsvp sim --lines
+
         rsvp sim two.rsvp --seed 7 --json | jq 'select(.event == "confirm")'
 
         rsvp sim two.rsvp --node r1 --why
@@ -120,7 +141,8 @@ def sim(
     with nullcontext() if pcap is None else open(pcap, "wb") as stream:
         if stream is not None:
             _capture(simulation, stream)
-        simulation.run(end)
+        with _progress(simulation, end):
+            simulation.run(end)
     simulation.close()
     telling.end()
     if plot is not None:
@@ -192,6 +214,27 @@ class Telling:
         held = f", {self.checks - self.failed} of {self.checks} expectations held" if self.checks else ""
         messages = "1 message" if sums["messages"] == 1 else f"{sums['messages']} messages"
         print(f"{apart}{messages} in {sums['time']:g} s, {sums['lost']} lost{held}")
+
+
+@contextmanager
+def _progress(simulation: Simulation, end: float) -> Iterator[None]:
+    """Say on the terminal how far the run is, where its events go elsewhere."""
+    if sys.stdout.isatty() or not sys.stderr.isatty():
+        yield
+        return
+    after = monotonic() + PROGRESS
+
+    def say(event: Event) -> None:
+        nonlocal after
+        if monotonic() >= after:
+            print(f"\r{event.time:.0f} s of {end:.0f} s", end="", file=sys.stderr, flush=True)
+            after = monotonic() + PROGRESS
+
+    simulation.observe(say)
+    try:
+        yield
+    finally:
+        print("\r\x1b[K", end="", file=sys.stderr, flush=True)
 
 
 def _capture(simulation: Simulation, stream: BinaryIO) -> None:

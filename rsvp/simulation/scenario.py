@@ -55,9 +55,9 @@ class Scenario:
             if read_statement(words, scenario.topology, (Path(file),)):
                 continue
             word = words.take("")
-            if word not in _SETTINGS:
-                words.unknown(word, "statement", (*STATEMENTS, *_SETTINGS))
-            _SETTINGS[word](scenario, words)
+            if word not in SETTINGS:
+                words.unknown(word, "statement", (*STATEMENTS, *SETTINGS))
+            SETTINGS[word](scenario, words)
         for step in scenario.steps:
             if step.time > scenario.end:
                 step.words.fail(f"this would be at {step.time:g} s, and 'run' ends at {scenario.end:g} s")
@@ -161,7 +161,7 @@ def _every(scenario: Scenario, words: Words) -> None:
     scenario.steps.append(Step(start, period, words))
 
 
-_SETTINGS: dict[str, Callable[[Scenario, Words], None]] = {
+SETTINGS: dict[str, Callable[[Scenario, Words], None]] = {
     "seed": _seed,
     "refresh": _refresh,
     "keep": _keep,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import itertools
 import json
+import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,13 @@ import pytest
 
 from rsvp.cli import main
 from rsvp.simulation import Scenario
+from rsvp.simulation.actions import NETWORK, QUIET, VERBS
+from rsvp.simulation.applications import RESERVE_WORDS, SEND_WORDS
+from rsvp.simulation.expectations import BOUNDS, COUNTED, EVENTS
+from rsvp.simulation.node import WHAT
 from rsvp.simulation.plot import Samples
+from rsvp.simulation.reading import LINK_WORDS, NODE_WORDS, STATEMENTS
+from rsvp.simulation.scenario import SETTINGS, VERSIONS
 
 EXAMPLE = str(Path(__file__).parent.parent.parent / "examples" / "multicast.rsvp")
 
@@ -102,6 +110,34 @@ def test_the_state_at_some_time_is_shown(tmp_path: Path, capsys: pytest.CaptureF
     assert "1.000000  h2        1 senders\nsession" in out
     assert main(["sim", str(file), "--messages"]) == 0
     assert "-> nobody (lost to h2): Path" in capsys.readouterr().out
+
+
+def test_what_a_file_may_say_fits_a_screen(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["sim", "--lines"]) == 0
+    out = capsys.readouterr().out
+    told = set(re.findall(r"[\w-]+", out))
+    known = {*STATEMENTS, *SETTINGS, *LINK_WORDS, *NODE_WORDS, *VERBS, *NETWORK, *QUIET}
+    known |= {*SEND_WORDS, *RESERVE_WORDS, *BOUNDS, *COUNTED, *EVENTS, *WHAT, *VERSIONS}
+    assert known - told - {"rate"} == set()  # a word that may stand before a rate
+    assert max(map(len, out.splitlines())) <= 110
+    assert len(out.splitlines()) <= 48
+
+
+def test_how_far_it_is_is_said_where_the_events_go_elsewhere(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clock = itertools.count()
+    monkeypatch.setattr("rsvp.commands.sim.monotonic", lambda: next(clock))
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    assert main(["sim", EXAMPLE, "--json"]) == 0
+    captured = capsys.readouterr()
+    assert captured.err.startswith("\r0 s of 120 s\r")
+    assert "\r60 s of 120 s" in captured.err
+    assert captured.err.endswith("\r\x1b[K")
+    told = [json.loads(line) for line in captured.out.splitlines()]
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: False)
+    assert lines(capsys) == told
+    assert capsys.readouterr().err == ""
 
 
 ADMISSION = str(Path(EXAMPLE).with_name("admission.rsvp"))
