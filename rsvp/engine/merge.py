@@ -278,6 +278,24 @@ def _policy(rsbs: Iterable[ReservationStateBlock]) -> tuple[PolicyData, ...]:
     return tuple(found)
 
 
-def strictly_largest(tcsb: TrafficControlStateBlock, among: list[TrafficControlStateBlock]) -> bool:
-    """Whether one reservation is larger than all others merged with it (RFC 2205 section 3.1.4)."""
-    return all(other is tcsb or strictly_less(other.forward, tcsb.forward) for other in among)
+def leads(
+    tcsb: TrafficControlStateBlock, groups: list[Wanting], psb: PathStateBlock, now: float
+) -> bool | None:
+    """Whether what is to be confirmed is larger than all that it is merged with for a sender (3.1.4).
+
+    That is one next hop's request, else what applications here have reserved. None where it is blockaded,
+    or not for that sender: then it is neither forwarded nor answered.
+    """
+    asking = tcsb.asking
+    if asking is None:
+        merged = [one for one, _ in groups if not blockaded(one.flowspec, psb, now)]
+        others = [one.forward for one in merged if one is not tcsb]
+        return larger(tcsb.forward, others) if tcsb in merged else None
+    requests = [rsb for _, rsbs in groups for rsb in rsbs if not blockaded(rsb.flowspec, psb, now)]
+    others = [rsb.flowspec for rsb in requests if rsb is not asking]
+    return larger(asking.flowspec, others) if asking in requests else None
+
+
+def larger(flowspec: Flowspec, others: Iterable[Flowspec]) -> bool:
+    """Whether a flowspec is strictly larger than all others that it is merged with."""
+    return all(strictly_less(other, flowspec) for other in others)

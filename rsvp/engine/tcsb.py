@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from .._values import compiled
 from ..intserv import Flowspec, Tspec
-from ..objects import AnyObject, Filter, ResvConfirm
+from ..objects import AnyObject, Filter
 from .outputs import Police
 from .style import Group
+
+if TYPE_CHECKING:
+    from .rsb import ReservationStateBlock
 
 
 @compiled
@@ -21,7 +25,7 @@ class TrafficControlStateBlock:
     Merging"). `granted` is what is left of it where the link carries less by now (RFC 4495), and
     `before` what the last change replaced. `path_te` is the sum of the senders' Tspecs; `filters` is
     empty for wildcard reservations. `extra` are the objects of extensions that the RSBs brought along.
-    `confirm` waits to be forwarded or answered. Reservations of
+    `asking` is the one of them that asks for a confirmation just now. Reservations of
     applications on this node stand here as well, on interface LOCAL, but traffic control is not told
     of them: the data has arrived.
     """
@@ -35,7 +39,7 @@ class TrafficControlStateBlock:
     path_te: Tspec
     police: Police
     extra: tuple[AnyObject, ...] = ()
-    confirm: ResvConfirm | None = None
+    asking: ReservationStateBlock | None = None
     granted: Flowspec | None = None
     before: Flowspec | None = None
 

@@ -6,13 +6,13 @@ import math
 from collections.abc import Container
 
 from ..iana import AdmissionError, ErrorCode, ErrorFlag, Service, TrafficControlCode
-from ..intserv import Flowspec, Tspec, at_most, flaw, glb, rate_needed, spend_slack, strictly_less
+from ..intserv import Flowspec, Tspec, at_most, flaw, glb, rate_needed, spend_slack
 from ..objects import Filter
 from . import resvconf
 from .admission import Budget
 from .core import Core
 from .interfaces import LOCAL, Interface
-from .merge import Installation, c_tot, installation
+from .merge import Installation, c_tot, installation, larger
 from .outputs import AddFilter, InstallFlow, ModifyFlow, RemoveFilter, RemoveFlow
 from .phop import PreviousHops, phops_of
 from .reject import Reject
@@ -77,7 +77,7 @@ def update(core: Core, state: SessionState, key: GroupKey) -> PreviousHops:
     if changed:
         _police_branches(core, state, key)
         _tell_paths(core, state, oi)
-    _settle_confirmations(core, state, key)
+    _settle_confirmations(core, state, key, target)
     return {} if before == (tcsb.flowspec, tcsb.forward) else phops_of(target.psbs)
 
 
@@ -271,22 +271,23 @@ def _remove(core: Core, state: SessionState, tcsb: TrafficControlStateBlock) -> 
     core.out.append(RemoveFlow(tcsb.handle, tcsb.oi))
 
 
-def _settle_confirmations(core: Core, state: SessionState, key: GroupKey) -> None:
-    """Move a confirmation request on with the largest reservation, answer the others (3.1.4).
+def _settle_confirmations(core: Core, state: SessionState, key: GroupKey, target: Installation) -> None:
+    """Let a confirmation request go on with the largest reservation, answer the others (3.1.4).
 
+    Where something was refused upstream that may be left to `sync`: what is blockaded does not count.
     Nobody answers for more than is left of a reservation that was reduced (RFC 4495).
     """
-    rsbs = state.rsbs[key].values()
-    tcsb = state.tcsbs[key]
+    rsbs, tcsb = state.rsbs[key].values(), state.tcsbs[key]
     for rsb in rsbs:
         if rsb.confirm is None:
             continue
         if tcsb.granted is not None and rsb.flowspec.rate > tcsb.granted.rate:
             rsb.confirm = None
             continue
-        others = (other for other in rsbs if other is not rsb)
-        if all(strictly_less(o.flowspec, rsb.flowspec) for o in others):
-            tcsb.confirm = rsb.confirm
-        else:
-            resvconf.send(core, state, rsb.confirm, rsb.style, tcsb.flowspec, tcsb.filters, tcsb.oi)
+        largest = larger(rsb.flowspec, (other.flowspec for other in rsbs if other is not rsb))
+        if largest or any(psb.blockade or psb.phop.blockade for psb in target.psbs):
+            tcsb.asking = rsb
+            continue
+        filters = tuple([one for one in tcsb.filters if one in rsb.filters])
+        resvconf.send(core, state, rsb.confirm, rsb.style, rsb.flowspec, filters, tcsb.oi)
         rsb.confirm = None

@@ -10,14 +10,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from .._table import Table
+from ..intserv import Flowspec
 from ..messages import Resv, ResvTear, base_filters
 from ..objects import AnyObject, Filter, ResvConfirm
 from . import resvconf
 from .core import Core
-from .merge import blockaded, request, sources, strictly_largest
+from .merge import leads, request, sources, wanting
 from .outputs import ResvEvent, ResvGone, Send
 from .phop import PreviousHop, Request
 from .psb import Held, PathStateBlock
+from .rsb import ReservationStateBlock
 from .session import SessionState
 from .style import Group, Wanted, compatible, flows, in_order
 from .tcsb import TrafficControlStateBlock
@@ -63,16 +65,16 @@ def sync(
             for one in confirms or (None,):
                 _send(core, phop, _build(core, state, phop, new, one), trigger=True)
             schedule(core, phop, now)
-    for tcsb in came:
-        tcsb.confirm = None
+    for tcsb, rsb in came:
+        tcsb.asking = rsb.confirm = None
 
 
-def _asking(state: SessionState) -> list[TrafficControlStateBlock]:
-    """What is installed with a request for a confirmation that waits."""
+def _asking(state: SessionState) -> list[tuple[TrafficControlStateBlock, ReservationStateBlock]]:
+    """What is installed with a request for a confirmation that waits, and whose that is."""
     found = []
     for tcsb in state.tcsbs.values():
-        if tcsb.confirm is not None:
-            found.append(tcsb)
+        if tcsb.asking is not None:
+            found.append((tcsb, tcsb.asking))
     return found
 
 
@@ -139,23 +141,28 @@ def _confirmations(
     if new is None or not (state.handles or _asking(state)):
         return {}
     forward: dict[ResvConfirm, bool] = {}
-    answered: dict[tuple[ResvConfirm, int, Group], tuple[TrafficControlStateBlock, list[Filter]]] = {}
+    answered: dict[tuple[ResvConfirm, int, Group], tuple[Flowspec, list[Filter]]] = {}
     for psb in phop.psbs:
-        merged = [tcsb for tcsb in sources(state, psb) if not blockaded(tcsb.flowspec, psb, now)]
-        for tcsb in merged:
-            confirm = tcsb.confirm or _own_confirmation(core, state, psb, tcsb)
+        groups = wanting(state, psb)
+        for tcsb, _ in groups:
+            asking = tcsb.asking
+            confirm = asking.confirm if asking is not None else _own_confirmation(core, state, psb, tcsb)
             if confirm is None:
                 continue
-            if phop.handle is not None and tcsb.confirm is None and _asked_elsewhere(state, new):
+            largest = leads(tcsb, groups, psb, now)
+            if largest is None:
                 continue
-            if phop.handle is None and strictly_largest(tcsb, merged):
-                forward[confirm] = asked or tcsb.confirm is not None or forward.get(confirm, False)
+            if phop.handle is not None and asking is None and _asked_elsewhere(state, new):
+                continue
+            if phop.handle is None and largest:
+                forward[confirm] = asked or asking is not None or forward.get(confirm, False)
             else:
-                _, senders = answered.setdefault((confirm, tcsb.oi, tcsb.group), (tcsb, []))
+                flowspec = tcsb.flowspec if asking is None else asking.flowspec
+                _, senders = answered.setdefault((confirm, tcsb.oi, tcsb.group), (flowspec, []))
                 senders.append(psb.template)
-    for (confirm, oi, _), (tcsb, senders) in answered.items():
+    for (confirm, oi, _), (flowspec, senders) in answered.items():
         filters = in_order(senders) if new.style.explicit else ()
-        resvconf.send(core, state, confirm, new.style, tcsb.flowspec, filters, oi)
+        resvconf.send(core, state, confirm, new.style, flowspec, filters, oi)
     return forward
 
 

@@ -28,12 +28,12 @@ def node():
     return r
 
 
-def reserve(node, interface, rate, style=WF, filters=(), **fields):
+def reserve(node, interface, rate, style=WF, filters=(), host=1, **fields):
     message = resv(
         style,
         (load(rate), filters),
         to=GROUP,
-        hop=f"10.{interface}.0.1",
+        hop=f"10.{interface}.0.{host}",
         lih=interface,
         refresh=LONG,
         **fields,
@@ -217,6 +217,33 @@ def test_a_confirmation_for_what_is_blockaded_is_dropped(node):
     out = reserve(node, C, 4000, confirm="10.3.0.9")
     assert sends(out, ResvConf) == []
     assert [m for m in sends(out, Resv) if m.confirm] == []
+
+
+@pytest.mark.parametrize("interface", [C, D], ids=["on its LAN", "on another interface"])
+def test_so_it_is_beside_a_larger_one(node, interface):
+    """ "A request that is blockaded will be neither forwarded nor returned" (section 3.1.4)."""
+    reserve(node, C, 4000)
+    refuse(node, A, 2000)
+    refuse(node, B, 2000)
+    out = reserve(node, interface, 3000, host=2, confirm="10.8.0.8")
+    assert sends(out, ResvConf) == []
+    assert [m.confirm for m in sends(out, Resv) if m.confirm] == []
+
+
+@pytest.mark.parametrize("interface", [C, D], ids=["on its LAN", "on another interface"])
+def test_a_confirmation_is_asked_for_with_the_largest_that_is_not(node, interface):
+    """What is larger and blockaded is not merged with it; where nothing is, that answers (section 3.1.4)."""
+    reserve(node, C, 4000)
+    refuse(node, A, 4000)
+    out = reserve(node, interface, 2000, host=2, confirm="10.8.0.8")
+    assert [(str(m.hop.address), str(m.confirm.receiver)) for m in sends(out, Resv) if m.confirm] == [
+        ("10.1.0.254", "10.8.0.8")
+    ]
+    (answer,) = sends(out, ResvConf)
+    assert answer.flows == (Flow(load(2000)),)
+    out = reserve(node, interface, 1000, host=3, confirm="10.8.0.8")
+    assert [m.confirm for m in sends(out, Resv) if m.confirm] == []
+    assert {m.flows for m in sends(out, ResvConf)} == {(Flow(load(1000)),)}
 
 
 def test_the_receiver_learns_that_it_is_not_guilty():

@@ -423,6 +423,22 @@ class TestConfirmation:
         assert len(sends(out, ResvConf)) == len(sends(out, Resv)) == 1
         assert [m.confirm for m in sends(out, Resv)] == [None]
 
+    def test_tells_what_was_asked_for_and_no_more(self, node):
+        """ "A subset of the flow descriptor list of the Resv that requested the confirmation" (3.1.9)."""
+        node.receive(path(S2), 1)
+        node.receive(resv(SE, (load(4000), (S1,))), 2)
+        out = node.receive(resv(SE, (load(), (S2,)), hop="10.2.0.2", confirm="10.9.0.8"), 2)
+        (conf,) = sends(out, ResvConf)
+        assert conf.flows == (Flow(load(), (S2,)),)
+
+    def test_is_asked_of_the_senders_that_it_is_for(self, node):
+        """Though the other one, whose previous hop is another, is of the same reservation."""
+        node.receive(path(S2, hop="10.1.0.77"), 1)
+        node.receive(resv(SE, (load(), (S1,))), 2)
+        out = node.receive(resv(SE, (load(4000), (S2,)), hop="10.2.0.2", confirm="10.9.0.8"), 2)
+        asked = {(str(s.destination), s.message.confirm is not None) for s in of(out, e.Send)}
+        assert asked == {("10.1.0.1", False), ("10.1.0.77", True)}
+
     def test_two_at_once_travel_each_in_a_message(self, node):
         """FF flows of one Resv to two previous hops, or two requests to one: a message holds one object."""
         node.receive(path(S2, hop="10.1.0.77"), 1)
