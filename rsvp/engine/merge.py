@@ -159,18 +159,26 @@ def request(state: SessionState, phop: PreviousHop, now: float) -> Request | Non
     if style is None:
         return None
     asked: list[tuple[Filter, Flowspec]] = []
+    free: list[Flowspec] = []
     rsbs: dict[ReservationStateBlock, None] = {}
     for psb in phop.psbs:
         groups = wanting(state, psb)
         merged = _merge_for(groups, psb, now)
         if merged is None:
             continue
-        asked.append((psb.template, merged))
+        flowspec, refused = merged
+        asked.append((psb.template, flowspec))
+        if not refused:
+            free.append(flowspec)
         for _, group in groups:
             for rsb in group:
                 rsbs[rsb] = None
     if not asked:
         return None
+    if style.shared and len(free) < len(asked):
+        # What was refused for one sender shall not be in the way of less for another, which shares with it.
+        least = reduce(merge, free) if free else reduce(glb, [flowspec for _, flowspec in asked])
+        asked = [(sender, least) for sender, _ in asked]
     scope = None
     if phop.address is not None and _needs_scope(state, style, rsbs):
         scope = Scope(tuple(sorted({sender.address for sender, _ in asked}, key=int)))
@@ -185,14 +193,15 @@ def _needs_scope(state: SessionState, style: Style, rsbs: Iterable[ReservationSt
     return not style.explicit and (len(state.phops) > 1 or any(rsb.scope is not None for rsb in rsbs))
 
 
-def _merge_for(groups: list[Wanting], psb: PathStateBlock, now: float) -> Flowspec | None:
-    """The flowspec to ask one sender's previous hop for (RFC 2205 section 3.5).
+def _merge_for(groups: list[Wanting], psb: PathStateBlock, now: float) -> tuple[Flowspec, bool] | None:
+    """The flowspec to ask one sender's previous hop for, and whether it is blockaded (RFC 2205 section 3.5).
 
     Reservations that are blockaded are left out; where all are, the least of them is tried again.
     Where none is left since the route changed, what was asked before stands for a while.
     """
     if not groups:
-        return _held(psb, now)
+        held = _held(psb, now)
+        return None if held is None else (held, False)
     free: list[Flowspec] = []
     blocked: list[Flowspec] = []
     for tcsb, rsbs in groups:
@@ -202,7 +211,7 @@ def _merge_for(groups: list[Wanting], psb: PathStateBlock, now: float) -> Flowsp
         for rsb in rsbs:
             asked = tcsb.forward if rsb.flowspec == tcsb.flowspec else rsb.flowspec
             (blocked if blockaded(rsb.flowspec, psb, now) else free).append(asked)
-    return reduce(merge, free) if free else reduce(glb, blocked)
+    return (reduce(merge, free), False) if free else (reduce(glb, blocked), True)
 
 
 def _forward(tcsb: TrafficControlStateBlock, rsbs: list[ReservationStateBlock]) -> Flowspec:

@@ -14,7 +14,7 @@ from .fabric import a, load, of, path, path_tear, resv, resv_tear, router, sende
 
 A, B, C, D = 1, 2, 3, 4
 GROUP = session("224.1.1.1")
-S1, S2 = sender("10.1.0.1"), sender("10.2.0.1")
+S1, S2, S3 = sender("10.1.0.1"), sender("10.2.0.1"), sender("10.1.0.3")
 KB_R = 4 * 30.0
 LONG = 1e6
 
@@ -181,6 +181,24 @@ def test_it_is_about_one_way_only():
     message = ResvErr(session=session(), hop=Hop(a("10.2.0.1"), 0), error=error, style=FF, flow=refused)
     assert asked(node.receive(message, B)) == [("10.2.0.254", 2000.0)]
     assert asked(node.receive(path(S1, hop="10.1.0.1"), A)) == [("10.1.0.254", 4000.0)]
+
+
+@pytest.mark.parametrize(("style", "all_of_them", "one"), [(WF, (), ()), (SE, (S1, S3), (S3,))])
+def test_nor_is_it_in_the_way_of_another_sender_that_shares(style, all_of_them, one):
+    """ "Must not prevent a different receiver from now establishing a smaller reservation" (section 2.5).
+
+    Though there is a sender that only the blockaded reservation is for, behind the same previous hop.
+    """
+    node = router(A, C, D)
+    node.tree("224.1.1.1", "10.1.0.1", A, C)
+    node.tree("224.1.1.1", "10.1.0.3", A, C, D)
+    for who in (S1, S3):
+        node.receive(path(who, to=GROUP, hop="10.1.0.1", refresh=LONG), A)
+    reserve(node, C, 4000, style, all_of_them)
+    refuse(node, A, 4000, style, all_of_them)
+    assert asked(reserve(node, D, 2000, style, one)) == [("10.1.0.254", 2000.0)]
+    refuse(node, A, 1000, style, all_of_them)
+    assert asked(reserve(node, D, 3000, style, one)) == [("10.1.0.254", 3000.0)], "the least of all"
 
 
 def test_it_is_about_one_style_only(node):
