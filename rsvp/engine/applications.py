@@ -180,6 +180,7 @@ def reserve(core: Core, verb: Reserve, now: float) -> None:
         concerned |= resv.settle_traffic(core, state, rsb)
     if unchanged and not verb.confirm:
         return
+    upstream.rebuild(state)
     upstream.sync(core, state, concerned, now, confirm=verb.confirm)
 
 
@@ -295,4 +296,5 @@ def release(core: Core, verb: Release, now: float) -> None:
             continue
         resv.take_out(core, state, rsb, gone, Change.RELEASED)
         concerned |= resv.settle_traffic(core, state, rsb)
+    upstream.rebuild(state)
     upstream.sync(core, state, concerned, now)

@@ -73,13 +73,13 @@ def installation(state: SessionState, key: GroupKey) -> Installation | None:
 
 
 def _branches(state: SessionState, key: GroupKey, flowspec: Flowspec, senders: Iterable[Filter]) -> bool:
-    """Whether another interface has a reservation of a sender that this one does not cover (2205 3.8)."""
+    """Whether a flowspec in place on another interface, for one of the senders, is not covered (2205 3.8)."""
     oi, group = key
     return any(
-        not at_most(rsb.flowspec, flowspec) and any(selects(rsb.style, rsb.filters, one) for one in senders)
-        for (other, other_group), rsbs in state.rsbs.items()
-        if other not in (oi, LOCAL) and other_group == group
-        for rsb in rsbs.values()
+        not at_most(tcsb.flowspec, flowspec)
+        and (not tcsb.filters or any(one in tcsb.filters for one in senders))
+        for tcsb in state.tcsbs.values()
+        if tcsb.oi not in (oi, LOCAL) and tcsb.group == group
     )
 
 

@@ -15,9 +15,9 @@ from . import changes, patherr, resv, traffic, upstream
 from .core import Core, Route, Way, forwarded
 from .inputs import DataFlow, Received, RouteResolved
 from .interfaces import LOCAL, REFRESH, lifetime
-from .merge import covers, reshaped
+from .merge import covers, installation, reshaped
 from .outputs import Change, ForgetRoute, PathEvent, PathGone, ResolveRoute, Send
-from .phop import PreviousHop
+from .phop import PreviousHop, PreviousHops, phops_of
 from .psb import Announced, Heard, PathStateBlock
 from .reject import Drop, Reject
 from .rsb import ReservationStateBlock
@@ -73,13 +73,13 @@ def _forget(core: Core, psb: PathStateBlock) -> None:
 
 
 def _take(
-    core: Core, psb: PathStateBlock, before: Announced | None, now: float, moved: bool, far: bool = False
+    core: Core, psb: PathStateBlock, before: Announced | None, now: float, moved: bool, far: bool
 ) -> None:
     """Do whatever follows from what a sender's PSB says now."""
     psb.non_rsvp = psb.ttl != psb.path.send_ttl
     if moved:
         _move(core, psb, now)
-    elif far:
+    if far:
         _follow_reach(core, psb, now)
     announce(core, psb, before, now, told=not moved)
     follow(core, psb, now)
@@ -166,15 +166,14 @@ def _move(core: Core, psb: PathStateBlock, now: float) -> None:
     core.held.remove(psb.neighbor)
     _leave_phop(psb)
     if old.psbs:
-        upstream.settle(psb.state, old, now)
+        upstream.settle(core, psb.state, old, now)
     psb.phop = _phop(psb.state, psb.iif, psb.path.hop, None)
     psb.phop.psbs.append(psb)
-    psb.phop.request = None
     core.held.add(psb.neighbor)
     way = psb.route.way
     if psb.route.asked != _question(psb, by_flow=psb.route.asked.flow is not None):
         _change_route(core, psb, by_flow=True)  # it comes in elsewhere, and so may go elsewhere
-    if way is not None:
+    if way is not None and not psb.state.multicast:
         psb.outgoing = _outgoing(core, psb, way)
 
 
@@ -220,7 +219,10 @@ def _tell_applications(core: Core, psb: PathStateBlock) -> None:
 
 
 def _twins(core: Core, psb: PathStateBlock) -> list[PathStateBlock]:
-    """The same sender of a group as it is heard through other interfaces (RFC 2205 section 3.9)."""
+    """The same sender of a group as it is heard through other interfaces (RFC 2205 section 3.9).
+
+    What is asked for there may depend on all of it.
+    """
     if not psb.state.multicast:
         return []
     found = (psb.state.psbs.get((psb.template, iif)) for iif in core.interfaces if iif != psb.iif)
@@ -232,7 +234,7 @@ def follow(core: Core, psb: PathStateBlock, now: float) -> None:
     state = psb.state
     if not state.rsbs and psb.phop.request is None:
         return  # nobody has reserved anything yet, as ever when a sender is new
-    phops = {psb.phop: None}
+    phops = phops_of([psb, *_twins(core, psb)])
     if len(state.phops) == 2:
         phops |= dict.fromkeys(state.phops.values())  # what one alone was asked for had no SCOPE
     for rsb in list(state.reservations()):
@@ -337,13 +339,13 @@ def _fall_back(core: Core, psb: PathStateBlock, now: float) -> bool:
     other, psb.other = psb.other, None
     if other is None or other.until <= now or core.interface(other.iif) is None:
         return False
-    before = psb.announced
+    before, far = psb.announced, psb.ttl != other.ttl
     psb.path, psb.iif, psb.ttl = other.path, other.iif, other.ttl
     _forget(core, psb)
     psb.expiry.deadline = other.until
     core.timers.watch(psb.expiry)
     changes.tell(core, psb, Change.CHANGED)
-    _take(core, psb, before, now, moved=True)
+    _take(core, psb, before, now, moved=True, far=far)
     return True
 
 
@@ -352,8 +354,8 @@ def remove(
 ) -> None:
     """Take a sender out: PathTear downstream, and the reservations for it go quietly.
 
-    The same PathTear takes care of them everywhere else, so nothing is sent upstream (section 3.1.5).
-    Nothing ends where the same sender still goes as it is heard through another interface.
+    The same PathTear takes care of them everywhere else, so nothing is sent upstream (section 3.1.5), but
+    where the same sender is heard through another interface. Nothing ends where it still goes from there.
     """
     state, twins = psb.state, _twins(core, psb)
     still = [oi for twin in twins for oi in _ways(core, twin)]
@@ -381,8 +383,11 @@ def remove(
         if rsb.handle is None:
             _uncover(core, psb, rsb)
         resv.settle_traffic(core, state, rsb)
+    others = phops_of(twins)
     for phop in list(state.phops.values()):
-        upstream.settle(state, phop, now)
+        if phop not in others:
+            upstream.settle(core, state, phop, now)
+    upstream.sync(core, state, others, now)
     core.forget_if_empty(state)
 
 
@@ -483,10 +488,13 @@ def routed(core: Core, answer: RouteResolved, now: float) -> None:
             _change_route(core, psb, by_flow=True)
         return
     route.way = way
-    for psb in list(route.psbs):
+    psbs = list(route.psbs)
+    for psb in psbs:
         _reroute(core, psb, way, now, first)
         if answer.flow is not None and not answer.by_flow:
             _change_route(core, psb, by_flow=False)
+    for state in dict.fromkeys(psb.state for psb in psbs):
+        _serve_the_rest(core, state, now)
 
 
 def _reroute(core: Core, psb: PathStateBlock, way: Way, now: float, first: bool) -> None:
@@ -524,12 +532,27 @@ def _repair(core: Core, psb: PathStateBlock, before: list[int], now: float) -> N
         psb.refresh.deadline = min(psb.refresh.deadline, now + delay)
         core.timers.watch(psb.refresh)
     left = [oi for oi in before if oi not in psb.outgoing] if state.multicast else []
-    phops = {psb.phop: None} | _cut(core, psb, left)
+    phops = phops_of([psb, *_twins(core, psb)]) | _cut(core, psb, left)
     for rsb in list(state.reservations()):
         if psb.routes_to(rsb.oi) and covers(rsb, psb):
             phops |= resv.settle_traffic(core, state, rsb)
     if gained or psb.local_only or not left:
         upstream.hold(core, psb, now + delay)
+    upstream.sync(core, state, phops, now)
+
+
+def _serve_the_rest(core: Core, state: SessionState, now: float) -> None:
+    """Let wildcard reservations be for the senders that still leave there: no filter of who went times out.
+
+    Where none does, what stands there waits to time out as a whole. A group's sender that is expected
+    through another interface is likely to be heard there next.
+    """
+    if state.multicast or state.style is None or state.style.explicit:
+        return
+    phops: PreviousHops = {}
+    for key, rsbs in list(state.rsbs.items()):
+        if installation(state, key) is not None:
+            phops |= resv.settle_traffic(core, state, next(iter(rsbs.values())))
     upstream.sync(core, state, phops, now)
 
 
@@ -541,10 +564,12 @@ def _settling(core: Core, oi: int, now: float, *, anew: bool) -> float:
     return 0.0 if anew and back else wait
 
 
-def _cut(core: Core, psb: PathStateBlock, left: list[int]) -> dict[PreviousHop, None]:
+def _cut(core: Core, psb: PathStateBlock, left: list[int]) -> PreviousHops:
     """A group's data takes these branches no more; the previous hops whose reservations may be others."""
-    phops: dict[PreviousHop, None] = {}
-    core.out.extend(_tears(core, psb, [oi for oi in left if core.interface(oi) is not None]))
+    phops: PreviousHops = {}
+    still = [oi for twin in _twins(core, psb) for oi in _ways(core, twin)]
+    gone = [oi for oi in left if oi not in still and core.interface(oi) is not None]
+    core.out.extend(_tears(core, psb, gone))
     for rsb in [rsb for rsb in psb.state.reservations() if rsb.oi in left and covers(rsb, psb)]:
         if rsb.handle is None:
             _uncover(core, psb, rsb)

@@ -10,7 +10,6 @@ from ..messages import AnyError, Flow, ResvConf, base_filters
 from ..objects import ErrorSpec, Filter, IPAddress, ResvConfirm, Style
 from .core import Core, forwarded
 from .inputs import Received
-from .interfaces import LOCAL
 from .outputs import ResvConfirmed, Send
 from .reject import Drop
 from .session import SessionState
@@ -41,7 +40,7 @@ def send(
         flows=flows,
         send_ttl=DEFAULT_TTL,
     )
-    interface = _way(state, confirm.receiver, {oi})
+    interface = _way(core, state, confirm.receiver, {oi})
     core.out.append(Send(message, confirm.receiver, DEFAULT_TTL, interface, router_alert=True))
 
 
@@ -59,7 +58,8 @@ def arrived(core: Core, received: Received, message: ResvConf, now: float) -> No
         onward = replace(message, send_ttl=ttl, flags=0, integrity=None, extra=forwarded(message.extra))
         way = None
         if state is not None:
-            way = _way(state, receiver, {rsb.oi for rsb in state.reservations()} - {received.interface})
+            ois = {rsb.oi for rsb in state.reservations()} - {received.interface}
+            way = _way(core, state, receiver, ois)
         core.out.append(Send(onward, receiver, ttl, way, router_alert=True))
         return
     if state is None:
@@ -68,13 +68,13 @@ def arrived(core: Core, received: Received, message: ResvConf, now: float) -> No
         deliver(core, state, message.error, message.style, flow)
 
 
-def _way(state: SessionState, receiver: IPAddress, ois: set[int]) -> int | None:
+def _way(core: Core, state: SessionState, receiver: IPAddress, ois: set[int]) -> int | None:
     """Back to where the reservation came from; routing decides where that is not plain.
 
     So it does for a group, unless the receiver is itself a next hop: what leads to one further away
     need not be a branch of the tree.
     """
-    ois = ois - {LOCAL}
+    ois = {oi for oi in ois if core.interface(oi) is not None}
     if state.multicast and not receiver.is_link_local:
         ois &= {rsb.oi for rsb in state.reservations() if rsb.nhop == receiver}
     return ois.pop() if len(ois) == 1 else None

@@ -3,7 +3,8 @@
 For a recording that goes on in another file, and for whoever wants to start an engine where another
 one is. Senders and reservations live as long as before. What is lost is what only time made: the
 waits until the next refreshes, blockades, what is held for routes that changed, what was refused; and
-senders behind interfaces that are gone, which are only waited for.
+senders behind interfaces that are gone, which are only waited for, and those of applications here whose
+address is gone.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from .inputs import (
     Reserve,
     RouteResolved,
 )
-from .interfaces import Interface, lifetime
+from .interfaces import LOCAL, Interface, lifetime
 from .psb import PathStateBlock
 from .rsb import ReservationStateBlock
 from .session import SessionState
@@ -42,7 +43,7 @@ def standing(core: Core, now: float) -> Iterator[tuple[float, Input]]:
         yield now, OpenSession(application.handle, application.state.session)
     for state in core.sessions.values():
         for psb in state.psbs.values():
-            if psb.handle is not None or psb.iif in core.interfaces:
+            if _can_be(core, psb):
                 yield _sender(core, psb, now)
     yield from ((now, answer) for answer in _ways(core))
     for application in core.applications.values():
@@ -51,6 +52,13 @@ def standing(core: Core, now: float) -> Iterator[tuple[float, Input]]:
         for rsb in state.reservations():
             if rsb.handle is None:
                 yield from _reservation(core, state, rsb)
+
+
+def _can_be(core: Core, psb: PathStateBlock) -> bool:
+    """Whether a new engine would have this sender."""
+    if psb.iif == LOCAL:
+        return psb.template.address in core.own
+    return psb.handle is not None or psb.iif in core.interfaces
 
 
 def _ways(core: Core) -> Iterator[RouteResolved]:

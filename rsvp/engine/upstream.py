@@ -82,17 +82,33 @@ def resume(core: Core, iif: int, now: float) -> None:
     """Ask anew through an interface that came back; what was asked there before may be forgotten."""
     for state in core.sessions.values() if core.interface(iif) is not None else ():
         for phop in state.phops.values():
-            if phop.iif == iif and phop.handle is None and phop.request is not None:
+            if phop.iif != iif or phop.handle is not None:
+                continue
+            phop.request = request(state, phop, now)
+            if phop.request is not None:
                 _send(core, phop, _build(core, state, phop, phop.request, None), trigger=True)
                 schedule(core, phop, now)
 
 
-def settle(state: SessionState, phop: PreviousHop, now: float) -> None:
-    """Note what a previous hop is asked for without telling it: it knows (RFC 2205 section 3.1.5)."""
-    phop.request = request(state, phop, now)
-    phop.sent = None
-    if phop.request is None:
+def settle(core: Core, state: SessionState, phop: PreviousHop, now: float) -> None:
+    """Note what a previous hop is asked for without telling it: it knows (RFC 2205 section 3.1.5).
+
+    But for what it would keep for senders that it still has: then it is told.
+    """
+    old, new = phop.request, request(state, phop, now)
+    kept = {None, *(psb.template for psb in phop.psbs)}
+    if old is not None and any(one in kept and (new is None or one not in new.want) for one in old.want):
+        sync(core, state, (phop,), now)
+        return
+    phop.request, phop.sent = new, None
+    if new is None:
         _rest(phop)
+
+
+def rebuild(state: SessionState) -> None:
+    """Let refreshes be made anew: applications set the TTL that they have (RFC 2205 section 3.11.1)."""
+    for phop in state.phops.values():
+        phop.sent = None
 
 
 def hold(core: Core, psb: PathStateBlock, now: float) -> None:

@@ -307,6 +307,60 @@ class TestOneSenderTwice:
         assert tears == [A], "the old one is asked no more"
         assert node.installed == {(C, (str(S1),), 1000.0)}
 
+    def test_an_application_is_served_from_what_is_left_at_once(self, node):
+        """Upstream of there nobody knows of the reservation yet (section 3.9)."""
+        node.feed(e.OpenSession(1, GROUP))
+        node.feed(e.Reserve(1, FF, (Flow(load(), (S1,)),)))
+        out = node.receive(path_tear(S1, to=GROUP, hop="10.1.0.1"), A)
+        assert [s.interface for s in of(out, e.Send) if isinstance(s.message, Resv)] == [B]
+        refreshed = [s.interface for s in of(node.advance(45), e.Send) if isinstance(s.message, Resv)]
+        assert set(refreshed) == {B}
+
+    def test_and_where_it_joined_as_soon_as_the_sender_is_heard_there(self):
+        """What was asked for elsewhere until then is given back, however many previous hops there are."""
+        node = router(A, B, C)
+        node.tree(G, "10.1.0.1", A)
+        node.tree(G, "10.2.0.1", C)
+        node.feed(e.OpenSession(1, GROUP))
+        node.feed(e.Reserve(1, WF, (Flow(load()),), interface=B))
+        node.receive(path(S1, to=GROUP, hop="10.1.0.1"), A)
+        node.receive(path(S2, to=GROUP, hop="10.3.0.1"), C)
+        assert asked(node) == {(A, ()): 1000.0, (C, ()): 1000.0}
+        out = node.receive(path(S1, to=GROUP, hop="10.2.0.7"), B)
+        assert [s.interface for s in of(out, e.Send) if isinstance(s.message, ResvTear)] == [A]
+        assert asked(node) == {(B, ()): 1000.0, (C, ()): 1000.0}
+
+    @pytest.mark.parametrize("first", [A, B])
+    def test_routing_that_turns_lets_applications_ask_there_only(self, first):
+        """Whichever of the two was heard first."""
+        node, expected, other = router(A, B, C), A, B
+        node.tree(G, "10.1.0.1", expected)
+        for iif in (first, A + B - first):
+            node.receive(path(S1, to=GROUP, hop=f"10.{iif}.0.1", refresh=1e6), iif)
+        node.receive(path(S2, to=GROUP, hop="10.3.0.1"), C)
+        node.feed(e.OpenSession(1, GROUP))
+        node.feed(e.Reserve(1, FF, (Flow(load(), (S1,)),)))
+        assert {interface for interface, _ in asked(node)} == {expected}
+        out = node.feed(e.RouteResolved(a(G), S1.address, (), other))
+        assert [s.interface for s in of(out, e.Send) if isinstance(s.message, Resv)] == [other]
+        out += node.advance(100)  # what was asked for before may be held for a while (section 3.6)
+        assert [s.interface for s in of(out, e.Send) if isinstance(s.message, ResvTear)] == [expected]
+        assert {interface for interface, _ in asked(node)} == {other}
+
+    def test_a_sender_that_moves_to_a_previous_hop_leaves_alone_what_that_was_asked_for(self):
+        """Also what it is only asked for still, as the way of its other sender has changed (section 3.6)."""
+        node = router(A, B, C)
+        node.tree(G, "10.1.0.1", A, C)
+        node.tree(G, "10.2.0.1", A)
+        node.receive(path(S1, to=GROUP, hop="10.1.0.8"), A)
+        node.receive(path(S2, to=GROUP, hop="10.1.0.9"), A)
+        reserve(node, C, WF, (load(), ()))
+        node.feed(e.InterfaceDown(C))
+        assert asked(node) == {(A, ()): 1000.0}, "held"
+        node.receive(path(S2, to=GROUP, hop="10.1.0.8"), A)
+        assert asked(node) == {(A, ()): 1000.0}
+        assert len(sends(node.advance(100), ResvTear)) == 1
+
 
 class TestConfirmations:
     """ "forwarded towards a fixed unicast receiver address" (section 3.4): not always along the tree."""

@@ -183,6 +183,13 @@ class TestBranch:
         reserve(node, 2, load(3000), FF, (S1,), host=2)
         assert police(node) == {2: Police.NONE}
 
+    def test_a_reservation_that_is_not_in_place_polices_nobody(self, node):
+        """An application's for a host behind the interface where the sender's data comes in from."""
+        node.feed(e.OpenSession(1, GROUP))
+        node.feed(e.Reserve(1, FF, (resv(FF, (load(9000), (S1,))).flows[0],), outgoing=1))
+        reserve(node, 2, load(4000), FF, (S1,))
+        assert police(node) == {2: Police.NONE}
+
     def test_an_application_here_needs_no_policing(self, node):
         node.feed(e.OpenSession(1, GROUP))
         node.feed(e.Reserve(1, FF, (resv(FF, (load(9000), (S1,))).flows[0],)))

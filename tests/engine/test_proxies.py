@@ -148,6 +148,21 @@ class TestReservation:
         assert of(reserved.receive(told, 1), e.ResvConfirmed)
         assert {message.confirm for message in sends(reserved.advance(100), Resv)} == {None}
 
+    def test_one_for_a_receiver_elsewhere_goes_where_there_is_an_interface(self, reserved):
+        """Not where the application's reservation waits for one that is gone."""
+        message = ResvConf(
+            session=session(),
+            error=ErrorSpec(a("10.1.0.1"), 0, 0),
+            confirm=ResvConfirm(a("10.7.0.7")),
+            style=FF,
+            flows=(Flow(load(), (HOST,)),),
+            send_ttl=9,
+        )
+        for interface in (3, None):
+            (send,) = of(reserved.receive(message, 1), e.Send)
+            assert send.interface == interface
+            reserved.feed(e.InterfaceDown(3))
+
     def test_neighbours_on_the_same_link_merge_with_it(self, reserved):
         out = reserved.receive(resv(FF, (load(3000.0), (HOST,)), hop="10.3.0.1", lih=3), 3)
         assert [message.flows[0].flowspec.rate for message in sends(out, Resv)] == [3000.0]

@@ -8,7 +8,7 @@ import pytest
 
 from rsvp import engine as e
 from rsvp.iana import ErrorCode
-from rsvp.messages import Path, Resv, ResvErr
+from rsvp.messages import Flow, Path, Resv, ResvErr
 from rsvp.objects import FF, SE, WF, Hop, TimeValues
 
 from .fabric import Router, a, load, of, path, resv, router, sender, sends, session
@@ -89,6 +89,23 @@ def test_each_filter_has_a_deadline_of_its_own() -> None:
         node.receive(path(who), 1)
     node.advance(60.0)
     assert [view.filters for view in node.engine.reservations(node.now)] == [(ONE,)]
+
+
+def test_refreshes_have_the_ttl_of_the_applications_that_are_there_now() -> None:
+    """Those that share a reservation may set one each; the largest is that of what goes upstream (3.11.1)."""
+    node = transit()
+    for handle, ttl in ((1, 5), (2, 90)):
+        node.feed(e.OpenSession(handle, session()))
+        node.feed(e.Reserve(handle, WF, (Flow(load()),), ttl=ttl))
+
+    def refreshed() -> set[int]:
+        return {message.send_ttl for message in sends(node.advance(45.0), Resv)}
+
+    assert refreshed() == {90}
+    node.feed(e.Reserve(2, WF, (Flow(load()),), ttl=7))
+    assert refreshed() == {7}
+    node.feed(e.CloseSession(2))
+    assert refreshed() == {5}
 
 
 def test_a_refresh_period_of_zero_is_no_refresh() -> None:

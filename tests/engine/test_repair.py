@@ -281,6 +281,15 @@ class TestThresholds:
         assert [s.interface for s in of(out, e.Send) if isinstance(s.message, PathTear)] == [3]
         assert node.installed == set()
 
+    def test_nor_does_one_that_another_previous_hop_brings_with_less(self, node):
+        node.receive(path(S1, to=self.GROUP, refresh=LONG, ttl=17), 1, ttl=17)
+        node.receive(resv(FF, (load(), (S1,)), to=self.GROUP, hop="10.3.0.1", lih=3, refresh=LONG), 3)
+        out = node.receive(path(S1, to=self.GROUP, hop="10.1.0.2", refresh=LONG, ttl=9), 1, ttl=9)
+        assert [s.interface for s in of(out, e.Send) if isinstance(s.message, PathTear)] == [3]
+        assert node.installed == set()
+        out = node.receive(path_tear(S1, to=self.GROUP, hop="10.1.0.2"), 1) + node.advance(0.0)
+        assert self.paths(out) == {2: 16, 3: 16}, "and the first one reaches as far as before"
+
     def test_they_are_not_for_what_starts_here(self):
         host = router(2, 3)
         host.route("224.1.1.1", 2, 3)
@@ -420,6 +429,17 @@ class TestByFlow:
         assert of(node.feed(self.answer(3, flow=self.FLOW1)), e.Send) == [], "W has to pass first"
         came = [s for s in of(node.advance(2.0), e.Send) if isinstance(s.message, Path)]
         assert [(s.interface, s.message.sender.template) for s in came] == [(3, S1)]
+
+    def test_and_leaves_it_alone_in_what_they_shared(self, node):
+        """No filter of a wildcard reservation times out; one without senders waits as a whole."""
+        node.feed(self.answer(2, flow=self.FLOW1))
+        node.feed(self.answer(2, flow=self.FLOW2))
+        node.receive(resv(WF, (load(9000), ()), refresh=LONG), 2)
+        assert [flow.tspec.rate for flow in node.flows.values()] == [2000.0]
+        node.feed(self.answer(3, flow=self.FLOW1))
+        assert [flow.tspec.rate for flow in node.flows.values()] == [1000.0]
+        node.feed(self.answer(3, flow=self.FLOW2))
+        assert node.installed == {(2, (), 9000.0)}
 
     def test_one_way_to_a_destination_that_becomes_many_is_a_route_change(self):
         node = router(1, 2, 3)

@@ -133,6 +133,33 @@ def test_a_new_sender_joins_the_scope_at_once(node):
     assert scopes(out) == {"10.3.0.254": text(S2, S3, late)}
 
 
+def test_with_the_last_sender_that_goes_there_the_reservation_is_torn():
+    """The PathTear has not told that to a previous hop which has other senders (section 3.1.5)."""
+    node = router(A, B, C)
+    node.tree(G, "10.1.0.1", A, C)
+    node.tree(G, "10.1.0.2", A, B)
+    for who in (sender("10.1.0.1"), sender("10.1.0.2")):
+        node.receive(path(who, to=GROUP, hop="10.1.0.9"), A)
+    reserve(node, C)
+    out = node.receive(path_tear(sender("10.1.0.1"), to=GROUP, hop="10.1.0.9"), A)
+    assert [str(m.hop.address) for m in sends(out, ResvTear)] == ["10.1.0.254"]
+    assert node.engine.requests() == []
+
+
+def test_what_was_held_for_another_sender_is_torn_all_the_same():
+    """The end of a sender, which is told by its PathTear, does not hide the end of what was held (3.6)."""
+    node = router(A, B, C)
+    node.tree(G, "10.1.0.1", A, C)
+    node.tree(G, "10.2.0.1", B)
+    node.receive(path(S4, to=GROUP, hop="10.1.0.9", refresh=300), A)
+    reserve(node, C, style=SE, filters=(S4,))
+    node.receive(path(S1, to=GROUP, hop="10.2.0.1", refresh=300), B)
+    node.feed(e.InterfaceDown(C))
+    node.now += 60.0  # the hold is over, and the refresh that would see it late
+    out = node.receive(path_tear(S1, to=GROUP, hop="10.2.0.1"), B)
+    assert len(sends(out, ResvTear)) == 1
+
+
 def test_scope_that_runs_empty_tears(node):
     reserve(node, C, *text(S4))
     out = reserve(node, C, *text(S1))

@@ -122,3 +122,14 @@ def test_senders_behind_an_interface_that_is_gone_are_not_made_again():
     node = transit()
     node.feed(e.InterfaceDown(1))
     assert again(node).engine.size() == (0, 0, 0)
+
+
+def test_nor_are_senders_here_whose_address_is_gone():
+    """No application could begin to send from there."""
+    node = router(1, 2)
+    node.route("10.9.0.9", 2)
+    node.feed(e.OpenSession(1, session()))
+    node.feed(e.AddSender(1, sender("10.1.0.254"), path().sender.tspec))
+    node.feed(e.InterfaceDown(1))
+    assert len(node.engine.senders(node.now)) == 1
+    assert again(node).engine.size() == (1, 0, 0)
