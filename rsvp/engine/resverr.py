@@ -218,8 +218,8 @@ def _deliver(
     filters: tuple[Filter, ...],
     policy: tuple[PolicyData, ...],
 ) -> None:
-    """Tell the application; NotGuilty if it had asked for less than what failed (A.5)."""
-    flags = error.flags
+    """Tell the application; NotGuilty if it had asked for less than what failed, said here only (A.5)."""
+    flags = error.flags & ~ErrorFlag.NOT_GUILTY
     if (
         error.code == ErrorCode.ADMISSION_CONTROL_FAILURE
         and flowspec is not None

@@ -285,6 +285,15 @@ def test_the_receiver_learns_that_it_is_not_guilty():
     assert errors == {1: 0, 2: ErrorFlag.NOT_GUILTY}
 
 
+def test_nobody_else_says_so(node):
+    """The flag is "only set in the interface to the receiver application" (A.5)."""
+    node.feed(e.OpenSession(1, GROUP))
+    node.feed(e.Reserve(1, WF, (Flow(load(4000)),)))
+    flags = ErrorFlag.NOT_GUILTY | ErrorFlag.IN_PLACE
+    (error,) = of(refuse(node, A, 4000, flags=int(flags)), e.ResvError)
+    assert error.flags == ErrorFlag.IN_PLACE
+
+
 def test_two_next_hops_on_one_lan(node):
     """Each next hop's request counts, also where the interface carries only one reservation."""
     reserve(node, C, 4000)
