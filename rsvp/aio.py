@@ -145,7 +145,8 @@ class Session(Events):
         finally:
             self._end(self.error)
             self.error = self.error or LocalError("the session was closed")
-            for waiter in self._waiters:
+            waiters, self._waiters = self._waiters, []
+            for waiter in waiters:
                 waiter._fail(self.error)
             self._arrival.set()
 

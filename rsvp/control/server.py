@@ -17,7 +17,7 @@ import socket
 import stat
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Final
 
 from ..api import Api
 from ..errors import ControlError, RsvpError, UnknownSession
@@ -34,8 +34,6 @@ MODE_MASK = 0o117
 """The socket is for its owner and its group: mode 0660."""
 
 log = logging.getLogger("rsvp.control")
-
-Verb: TypeAlias = Callable[[Any], Awaitable[Json]]
 
 
 class ControlSocket:
@@ -187,18 +185,6 @@ class _Connection:
         self._turn = asyncio.Lock()
         self._sessions: dict[int, asyncio.Task[None]] = {}
         self._onlookers: list[asyncio.Task[None]] = []
-        self._verbs: dict[type[schema.Request], Verb] = {
-            schema.OpenSession: self._open_session,
-            schema.CloseSession: self._close_session,
-            schema.AddSender: self._add_sender,
-            schema.RemoveSender: self._remove_sender,
-            schema.Reserve: self._reserve,
-            schema.Release: self._release,
-            schema.Show: self._show,
-            schema.Admit: self._admit,
-            schema.Clear: self._clear,
-            schema.Log: self._log,
-        }
 
     async def serve(self) -> None:
         """Answer requests until the client goes; then end its sessions."""
@@ -215,8 +201,10 @@ class _Connection:
             await self._end()
 
     async def _end(self) -> None:
-        sessions = dict(self._sessions)
-        for pump in (*sessions.values(), *self._onlookers):
+        # Nothing points at this connection afterwards that it points at: it goes without the collector.
+        sessions, self._sessions = self._sessions, {}
+        onlookers, self._onlookers = self._onlookers, []
+        for pump in (*sessions.values(), *onlookers):
             pump.cancel()
         for handle in sessions:
             try:
@@ -224,6 +212,11 @@ class _Connection:
             except RsvpError as error:
                 log.debug("session %d of a client that went: %s", handle, error)
         self._writer.close()
+        if self._reader.exception() is not None:  # it is closed already
+            try:
+                await self._writer.wait_closed()
+            except OSError as error:
+                error.__traceback__ = None  # the reader keeps it, and with it whoever reads
 
     async def _send(self, value: Json, patience: float | None = PATIENCE) -> None:
         """Write one line; raises OSError where the client is gone or reads nothing any more."""
@@ -244,7 +237,7 @@ class _Connection:
             text = f"not a request: {error}"
             return {"id": schema.request_id(line), "error": {"kind": "ControlError", "text": text}}
         try:
-            return {"id": request.id, "result": await self._verbs[type(request)](request)}
+            return {"id": request.id, "result": await VERBS[type(request)](self, request)}
         except (RsvpError, ValueError, OSError) as error:
             return {"id": request.id, "error": schema.error_to_json(error)}
         except Exception as error:
@@ -345,6 +338,20 @@ class _Connection:
         with Onlooker(topics) as onlooker, contextlib.suppress(OSError):
             async for line in onlooker.lines():
                 await self._send(line, patience=None)  # who stops reading for a while misses lines, no more
+
+
+VERBS: Final[dict[type[schema.Request], Callable[[_Connection, Any], Awaitable[Json]]]] = {
+    schema.OpenSession: _Connection._open_session,
+    schema.CloseSession: _Connection._close_session,
+    schema.AddSender: _Connection._add_sender,
+    schema.RemoveSender: _Connection._remove_sender,
+    schema.Reserve: _Connection._reserve,
+    schema.Release: _Connection._release,
+    schema.Show: _Connection._show,
+    schema.Admit: _Connection._admit,
+    schema.Clear: _Connection._clear,
+    schema.Log: _Connection._log,
+}
 
 
 def _report(message: str, error: Exception) -> None:

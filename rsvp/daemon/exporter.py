@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable
 from types import TracebackType
 from typing import Final, Self
@@ -89,15 +88,20 @@ class Exporter:
                     request = await reader.readuntil(b"\r\n\r\n")
                     writer.write(self._answer(request.split(b"\r\n")[0].split()))
                     await writer.drain()
-        except (OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+        except (OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError) as error:
             writer.transport.abort()
+            error.__traceback__ = None  # the reader keeps it, and with it whoever reads
         except asyncio.CancelledError:
             pass  # by `close`; nobody waits for this task's result
         finally:
             self._clients.discard(task)
             writer.close()
-            with contextlib.suppress(OSError, asyncio.CancelledError):
+            try:
                 await writer.wait_closed()
+            except asyncio.CancelledError:
+                pass
+            except OSError as error:
+                error.__traceback__ = None
 
     def _answer(self, request: list[bytes]) -> bytes:
         if len(request) != 3 or request[0] not in (b"GET", b"HEAD"):

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from pyroute2.netlink import NETLINK_NETFILTER, NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL
-from pyroute2.netlink.nfnetlink import NFNL_SUBSYS_NFTABLES, nfgen_msg
+from pyroute2.netlink.nfnetlink import NFNL_SUBSYS_NFTABLES
 from pyroute2.netlink.nfnetlink.nftsocket import (
     NFPROTO_NETDEV,
     NFT_MSG_DELRULE,
@@ -58,6 +58,8 @@ FIRST_REGISTER = int(Regs.NFT_REG32_00)
 
 NFGENMSG = struct.Struct("=BBH")
 """struct nfgenmsg: family, version, resource."""
+EDGE = struct.pack("!BBH", 0, 0, NFNL_SUBSYS_NFTABLES)
+"""The same at both ends of a batch, which name who is to carry it out."""
 # What the attributes of sets and their elements are, of linux/netfilter/nf_tables.h.
 TABLE_NAME = 1
 SET_TABLE, SET_NAME = 1, 2
@@ -199,9 +201,7 @@ def _name(text: bytes) -> str:
 
 
 def _edge(kind: int) -> Request:
-    message = nfgen_msg()
-    message["res_id"] = NFNL_SUBSYS_NFTABLES
-    return message, kind, 0
+    return EDGE, kind, 0
 
 
 def _request(message: Any, kind: int, flags: int, attributes: list[tuple[str, Any]]) -> Request:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 from collections.abc import Iterator, Sequence
 from ipaddress import ip_address
 from typing import Any
@@ -15,6 +16,7 @@ from rsvp.intserv import controlled_load
 from rsvp.netlink import NetlinkError, Request
 from rsvp.objects import FilterSpec, Session
 from rsvp.tc import Flow, htb
+from rsvp.tc import nftables as nft
 from rsvp.tc.htb import HtbTrafficControl
 from rsvp.tc.interface import UNRESERVED, class_id
 from rsvp.tc.kernel import CLASS_NUMBER_AT, U32
@@ -201,3 +203,30 @@ def test_a_queue_is_made_with_each_class(traffic, kernel) -> None:
     traffic.add_flow(INDEX, flow(1))
     traffic.settle()
     assert [kind for kind, _ in kernel.asked][:2] == [RTM_NEWTCLASS, RTM_NEWQDISC]
+
+
+def test_what_nftables_is_told_leaves_nothing_for_the_collector() -> None:
+    """A reservation that comes and goes tells it twice."""
+    gc.disable()
+    try:
+        told = Told()
+        tables = object.__new__(nft.Nftables)
+        tables._netlink = told  # type: ignore[assignment]
+        gc.collect()
+        for number in range(100):
+            one = number.to_bytes(4, "big")
+            tables.commit("in", nft.add_elements("table", "map", [(one, class_id(16))]))
+            tables.commit("out", nft.delete_elements("table", "map", [one]))
+        assert told.requests == 600
+        assert gc.collect() < 600, "three for each end of each batch, once"
+    finally:
+        gc.enable()
+
+
+class Told:
+    """A netlink socket that counts requests."""
+
+    requests = 0
+
+    def batch(self, requests: Sequence[Request]) -> None:
+        self.requests += len(requests)
