@@ -13,6 +13,7 @@ from .core import Core
 from .interfaces import LOCAL
 from .merge import blockaded, wanting
 from .outputs import Police
+from .path import onward_ttl
 from .phop import PreviousHop
 from .psb import PathStateBlock
 from .refusals import rule
@@ -77,6 +78,11 @@ def _path(core: Core, psb: PathStateBlock) -> Reasons:
     elif psb.outgoing:
         where = _names(core, psb.outgoing)
         yield Explanation(f"routing sends data of this session to {where}", "RFC 2205 section 3.1.3")
+        if onward_ttl(psb) <= 0:
+            yield Explanation(
+                "its Path came with the last of its TTL, and is not forwarded",
+                "RFC 2209 section 2, PATH REFRESH",
+            )
     else:
         yield Explanation(
             "routing knows no way on for data of this session: it is not forwarded", "RFC 2205 section 3.1.3"

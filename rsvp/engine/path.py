@@ -271,7 +271,7 @@ def _messages(core: Core, psb: PathStateBlock) -> Iterator[tuple[int, Path]]:
 
 def _ways(core: Core, psb: PathStateBlock) -> list[int]:
     """Where Paths and PathTears of a sender go: nowhere, if they came the wrong way or have no TTL left."""
-    if psb.local_only or _ttl(psb) <= 0:
+    if psb.local_only or onward_ttl(psb) <= 0:
         return []
     return [oi for oi in psb.outgoing if oi != LOCAL and core.interface(oi) is not None]
 
@@ -281,7 +281,7 @@ def refresh_due(core: Core, psb: PathStateBlock, now: float) -> None:
     forward(core, psb, now, trigger=False)
 
 
-def _ttl(psb: PathStateBlock) -> int:
+def onward_ttl(psb: PathStateBlock) -> int:
     """A forwarded message lives one hop less; an application's own has the TTL it set."""
     return psb.ttl if psb.iif == LOCAL else psb.ttl - 1
 
@@ -302,7 +302,7 @@ def _build(core: Core, psb: PathStateBlock, oi: int) -> Path:
         sender=sender,
         policy=psb.path.policy,
         extra=forwarded(psb.path.extra),
-        send_ttl=_ttl(psb),
+        send_ttl=onward_ttl(psb),
     )
 
 
@@ -401,7 +401,7 @@ def _uncover(core: Core, psb: PathStateBlock, rsb: ReservationStateBlock) -> Non
 
 
 def _tears(core: Core, psb: PathStateBlock, ways: Iterable[int]) -> Iterator[Send]:
-    ttl = _ttl(psb)
+    ttl = onward_ttl(psb)
     for oi in ways:
         session = psb.state.session
         message = PathTear(

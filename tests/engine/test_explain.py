@@ -82,6 +82,20 @@ def test_a_sender_without_a_route():
     assert "not forwarded" in text(node, node.engine.senders(node.now)[0])
 
 
+def test_a_path_whose_ttl_ends_says_so():
+    node = router(1, 2)
+    node.route("10.9.0.9", 2)
+    node.receive(path(ONE, ttl=1), 1, ttl=1)
+    _, goes, ends = why(node, node.engine.senders(node.now)[0])
+    assert "eth2" in goes.text
+    assert (ends.text, ends.section) == (
+        "its Path came with the last of its TTL, and is not forwarded",
+        "RFC 2209 section 2, PATH REFRESH",
+    )
+    node.receive(path(ONE, ttl=2), 1, ttl=2)
+    assert "TTL" not in text(node, node.engine.senders(node.now)[0])
+
+
 def test_a_path_that_came_the_wrong_way_is_local_only():
     node = router(1, 2, 3)
     node.route("224.1.1.1", 2, incoming=3)
