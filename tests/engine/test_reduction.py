@@ -206,10 +206,12 @@ class TestShrinking:
 
     def test_who_was_torn_for_its_service_is_not_looked_at_again(self, node):
         node.receive(path(S1, to=session(port=7), refresh=LONG), 1)
-        reserve(node, S1, spec=guaranteed(tspec(), R=1000.0))
         node.receive(resv(FF, (load(), (S1,)), to=session(port=7), refresh=LONG), 2)
-        out = node.feed(link(900.0, guaranteed=0.0))
-        assert [(kind, rate) for kind, _, rate in errors(out)] == [(PREEMPTED, 1000.0), (PARTLY, 900.0)]
+        for who in (S1, S2):
+            reserve(node, who, spec=guaranteed(tspec(600.0), R=600.0))
+        out = node.feed(link(900.0, guaranteed=0.5))
+        assert [kind for kind, filters, _ in errors(out) if filters == (S2,)] == [PREEMPTED]
+        assert sum(flow.flowspec.rate for flow in node.flows.values()) == pytest.approx(900.0)
 
     @pytest.mark.parametrize("important", [True, False])
     def test_the_most_important_gets_back_first(self, node, important):

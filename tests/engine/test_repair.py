@@ -87,6 +87,12 @@ class TestOutgoing:
         assert [flow.filters for flow in tear.flows] == [(S1,)]
         assert node.engine.requests() == []
 
+    def test_w_and_one_and_a_half_refresh_periods_and_no_longer(self, node):
+        changed(node, 3)
+        node.advance(2.0 + 45.0)
+        (tear,) = sends(node.receive(path(S1, spec=tspec(2000.0), refresh=LONG), 1), ResvTear)
+        assert [flow.filters for flow in tear.flows] == [(S1,)]
+
     def test_nothing_of_it_stands_where_receivers_have_chosen_another_service(self):
         """It could not be merged with what they ask for now (RFC 2210 section 2.2)."""
         node = router(1, 2, 3)
