@@ -46,6 +46,7 @@ def _adopt(core: Core, new: Interface, now: float) -> None:
         upstream.resume(core, new.index, now)
     elif old.addresses != new.addresses:
         _tell_neighbors(core, new, now)
+        _ask_for_senders_here(core)
     if old is not None and old.limits != new.limits:
         preempt.fit(core, new.index, now)
 
@@ -135,6 +136,12 @@ def _note_addresses(core: Core) -> None:
 def _ask_again(core: Core) -> None:
     """Other ways may be open now."""
     core.out.extend(core.routes)
+
+
+def _ask_for_senders_here(core: Core) -> None:
+    """To a group each sends from the interface that has its address, which may be another (section 3.9)."""
+    mine = (psb for one in core.applications.values() for psb in one.senders.values() if psb.iif == LOCAL)
+    core.out.extend(dict.fromkeys(psb.route.asked for psb in mine if psb.state.multicast))
 
 
 def flow_rejected(core: Core, event: FlowRejected, now: float) -> None:

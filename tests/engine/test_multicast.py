@@ -424,6 +424,12 @@ class TestSendersHere:
         out = node.feed(e.AddSender(1, sender("10.2.0.254"), tspec()))
         assert [s.interface for s in of(out, e.Send)] == [B]
 
+    def test_and_follow_it_to_another_interface(self, node):
+        node.feed(e.AddSender(1, sender("10.2.0.254"), tspec()))
+        for index, address in ((B, "10.2.0.7"), (C, "10.2.0.254")):
+            node.feed(e.InterfaceUp(e.Interface(index, f"eth{index}", (a(address),))))
+        assert {s.interface for s in of(node.advance(45), e.Send) if isinstance(s.message, Path)} == {C}
+
     def test_two_senders_two_interfaces(self, node):
         node.feed(e.AddSender(1, sender("10.2.0.254"), tspec()))
         node.feed(e.AddSender(1, sender("10.3.0.254"), tspec()))
