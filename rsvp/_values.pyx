@@ -51,6 +51,8 @@ cdef type IPV6 = IPv6Address
 cdef Py_ssize_t IPV4_NUMBER = slot_of(IPv4Address, "_ip")
 cdef Py_ssize_t IPV6_NUMBER = slot_of(IPv6Address, "_ip")
 
+cdef object BROADCAST = 0xFFFFFFFF           # to all on the link
+
 cdef dict LAYOUTS = {}      # class -> Layout
 
 
@@ -242,4 +244,6 @@ def is_group(address):
 
 def is_host(address, like):
     """Whether a node could have this address and be sent anything at it, in the IP version of another one."""
-    return type(address) is type(like) and number(address) != 0 and not is_group(address)
+    if type(address) is not type(like) or is_group(address):
+        return False
+    return number(address) != 0 and (type(address) is not IPV4 or number(address) != BROADCAST)

@@ -7,7 +7,7 @@ import gc
 import inspect
 import pickle
 from dataclasses import FrozenInstanceError, dataclass, field, fields, replace
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any
 
 import pytest
@@ -18,7 +18,7 @@ from rsvp import engine as e
 from rsvp import intserv as i
 from rsvp import messages as m
 from rsvp import objects as o
-from rsvp._values import compiled, number
+from rsvp._values import compiled, is_group, is_host, number
 from rsvp._wire import decode, encode
 from tests.bench.messages import path
 from tests.strategies import messages
@@ -194,6 +194,30 @@ def test_compiled_and_plain_agree(value):
 def test_number():
     assert number(IPv4Address("1.2.3.4")) == 0x01020304
     assert number(IPv6Address("::5")) == 5
+
+
+@given(st.one_of(st.ip_addresses(v=4), st.ip_addresses(v=6)))
+def test_a_group_is_what_the_library_calls_multicast(address):
+    assert is_group(address) == address.is_multicast
+
+
+@pytest.mark.parametrize(
+    ("address", "host"),
+    [
+        ("10.0.0.1", True),
+        ("0.0.0.0", False),
+        ("224.0.0.1", False),
+        ("255.255.255.255", False),
+        ("fe80::1", True),
+        ("::ffff:ffff", True),
+        ("::", False),
+        ("ff02::1", False),
+    ],
+)
+def test_what_a_node_can_have_for_an_address(address, host):
+    one = ip_address(address)
+    assert is_host(one, one) is host
+    assert not is_host(one, ip_address("::1" if one.version == 4 else "10.0.0.1"))
 
 
 def test_a_class_with_an_order_keeps_it() -> None:

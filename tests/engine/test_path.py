@@ -96,6 +96,7 @@ class TestRefusal:
             (path(sender("224.1.1.1")), 1, "bad sender address"),
             (path(hop="224.0.0.14"), 1, "bad hop address"),
             (path(hop="0.0.0.0"), 1, "bad hop address"),
+            (path(hop="255.255.255.255"), 1, "bad hop address"),
             (path(hop="fe80::1"), 1, "bad hop address"),
             (path(refresh=0), 1, "refresh period of zero"),
             (path(), 9, "interface disabled"),
