@@ -539,3 +539,14 @@ class TestAnInterfaceThatBounces:
         node.feed(e.InterfaceDown(1))
         node.advance(1.0)
         assert sends(node.feed(e.InterfaceUp(interface)), Resv)
+
+    def test_and_what_nobody_wants_any_more_is_not(self):
+        node = router(1, 2)
+        node.route("10.9.0.9", 2)
+        node.receive(path(), 1)
+        node.receive(resv(FF, (load(), (sender(),))), 2)
+        (interface,) = [one for one in node.engine._core.interfaces.values() if one.index == 1]
+        node.feed(e.InterfaceDown(1))
+        node.receive(resv_tear(FF, (sender(),)), 2)
+        assert sends(node.feed(e.InterfaceUp(interface)), Resv) == []
+        assert sends(node.advance(45.0), Resv) == []
