@@ -197,11 +197,12 @@ def _merge_for(groups: list[Wanting], psb: PathStateBlock, now: float) -> tuple[
     """The flowspec to ask one sender's previous hop for, and whether it is blockaded (RFC 2205 section 3.5).
 
     Reservations that are blockaded are left out; where all are, the least of them is tried again.
-    Where none is left since the route changed, what was asked before stands for a while.
+    Where none is left since the route changed, what was asked before stands for a while, but in the way
+    of nothing smaller if it is blockaded by now.
     """
     if not groups:
         held = _held(psb, now)
-        return None if held is None else (held, False)
+        return None if held is None else (held, blockaded(held, psb, now))
     free: list[Flowspec] = []
     blocked: list[Flowspec] = []
     for tcsb, rsbs in groups:

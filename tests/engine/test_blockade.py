@@ -14,7 +14,7 @@ from .fabric import a, load, of, path, path_tear, resv, resv_tear, router, sende
 
 A, B, C, D = 1, 2, 3, 4
 GROUP = session("224.1.1.1")
-S1, S2, S3 = sender("10.1.0.1"), sender("10.2.0.1"), sender("10.1.0.3")
+S1, S2, S3, S4 = sender("10.1.0.1"), sender("10.2.0.1"), sender("10.1.0.3"), sender("10.1.0.4")
 KB_R = 4 * 30.0
 LONG = 1e6
 
@@ -201,6 +201,52 @@ def test_nor_is_it_in_the_way_of_another_sender_that_shares(style, all_of_them, 
     assert asked(reserve(node, D, 3000, style, one)) == [("10.1.0.254", 3000.0)], "the least of all"
 
 
+@pytest.mark.parametrize("order", [1, -1], ids=["heard in order", "the other way round"])
+@pytest.mark.parametrize("style", [WF, SE])
+def test_those_that_share_ask_for_the_largest_that_is_not_blockaded(style, order):
+    """Of what is left for each sender; where nothing is, for the least (section 3.5)."""
+    node = router(A, B, C, D)
+    trees = {S1: (B,), S3: (B, C), S4: (B, D)}
+    for who in list(trees)[::order]:
+        node.tree("224.1.1.1", str(who.address), A, *trees[who])
+        node.receive(path(who, to=GROUP, hop="10.1.0.1", refresh=LONG), A)
+    all_of_them = tuple(trees) if style.explicit else ()
+    for interface, rate, who in ((B, 4000, all_of_them), (C, 2000, (S3,)), (D, 1000, (S4,))):
+        reserve(node, interface, rate, style, who if style.explicit else ())
+    (onward,) = sends(refuse(node, A, 4000, style, all_of_them), Resv)
+    assert onward.flows == (Flow(load(2000), all_of_them),)
+    refuse(node, A, 1000, style, all_of_them)
+    (again, *_) = sends(node.advance(45), Resv)
+    assert again.flows == (Flow(load(1000), all_of_them),)
+
+
+def test_distinct_reservations_are_each_asked_for_by_themselves():
+    """What is refused for one sender makes nothing less for another that does not share with it."""
+    node = router(A, C)
+    node.route("224.1.1.1", C)
+    for who in (S1, S3):
+        node.receive(path(who, to=GROUP, hop="10.1.0.1", refresh=LONG), A)
+    flows = ((load(4000), (S1,)), (load(2000), (S3,)))
+    node.receive(resv(FF, *flows, to=GROUP, hop="10.3.0.1", lih=C, refresh=LONG), C)
+    refuse(node, A, 4000, FF, (S1,))
+    (onward,) = sends(reserve(node, C, 3000, FF, (S3,)), Resv)
+    assert onward.flows == (Flow(load(4000), (S1,)), Flow(load(3000), (S3,)))
+
+
+def test_what_is_held_for_a_changed_route_can_be_blockaded_as_well():
+    """It is asked for as long as that may succeed (section 3.6), but in nobody's way (section 2.5)."""
+    node = router(A, B, C, D)
+    node.tree("224.1.1.1", "10.1.0.1", A, C)
+    node.tree("224.1.1.1", "10.1.0.3", A, D)
+    for who in (S1, S3):
+        node.receive(path(who, to=GROUP, hop="10.1.0.1", refresh=LONG), A)
+    reserve(node, C, 4000)
+    reserve(node, D, 2000)
+    node.feed(e.RouteResolved(GROUP.destination, S1.address, (B,), A))
+    assert standing(node)[A] == 4000.0, "held"
+    assert asked(refuse(node, A, 4000)) == [("10.1.0.254", 2000.0)]
+
+
 def test_it_is_about_one_style_only(node):
     """Its granularity is that style's (section 3.5); an error may come when the style has changed."""
     reserve(node, C, 4000)
@@ -262,6 +308,44 @@ def test_a_confirmation_is_asked_for_with_the_largest_that_is_not(node, interfac
     out = reserve(node, interface, 1000, host=3, confirm="10.8.0.8")
     assert [m.confirm for m in sends(out, Resv) if m.confirm] == []
     assert {m.flows for m in sends(out, ResvConf)} == {(Flow(load(1000)),)}
+
+
+class TestConfirmationsOfApplications:
+    """They wait until they are answered; what is blockaded is neither forwarded nor answered (3.1.4)."""
+
+    def wish(self, node, rate):
+        node.feed(e.OpenSession(1, GROUP))
+        return node.feed(e.Reserve(1, WF, (Flow(load(rate)),), confirm=True))
+
+    def confirmed(self, outputs):
+        return [one.flowspec.rate for one in of(outputs, e.ResvConfirmed)]
+
+    def onward(self, outputs):
+        return {str(m.hop.address) for m in sends(outputs, Resv) if m.confirm}
+
+    @pytest.mark.parametrize("rate", [2000, 3000], ids=["beside a larger next hop", "beside an equal one"])
+    def test_answered_here(self, node, rate):
+        reserve(node, C, 3000)
+        out = self.wish(node, rate)
+        assert set(self.confirmed(out)) == {rate}
+        assert self.onward(out) == set()
+
+    def test_beside_a_larger_next_hop_that_is_blockaded(self, node):
+        reserve(node, C, 4000)
+        refuse(node, A, 4000)
+        refuse(node, B, 4000)
+        out = self.wish(node, 2000)
+        assert self.confirmed(out) == []
+        assert self.onward(out) == {"10.1.0.254", "10.2.0.254"}
+
+    def test_that_are_blockaded(self, node):
+        reserve(node, C, 2000)
+        self.wish(node, 4000)
+        out = refuse(node, A, 4000) + refuse(node, B, 4000)
+        assert asked(out) == [("10.1.0.254", 2000.0), ("10.2.0.254", 2000.0)]
+        out += node.advance(KB_R - 1)
+        assert (self.confirmed(out), self.onward(out)) == ([], set())
+        assert self.onward(node.advance(1 + 45)) == {"10.1.0.254", "10.2.0.254"}, "it is tried again"
 
 
 def test_the_receiver_learns_that_it_is_not_guilty():

@@ -293,13 +293,47 @@ class TestSlack:
     def test_what_is_spent_stays_spent_in_blockade_state(self):
         """What was refused upstream is tried again there as it was, Fwd_Flowspec (RFC 2205 section 3.5)."""
         node, _ = self.crowded(2000.0, 2_000_000)
+        ask(node, 2, guaranteed(TSPEC, 4000.0, slack=2_000_000), host=2)
         less = guaranteed(TSPEC, 2000.0, slack=500_000)
-        error = ErrorSpec(a("10.77.0.1"), ErrorCode.ADMISSION_CONTROL_FAILURE, 2)
-        message = ResvErr(session=GROUP, hop=Hop(a("10.1.0.1")), error=error, style=WF, flow=Flow(less))
-        node.receive(message, 1)
+        self.refuse(node, less)
         node.advance(100)
         (view,) = node.engine.requests(GROUP)
         assert view.flowspec == less
+
+    def test_what_is_spent_makes_nothing_less_blockaded(self):
+        """That goes by TC_Flowspec, for requests and for their confirmations (RFC 2209, RESV REFRESH)."""
+        node, _ = self.crowded(2000.0, 2_000_000)
+        self.refuse(node, guaranteed(TSPEC, 3000.0, slack=400_000))
+        node.feed(e.OpenSession(1, GROUP))
+        mine = guaranteed(TSPEC, 1500.0, slack=600_000)
+        outputs = node.feed(e.Reserve(1, WF, (Flow(mine),), confirm=True))
+        assert asked(outputs) == mine
+        assert [str(m.confirm.receiver) for m in sends(outputs, Resv)] == ["10.1.0.254"]
+        assert of(outputs, e.ResvConfirmed) == []
+
+    def refuse(self, node, flowspec):
+        error = ErrorSpec(a("10.77.0.1"), ErrorCode.ADMISSION_CONTROL_FAILURE, 2)
+        message = ResvErr(session=GROUP, hop=Hop(a("10.1.0.1")), error=error, style=WF, flow=Flow(flowspec))
+        node.receive(message, 1)
+
+    def test_a_confirmation_is_for_who_asks_for_more_than_is_left_of_others(self):
+        """What an application here asks for is merged with Fwd_Flowspec (RFC 2209): it is the largest."""
+        node, _ = self.crowded(2000.0, 2_000_000)
+        node.feed(e.OpenSession(1, GROUP))
+        outputs = node.feed(e.Reserve(1, WF, (Flow(guaranteed(TSPEC, 3000.0, slack=400_000)),), confirm=True))
+        assert [str(m.confirm.receiver) for m in sends(outputs, Resv)] == ["10.1.0.254"]
+        assert of(outputs, e.ResvConfirmed) == []
+
+    def test_and_one_for_a_host_without_rsvp_goes_by_what_is_left_of_its_own(self):
+        node, _ = self.crowded(2000.0, 2_000_000)
+        node.receive(resv_tear(WF, (), to=GROUP), 2)
+        ask(node, 3, guaranteed(TSPEC, 3000.0, slack=2_500_000))
+        node.feed(e.OpenSession(1, GROUP))
+        mine = Flow(guaranteed(TSPEC, 4000.0, slack=2_000_000))
+        outputs = node.feed(e.Reserve(1, WF, (mine,), confirm=True, outgoing=2))
+        assert asked(outputs).rspec == Rspec(3000.0, 500_000)
+        assert [m.confirm for m in sends(outputs, Resv)] == [None]
+        assert of(outputs, e.ResvConfirmed)
 
     def test_never_below_the_token_rate(self):
         _, outputs = self.crowded(900.0, 2**32 - 1)
