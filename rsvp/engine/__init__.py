@@ -4,7 +4,7 @@ The rooms, each named after what RFC 2209 calls its part:
 
 - `engine` dispatch; `screen` what every message must pass
 - `inputs`, `outputs`, `views` the values that cross the door
-- `path` PATH and PTEAR arrive, PATH REFRESH, route changes; `patherr` PERR
+- `path` PATH and PTEAR arrive, PATH REFRESH, route changes; `routes` what routing is asked; `patherr` PERR
 - `resv` RESV and RTEAR arrive; `upstream` RESV REFRESH; `resverr` RERR; `resvconf` RACK
 - `applications` the API's verbs; `network` interfaces and the kernel's answers
 - `traffic` UPDATE TRAFFIC CONTROL; `merge` what is installed and asked; `admission` link budgets;

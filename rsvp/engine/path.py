@@ -11,12 +11,12 @@ from ..iana import ApiError, ErrorCode, SessionFlag, TrafficControlCode
 from ..intserv import Tspec
 from ..messages import AnyHop, Path, PathTear, Sender, base_filter, base_session
 from ..objects import AnyObject, Filter, FilterSpec, Hop, PolicyData, Session, TimeValues
-from . import changes, patherr, resv, traffic, upstream
-from .core import Core, Route, Way, forwarded
-from .inputs import DataFlow, Received, RouteResolved
+from . import changes, patherr, resv, routes, traffic, upstream
+from .core import Core, Way, forwarded
+from .inputs import Received, RouteResolved
 from .interfaces import LOCAL, REFRESH, lifetime
 from .merge import covers, installation, reshaped
-from .outputs import Change, ForgetRoute, PathEvent, PathGone, ResolveRoute, Send
+from .outputs import Change, PathEvent, PathGone, ResolveRoute, Send
 from .phop import PreviousHop, PreviousHops, phops_of
 from .psb import Announced, Heard, PathStateBlock
 from .reject import Drop, Reject
@@ -141,7 +141,7 @@ def add(
     psb.expiry = Timer(psb, expired)
     psb.refresh = Timer(psb, refresh_due)
     state.psbs[state.psb_key(psb.template, iif)] = psb
-    _follow_route(core, psb)
+    routes.follow(core, psb)
     changes.made(core, psb)
     return psb
 
@@ -171,10 +171,10 @@ def _move(core: Core, psb: PathStateBlock, now: float) -> None:
     psb.phop.psbs.append(psb)
     core.held.add(psb.neighbor)
     way = psb.route.way
-    if psb.route.asked != _question(psb, by_flow=psb.route.asked.flow is not None):
-        _change_route(core, psb, by_flow=True)  # it comes in elsewhere, and so may go elsewhere
+    if psb.route.asked != routes.question(psb, by_flow=psb.route.asked.flow is not None):
+        routes.change(core, psb, by_flow=True)  # it comes in elsewhere, and so may go elsewhere
     if way is not None and not psb.state.multicast:
-        psb.outgoing = _outgoing(core, psb, way)
+        psb.outgoing = routes.outgoing(core, psb, way)
 
 
 def _leave_phop(psb: PathStateBlock) -> None:
@@ -378,7 +378,7 @@ def remove(
     _forget(core, psb)
     changes.gone(core, psb, why)
     _leave_phop(psb)
-    _leave_route(core, psb)
+    routes.leave(core, psb)
     for rsb in covering:
         if rsb.handle is None:
             _uncover(core, psb, rsb)
@@ -416,67 +416,6 @@ def _tears(core: Core, psb: PathStateBlock, ways: Iterable[int]) -> Iterator[Sen
 # --- routing ----------------------------------------------------------------------------------------
 
 
-def _question(psb: PathStateBlock, *, by_flow: bool) -> ResolveRoute:
-    """Routes to a group depend on who sends; unicast routes do only where routing said so."""
-    session, sender = psb.state.session, psb.template
-    if psb.state.multicast:
-        return ResolveRoute(session.destination, sender.address)
-    if not by_flow:
-        return ResolveRoute(session.destination)
-    return ResolveRoute(session.destination, sender.address, DataFlow.of(session, sender, psb.iif))
-
-
-def _follow_route(core: Core, psb: PathStateBlock, *, by_flow: bool = False) -> None:
-    asked = _question(psb, by_flow=by_flow)
-    route = core.routes.get(asked)
-    if route is None:
-        route = core.routes[asked] = Route(asked)
-        core.out.append(asked)
-    psb.route = route
-    route.psbs[psb] = None
-    if route.way is not None:
-        psb.outgoing = _outgoing(core, psb, route.way)
-        psb.local_only = _local_only(psb, route.way)
-
-
-def _leave_route(core: Core, psb: PathStateBlock) -> None:
-    route = psb.route
-    del route.psbs[psb]
-    if not route.psbs:
-        asked = route.asked
-        del core.routes[asked]
-        core.out.append(ForgetRoute(asked.destination, asked.source, asked.flow))
-
-
-def _change_route(core: Core, psb: PathStateBlock, *, by_flow: bool) -> None:
-    """Ask for a sender's flow alone, or no longer; it goes the way it went until routing answers."""
-    way = psb.route.way
-    _leave_route(core, psb)
-    _follow_route(core, psb, by_flow=by_flow)
-    if psb.route.way is None:
-        psb.route.way = way
-
-
-def _outgoing(core: Core, psb: PathStateBlock, way: Way) -> tuple[int, ...]:
-    """OutInterface_list: never back to where the Path came from, never where RSVP is off.
-
-    An application that sends to a group sends from one interface only, whose address it has taken
-    for its own (RFC 2205 section 3.9). Other senders' data has to pass multicast routing's thresholds.
-    """
-    ois = [oi for oi in way.outgoing if oi != psb.iif and core.interface(oi) is not None]
-    if way.thresholds and psb.iif != LOCAL:
-        ois = [oi for oi in ois if way.passes(oi, psb.ttl)]
-    if psb.iif == LOCAL and psb.state.multicast:
-        ois = [oi for oi in ois if psb.template.address in core.interfaces[oi].addresses] or ois
-    found = tuple(sorted({*ois, LOCAL} if way.local else set(ois)))
-    return way.outgoing if way.outgoing == found else found
-
-
-def _local_only(psb: PathStateBlock, way: Way) -> bool:
-    """Whether this Path came another way than routing expects the data (RFC 2205 section 3.9)."""
-    return psb.state.multicast and psb.iif != LOCAL and way.incoming is not None and way.incoming != psb.iif
-
-
 def routed(core: Core, answer: RouteResolved, now: float) -> None:
     """Routing answered, or changed its mind (RFC 2205 section 3.6)."""
     route = core.routes.get(ResolveRoute(answer.destination, answer.source, answer.flow))
@@ -485,20 +424,20 @@ def routed(core: Core, answer: RouteResolved, now: float) -> None:
     way, first = core.way(answer), route.way is None
     if answer.by_flow and answer.flow is None and not answer.destination.is_multicast:
         for psb in list(route.psbs):
-            _change_route(core, psb, by_flow=True)
+            routes.change(core, psb, by_flow=True)
         return
     route.way = way
     psbs = list(route.psbs)
     for psb in psbs:
         _reroute(core, psb, way, now, first)
         if answer.flow is not None and not answer.by_flow:
-            _change_route(core, psb, by_flow=False)
+            routes.change(core, psb, by_flow=False)
     for state in dict.fromkeys(psb.state for psb in psbs):
         _serve_the_rest(core, state, now)
 
 
 def _reroute(core: Core, psb: PathStateBlock, way: Way, now: float, first: bool) -> None:
-    outgoing, local_only = _outgoing(core, psb, way), _local_only(psb, way)
+    outgoing, local_only = routes.outgoing(core, psb, way), routes.local_only(psb, way)
     if psb.handle is not None and not outgoing and (first or psb.outgoing):
         patherr.report(core, psb, ErrorCode.API, ApiError.NO_ROUTE)
     if (outgoing, local_only) == (psb.outgoing, psb.local_only):
