@@ -22,6 +22,7 @@ import rsvp
 from rsvp.control.schema import write_line
 from rsvp.control.server import ControlServer, ControlSocket
 from rsvp.daemon.exporter import Exporter
+from tests import garbage
 from tests.nodes import chain, running
 from tests.patience import PATIENCE, settled
 
@@ -49,7 +50,7 @@ async def left_by(story: Callable[[], Awaitable[None]], enough: float) -> float:
     found = []
     for _ in range(3):
         await story()
-        gc.collect()
+        garbage.collect()
         for _ in range(MANY):
             await story()
         found.append(gc.collect() / MANY)

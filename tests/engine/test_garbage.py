@@ -16,6 +16,7 @@ import pytest
 from rsvp import engine as e
 from rsvp.simulation import Scenario
 
+from .. import garbage
 from .fabric import a
 
 SCENARIOS = sorted(Path(__file__).parent.parent.glob("conformance/*/scenario.rsvp"))
@@ -30,8 +31,7 @@ def left_over() -> list[object]:
 @pytest.fixture
 def no_collector() -> Iterator[None]:
     """What points at each other stays until it is asked for."""
-    while gc.collect():
-        pass  # with an engine goes what its `Seen` holds, which then points at each other
+    garbage.collect()
     gc.disable()
     gc.set_debug(gc.DEBUG_SAVEALL)
     yield

@@ -20,6 +20,7 @@ from rsvp.tc import nftables as nft
 from rsvp.tc.htb import HtbTrafficControl
 from rsvp.tc.interface import UNRESERVED, class_id
 from rsvp.tc.kernel import CLASS_NUMBER_AT, U32
+from tests import garbage
 
 INDEX = 2
 
@@ -212,7 +213,7 @@ def test_what_nftables_is_told_leaves_nothing_for_the_collector() -> None:
         told = Told()
         tables = object.__new__(nft.Nftables)
         tables._netlink = told  # type: ignore[assignment]
-        gc.collect()
+        garbage.collect()
         for number in range(100):
             one = number.to_bytes(4, "big")
             tables.commit("in", nft.add_elements("table", "map", [(one, class_id(16))]))
