@@ -57,12 +57,21 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 def run(story: Coroutine[Any, Any, T]) -> T:
     """Run a coroutine in virtual time; an exception in any callback on the way fails it."""
     problems: list[dict[str, Any]] = []
+    held: list[asyncio.Task[Any]] = []
+
+    def hold(
+        loop: asyncio.AbstractEventLoop, story: Coroutine[Any, Any, Any], **how: Any
+    ) -> asyncio.Task[Any]:
+        """A task that is held: of the others, those that wait go whenever the collector comes by."""
+        held.append(asyncio.Task(story, loop=loop, **how))
+        return held[-1]
 
     def problem(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         problems.append(context)
 
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
         runner.get_loop().set_exception_handler(problem)
+        runner.get_loop().set_task_factory(hold)
         result = runner.run(story)
     for context in problems:
         raise AssertionError(context["message"]) from context.get("exception")

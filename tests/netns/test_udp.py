@@ -132,7 +132,8 @@ def test_two_hosts_without_rights_reserve_through_raw_routers(lab: Lab, tmp_path
         assert running.spoken("r1")[h1] == "udp"
         assert running.spoken("r2")[h2] == "udp"
         assert set(running.spoken("r1").values()) == {"udp", "ip"}
-        stop(receiver, sender)
+        stop(receiver)  # first, or the PathTear takes the reservation along
+        stop(sender)
         until(lambda: not running.show("r2", "senders"), "torn down")
         first, middle, last = (seen(taps[place], tmp_path) for place in ends)
 
