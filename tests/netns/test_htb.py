@@ -726,8 +726,8 @@ def test_no_packet_waits_longer_than_the_exported_terms_promise(
 ) -> None:
     """Over a wire of the link's own rate, beside an overload and others whose buckets empty at once."""
     end, wire = out(lab), lab["r2"].toward("h2")
-    with lab["r2"].iproute() as ipr:  # a little faster, to make up for its own timers
-        ipr.tc("add", "tbf", wire.index, 0x50000, rate="10300kbit", burst=3 * FRAME, latency="1s")
+    with lab["r2"].iproute() as ipr:  # a little faster, to make up for its own timers, also late ones
+        ipr.tc("add", "tbf", wire.index, 0x50000, rate="10300kbit", burst=16 * FRAME, latency="1s")
     terms = traffic.open_interface(end.index, end.name, LINK, 1500)
     assert terms is not None
     hop = Interface(end.index, end.name, (), 1500, LINK, c=terms.c, d=terms.d).character
